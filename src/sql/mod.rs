@@ -1,0 +1,11 @@
+//! Words of SQL that every stage shares: quoted names, relations, result tables. No database here.
+
+mod quote;
+mod relation;
+mod table;
+mod with;
+
+pub use quote::{ident, literal};
+pub use relation::{Relation, RelationKind};
+pub use table::{Column, Table};
+pub use with::with_expressions;
