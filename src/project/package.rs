@@ -1,0 +1,459 @@
+//! A project with the packages that it uses.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use indexmap::IndexMap;
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::files::Files;
+use super::{
+    Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, Section, Yaml, project_file,
+    read_project, read_text,
+};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
+
+/// Where a string of YAML stands that holds Jinja: what `var` means there.
+pub struct YamlScope<'a> {
+    pub package: &'a str,
+    /// The project's variables as that package sees them; none while the project file itself is read.
+    pub vars: &'a IndexMap<String, Json>,
+}
+
+/// Renders a string of YAML that holds Jinja.
+pub type RenderYaml<'a> = dyn Fn(&YamlScope, &str) -> Result<Json, Diagnostic> + 'a;
+
+/// Text that descriptions fetch with `doc('name')`.
+#[derive(Clone, Debug)]
+pub struct DocBlock {
+    pub name: String,
+    pub text: String,
+    pub path: String,
+    pub original_path: String,
+    pub place: Place,
+}
+
+/// A project file with all that it brings: the project itself, or one that it uses.
+#[derive(Clone, Debug)]
+pub struct Package {
+    pub name: String,
+    pub root: PathBuf,
+    pub settings: ProjectSettings,
+    pub files: Files,
+    pub properties: Properties,
+    pub docs: Vec<DocBlock>,
+}
+
+impl Package {
+    /// The properties file in which a place lies: `(below its folder, below the package's root)`.
+    pub fn properties_file(&self, place: &Place) -> (&str, &str) {
+        self.files
+            .properties
+            .iter()
+            .find(|code| Arc::ptr_eq(&code.file, &place.file))
+            .map_or(("", ""), |code| (&code.path, &code.original_path))
+    }
+}
+
+/// Everything on disk.
+#[derive(Clone, Debug)]
+pub struct Project {
+    pub root: PathBuf,
+    /// The project itself first.
+    pub packages: Vec<Package>,
+}
+
+impl Project {
+    /// Reads a project with its packages. The second value holds warnings; the error holds those and every error found.
+    pub fn load(root: &Path, jinja: &RenderYaml) -> Result<(Self, Diagnostics), Diagnostics> {
+        let mut problems = Diagnostics::default();
+        let (flavour, file) = project_file(root)?;
+        let no_vars = IndexMap::new();
+        let mut settings = Vec::new();
+        let own = read_settings_of(&file, flavour, jinja, &no_vars, &mut problems);
+        let Some(own) = own else {
+            return Err(problems);
+        };
+        let installed = installed_packages(root, &own, jinja, &mut problems);
+        settings.push((root.to_owned(), String::new(), own));
+        for (folder, shown) in installed {
+            match project_file(&folder) {
+                Ok((_, file)) => {
+                    let file = SourceFile::new(format!("{shown}{}", file.path), &file.text);
+                    // Other people's packages are read as leniently as dbt reads them.
+                    if let Some(package) = read_settings_of(&file, Flavour::Dbt, jinja, &no_vars, &mut problems) {
+                        settings.push((folder, shown, package));
+                    }
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        report_same_names(&settings, &mut problems);
+        let mut project = Self {
+            root: root.to_owned(),
+            packages: Vec::with_capacity(settings.len()),
+        };
+        for (root, shown, settings) in settings {
+            let files = Files::find(&root, &shown, &settings, &mut problems);
+            project.packages.push(Package {
+                name: settings.name.clone(),
+                docs: doc_blocks(&files, &mut problems),
+                root,
+                settings,
+                files,
+                properties: Properties::default(),
+            });
+        }
+        for index in 0..project.packages.len() {
+            let package = &project.packages[index];
+            let vars = project.vars(&package.name);
+            let scope = YamlScope {
+                package: &package.name,
+                vars: &vars,
+            };
+            let jinja = |text: &str| jinja(&scope, text);
+            let mut reader = Reader::new(package.settings.flavour, &jinja);
+            let mut properties = Properties::default();
+            for code in &package.files.properties {
+                properties.read(&code.file, &mut reader);
+            }
+            if index > 0 {
+                // Nobody can mend what other people's packages say.
+                reader
+                    .problems
+                    .0
+                    .retain(|problem| problem.level == Level::Error || problem.code == "not-supported");
+            }
+            problems.0.append(&mut reader.problems.0);
+            project.packages[index].properties = properties;
+        }
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        Ok((project, problems))
+    }
+
+    /// The project that is being built, as opposed to the packages that it uses.
+    pub fn own(&self) -> &Package {
+        &self.packages[0]
+    }
+
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+
+    pub fn gate(&self) -> Option<&Gate> {
+        self.own().settings.gate.as_ref()
+    }
+
+    /// What the properties files say about a model, a seed, an analysis or a singular test: constraints, and whatever else
+    /// a node does not carry itself.
+    pub fn described(&self, package: &str, kind: PropertyKind, name: &str) -> Option<&NodeProperties> {
+        let properties = &self.package(package)?.properties;
+        let list = if kind == PropertyKind::Test {
+            &properties.tests
+        } else {
+            &properties.nodes
+        };
+        list.iter().find(|entry| entry.kind == kind && entry.name == name)
+    }
+
+    /// The variables that a package sees, `--vars` left out: those of the project win over the package's own, and those
+    /// for one package over those for all.
+    pub fn vars(&self, package: &str) -> IndexMap<String, Json> {
+        let mut vars = IndexMap::new();
+        let mut add = |settings: &ProjectSettings| {
+            vars.extend(settings.vars.clone());
+            if let Some(Json::Object(own)) = settings.vars.get(package) {
+                vars.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
+            }
+        };
+        if package != self.own().name
+            && let Some(package) = self.package(package)
+        {
+            add(&package.settings);
+        }
+        add(&self.own().settings);
+        vars
+    }
+}
+
+fn read_settings_of(
+    file: &Arc<SourceFile>,
+    flavour: Flavour,
+    jinja: &RenderYaml,
+    vars: &IndexMap<String, Json>,
+    problems: &mut Diagnostics,
+) -> Option<ProjectSettings> {
+    let scope = YamlScope { package: "", vars };
+    let jinja = |text: &str| jinja(&scope, text);
+    let mut reader = Reader::new(flavour, &jinja);
+    let settings = read_project(file, &mut reader);
+    problems.0.append(&mut reader.problems.0);
+    settings
+}
+
+/// Folders of the packages in use, each with the path that messages show before its files.
+fn installed_packages(
+    root: &Path,
+    own: &ProjectSettings,
+    jinja: &RenderYaml,
+    problems: &mut Diagnostics,
+) -> Vec<(PathBuf, String)> {
+    let folder = root.join(&own.paths.packages);
+    let mut installed: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join("dbt_project.yml").is_file() || path.join("project.yml").is_file())
+        .collect();
+    installed.sort();
+    let mut found: Vec<(PathBuf, String)> = installed
+        .into_iter()
+        .map(|path| {
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            (path, format!("{}/{name}/", own.paths.packages))
+        })
+        .collect();
+    let mut missing = Vec::new();
+    let listed = listed_packages(root, own.flavour, jinja, problems);
+    let count = listed.len();
+    for wanted in listed {
+        let Some(local) = wanted.local else {
+            missing.push(wanted);
+            continue;
+        };
+        let path = root.join(&local);
+        let is_there = |name: &Path| found.iter().any(|(there, _)| there.file_name() == name.file_name());
+        if !is_there(&path) && !is_installed_under_its_name(&path, &found) {
+            found.push((path, format!("{}/", local.trim_end_matches('/'))));
+        }
+    }
+    if !missing.is_empty() && found.len() < count {
+        let names: Vec<&str> = missing.iter().map(|package| package.shown.as_str()).collect();
+        problems.push(
+            Diagnostic::error(
+                "packages-missing",
+                format!("{count} packages are listed and {} are installed", found.len()),
+            )
+            .at(missing[0].place.clone())
+            .because(format!("wanted: {}", names.join(", ")))
+            .help(format!("run `dbt deps`, which puts them into {}", own.paths.packages)),
+        );
+    }
+    found
+}
+
+/// Installed packages lie below the name that their project file gives.
+fn is_installed_under_its_name(path: &Path, found: &[(PathBuf, String)]) -> bool {
+    let Ok((_, file)) = project_file(path) else {
+        return false;
+    };
+    let Ok(yaml) = Yaml::parse(&file) else { return false };
+    let Some(name) = yaml.get("name").and_then(Yaml::as_str) else {
+        return false;
+    };
+    found
+        .iter()
+        .any(|(there, _)| there.file_name().is_some_and(|there| there == name))
+}
+
+struct ListedPackage {
+    shown: String,
+    local: Option<String>,
+    place: Place,
+}
+
+/// What `packages.yml` or `dependencies.yml` asks for.
+fn listed_packages(
+    root: &Path,
+    flavour: Flavour,
+    jinja: &RenderYaml,
+    problems: &mut Diagnostics,
+) -> Vec<ListedPackage> {
+    let mut listed = Vec::new();
+    let vars = IndexMap::new();
+    let scope = YamlScope {
+        package: "",
+        vars: &vars,
+    };
+    let jinja = |text: &str| jinja(&scope, text);
+    let mut reader = Reader::new(flavour, &jinja);
+    for name in ["packages.yml", "dependencies.yml"] {
+        let path = root.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        let yaml = read_text(&path, name)
+            .map_err(Diagnostics::from)
+            .and_then(|file| Yaml::parse(&file));
+        let yaml = match yaml {
+            Ok(yaml) => reader.rendered(&yaml, &|_| false),
+            Err(more) => {
+                problems.0.extend(more.0);
+                continue;
+            }
+        };
+        let Some(mut section) = Section::of(&yaml, name, &mut reader) else {
+            continue;
+        };
+        for item in section.list("packages", &mut reader) {
+            let text = |key: &str| item.get(key).and_then(Yaml::as_str).map(str::to_owned);
+            let local = text("local");
+            let shown = local
+                .clone()
+                .or_else(|| text("package"))
+                .or_else(|| text("git"))
+                .or_else(|| text("tarball"));
+            listed.push(ListedPackage {
+                shown: shown.unwrap_or_else(|| "a package".to_owned()),
+                local,
+                place: item.place.clone(),
+            });
+        }
+        if let Some(projects) = section.take("projects") {
+            reader.unsupported("projects that are used across accounts (`projects`)", &projects.place);
+        }
+    }
+    problems.0.append(&mut reader.problems.0);
+    listed
+}
+
+fn report_same_names(settings: &[(PathBuf, String, ProjectSettings)], problems: &mut Diagnostics) {
+    for (i, (_, _, settings_here)) in settings.iter().enumerate() {
+        if let Some((_, _, other)) = settings[..i]
+            .iter()
+            .find(|(_, _, other)| other.name == settings_here.name)
+        {
+            problems.push(
+                Diagnostic::error("same-package", format!("two packages are called `{}`", other.name))
+                    .at(Place::new(&settings_here.file, 0..0))
+                    .because(format!("the other one is {}", other.file.path))
+                    .help("remove one of them"),
+            );
+        }
+    }
+}
+
+static DOCS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}").expect("the pattern is fixed")
+});
+
+fn doc_blocks(files: &Files, problems: &mut Diagnostics) -> Vec<DocBlock> {
+    let mut blocks: Vec<DocBlock> = Vec::new();
+    for code in &files.docs {
+        for found in DOCS.captures_iter(&code.file.text) {
+            let (Some(name), Some(text)) = (found.get(1), found.get(2)) else {
+                continue;
+            };
+            let place = Place::new(&code.file, name.range());
+            if let Some(other) = blocks.iter().find(|block| block.name == name.as_str()) {
+                problems.push(
+                    Diagnostic::error("duplicate-name", format!("two docs blocks are called `{}`", other.name))
+                        .at(place)
+                        .because(format!("the other one is at {}", other.place))
+                        .help("rename one of them"),
+                );
+                continue;
+            }
+            blocks.push(DocBlock {
+                name: name.as_str().to_owned(),
+                text: text.as_str().trim().to_owned(),
+                path: code.path.clone(),
+                original_path: code.original_path.clone(),
+                place,
+            });
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "what `RenderYaml` asks for")]
+    fn plain(_: &YamlScope, text: &str) -> Result<Json, Diagnostic> {
+        Ok(Json::String(text.to_owned()))
+    }
+
+    #[test]
+    fn folders_tell_what_files_are() {
+        let folder = project(&[
+            ("dbt_project.yml", "name: shop\nvars: {a: 1, dep: {b: 2}}\n"),
+            ("models/staging/a.sql", "select 1"),
+            ("models/.hidden.sql", "select 1"),
+            ("models/a.yml", "models: [{name: a}]"),
+            ("models/docs.md", "{% docs orders %}\nAll orders.\n{% enddocs %}"),
+            ("tests/generic/t.sql", ""),
+            ("tests/one.sql", ""),
+            ("seeds/s.csv", "a\n1\n"),
+            ("packages.yml", "packages:\n- local: ../dep\n"),
+            ("dbt_packages/dep/dbt_project.yml", "name: dep\nvars: {b: 1, c: 3}\n"),
+            ("dbt_packages/dep/models/d.sql", "select 1"),
+        ]);
+        let (project, warnings) = Project::load(folder.path(), &plain).unwrap();
+        assert!(warnings.0.is_empty(), "{warnings}");
+        let own = project.own();
+        assert_eq!(own.files.models.len(), 1);
+        assert_eq!(own.files.models[0].path, "staging/a.sql");
+        assert_eq!(
+            (own.files.tests.len(), own.files.macros.len(), own.files.seeds.len()),
+            (1, 1, 1)
+        );
+        assert_eq!(own.docs[0].text, "All orders.");
+        assert_eq!(
+            project.packages[1].files.models[0].file.path,
+            "dbt_packages/dep/models/d.sql"
+        );
+        let vars = project.vars("dep");
+        assert_eq!((&vars["a"], &vars["b"], &vars["c"]), (&1.into(), &2.into(), &3.into()));
+    }
+
+    #[test]
+    fn all_problems_of_all_files_at_once() {
+        let folder = project(&[
+            ("project.yml", "name: shop\nmodel-pathes: [m]\n"),
+            ("models/a.py", ""),
+            ("models/a.yml", "models: [{name: a"),
+            ("models/b.yml", "models: [{nam: a}]"),
+            ("snapshots/s.sql", "{% snapshot s %}{% endsnapshot %}"),
+            (
+                "packages.yml",
+                "packages:\n- package: dbt-labs/dbt_utils\n  version: 1.0.0\n",
+            ),
+        ]);
+        let shown = Project::load(folder.path(), &plain).unwrap_err().to_string();
+        for part in [
+            "did you mean `model-paths`?",
+            "Python models do not run on PostgreSQL",
+            "error[yaml-syntax]",
+            "models/b.yml:1:",
+            "not supported yet: snapshots, here `s`",
+            "run `dbt deps`",
+        ] {
+            assert!(shown.contains(part), "{part} is not in:\n{shown}");
+        }
+    }
+
+    #[test]
+    fn no_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let shown = Project::load(folder.path(), &plain).unwrap_err().to_string();
+        assert!(shown.contains("--project-dir"), "{shown}");
+    }
+}

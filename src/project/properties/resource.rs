@@ -1,0 +1,136 @@
+//! What is said about one model, seed, analysis or singular test.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use super::{ColumnProperties, TestProperties, constraints, name_place};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::project::{Reader, Section, Setting, Settings, Yaml, read_settings};
+
+/// The list in which an entry stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PropertyKind {
+    Model,
+    Seed,
+    Analysis,
+    Test,
+}
+
+impl PropertyKind {
+    /// The singular, for messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Seed => "seed",
+            Self::Analysis => "analysis",
+            Self::Test => "test",
+        }
+    }
+
+    /// The list's name.
+    pub fn list(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Seed => "seeds",
+            Self::Analysis => "analyses",
+            Self::Test => "data_tests",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct NodeProperties {
+    pub kind: PropertyKind,
+    pub name: String,
+    /// Not rendered.
+    pub description: String,
+    /// `config`, and the older keys beside it (`meta`, `access`, `group`, `docs`) where `config` has none.
+    pub config: Settings,
+    pub columns: Vec<ColumnProperties>,
+    pub tests: Vec<TestProperties>,
+    /// Of the whole model, as written.
+    pub constraints: Vec<Json>,
+    pub place: Place,
+}
+
+impl NodeProperties {
+    pub fn read(yaml: &Yaml, kind: PropertyKind, reader: &mut Reader) -> Option<Self> {
+        let word = kind.word();
+        let mut section = Section::of(yaml, format!("an entry of `{}`", kind.list()), reader)?;
+        let name = section.required("name", reader)?;
+        section.what = format!("{word} `{name}`");
+        let what = section.what.clone();
+        let mut config = read_settings(section.take("config"), &what, reader);
+        for key in ["access", "group", "docs", "meta"] {
+            let Some(value) = section.take(key) else { continue };
+            let setting = Setting {
+                value: value.to_json(),
+                place: value.place.clone(),
+            };
+            match config.get_mut(key) {
+                None => {
+                    config.insert(key.to_owned(), setting);
+                }
+                Some(there) => merge_below(&mut there.value, &setting.value),
+            }
+        }
+        for key in ["versions", "latest_version", "defined_in"] {
+            if let Some(value) = section.take(key) {
+                reader.problems.push(
+                    Diagnostic::error("not-supported", format!("not supported yet: {key} of {what}"))
+                        .at(value.place.clone())
+                        .help("give each version a model of its own"),
+                );
+            }
+        }
+        let columns = section
+            .list("columns", reader)
+            .iter()
+            .filter_map(|column| ColumnProperties::read(column, &what, reader))
+            .collect::<Vec<_>>();
+        report_repeats(&columns, &what, reader);
+        let node = Self {
+            kind,
+            description: section.text("description", reader).unwrap_or_default(),
+            config,
+            columns,
+            tests: TestProperties::read_list(&mut section, reader),
+            constraints: constraints(&mut section, reader),
+            place: name_place(yaml),
+            name,
+        };
+        for other in ["deprecation_date", "primary_key"] {
+            section.take(other);
+        }
+        if let Some(value) = section.take("time_spine") {
+            reader.unsupported(&format!("time_spine of {what}"), &value.place);
+        }
+        section.finish(reader);
+        Some(node)
+    }
+}
+
+/// Keys of a mapping that the more specific mapping does not have.
+fn merge_below(specific: &mut Json, general: &Json) {
+    if let (Json::Object(specific), Json::Object(general)) = (specific, general) {
+        for (key, value) in general {
+            specific.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+fn report_repeats(columns: &[ColumnProperties], what: &str, reader: &mut Reader) {
+    let mut seen: IndexMap<&str, ()> = IndexMap::new();
+    for column in columns {
+        if seen.insert(&column.name, ()).is_some() {
+            reader.problems.push(
+                Diagnostic::warning(
+                    "repeated-column",
+                    format!("column `{}` of {what} is described twice", column.name),
+                )
+                .at(column.place.clone())
+                .help("keep one entry: the later one counts"),
+            );
+        }
+    }
+}
