@@ -1,0 +1,253 @@
+//! Calling macros: handles, package namespaces, `return`, and how a macro comes into a running render.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Tuple};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::failure::failure;
+use super::host::Refusal;
+use super::session::{RenderState, Session};
+use super::table::MacroDef;
+use super::value::{PyDict, split_kwargs};
+use crate::diagnostic::nearest;
+
+/// A value on its way from `return(..)` to the macro's caller.
+#[derive(Debug)]
+pub(super) struct ReturnSignal(Value);
+
+impl fmt::Display for ReturnSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("return outside of a macro")
+    }
+}
+
+impl std::error::Error for ReturnSignal {}
+
+/// `return(value)`: unwinds to the nearest macro.
+pub(super) fn return_value(value: Value) -> Error {
+    Error::from(ErrorKind::InvalidOperation).with_source(ReturnSignal(value))
+}
+
+fn returned(error: &Error) -> Option<&Value> {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<ReturnSignal>())
+        .map(|signal| &signal.0)
+}
+
+/// A macro by reference. The engine's own macro is loaded into the render on the first call.
+pub(super) struct MacroRef(Arc<MacroDef>);
+
+impl MacroRef {
+    pub(super) fn value(def: &Arc<MacroDef>) -> Value {
+        Value::from_object(Self(Arc::clone(def)))
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.0.info.id
+    }
+
+    fn loaded(&self, state: &mut State<'_, '_>) -> Result<Value, Error> {
+        let Some(render) = state.get_extension::<RenderState>() else {
+            return Err(failure("jinja-type", "a macro was called outside of a render"));
+        };
+        if let Some(native) = render.loaded.get(&self.0.index) {
+            return Ok(native.clone());
+        }
+        let bridge = render.bridge.clone();
+        render.session.host.called(&self.0.info.id);
+        bridge.call(state, &[Value::from(self.0.info.id.as_str())])?;
+        let render = state.get_extension_mut::<RenderState>();
+        let native = render.and_then(|render| {
+            let native = render.put.take()?;
+            render.loaded.insert(self.0.index, native.clone());
+            Some(native)
+        });
+        native.ok_or_else(|| {
+            failure(
+                "jinja-type",
+                format!("the macro `{}` could not be loaded", self.0.info.name),
+            )
+        })
+    }
+
+    /// Checks the arguments against the macro's, and gathers what goes into `varargs` and `kwargs`.
+    fn bind(&self, args: &[Value]) -> Result<Option<Vec<Value>>, Error> {
+        let wanted = &self.0.info.arguments;
+        let (placed, named) = split_kwargs(args)?;
+        if placed.len() > wanted.len() && !self.0.takes_varargs {
+            return Err(failure(
+                "jinja-arguments",
+                format!(
+                    "the macro `{}` takes {} arguments, {} were given",
+                    self.0.info.name,
+                    wanted.len(),
+                    placed.len()
+                ),
+            ));
+        }
+        let hidden = self.0.takes_varargs || self.0.takes_kwargs;
+        if !hidden && named.args().next().is_none() {
+            return Ok(None);
+        }
+        let mut pass: Vec<(String, Value)> = Vec::new();
+        let mut extra = Vec::new();
+        for name in named.args() {
+            let value: Value = named.get(name)?;
+            let position = wanted.iter().position(|a| a.name == name);
+            if position.is_some_and(|at| at < placed.len()) {
+                return Err(failure(
+                    "jinja-arguments",
+                    format!("the macro `{}` got its argument `{name}` twice", self.0.info.name),
+                ));
+            }
+            if position.is_some() || name == "caller" {
+                pass.push((name.to_owned(), value));
+            } else if self.0.takes_kwargs {
+                extra.push((Value::from(name), value));
+            } else {
+                return Err(self.unknown_argument(name));
+            }
+        }
+        if self.0.takes_varargs {
+            let rest = placed.get(wanted.len()..).unwrap_or_default();
+            pass.push(("varargs".to_owned(), Value::from(Tuple::from(rest))));
+        }
+        if self.0.takes_kwargs {
+            pass.push(("kwargs".to_owned(), PyDict::from_pairs(extra).into()));
+        }
+        let mut bound = placed[..placed.len().min(wanted.len())].to_vec();
+        bound.push(Kwargs::from_iter(pass).into());
+        Ok(Some(bound))
+    }
+
+    fn unknown_argument(&self, name: &str) -> Error {
+        let message = format!("the macro `{}` has no argument `{name}`", self.0.info.name);
+        let mut refusal = Refusal::new("jinja-arguments", message);
+        let known = self.0.info.arguments.iter().map(|a| a.name.as_str());
+        if let Some(near) = nearest(name, known) {
+            refusal = refusal.help(format!("did you mean `{near}`?"));
+        }
+        refusal.into()
+    }
+}
+
+impl fmt::Debug for MacroRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<macro {}>", self.0.info.id)
+    }
+}
+
+impl Object for MacroRef {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        (key.as_str()? == "name").then(|| Value::from(self.0.info.name.as_str()))
+    }
+
+    fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let bound = self.bind(args)?;
+        // Whatever leaves a macro is wrapped: the engine stamps the wrapper with the place of the call, and an
+        // `UnknownMethod` from inside would make the engine call the macro a second time.
+        let wrap = |error: Error| Error::from(ErrorKind::InvalidOperation).with_source(error);
+        let native = self.loaded(state).map_err(wrap)?;
+        match native.call(state, bound.as_deref().unwrap_or(args)) {
+            Ok(text) => Ok(text),
+            Err(error) => match returned(&error) {
+                Some(value) => Ok(value.clone()),
+                None => Err(wrap(error)),
+            },
+        }
+    }
+}
+
+/// The macros of one package: `dbt_utils.star(..)`.
+pub(super) struct Package {
+    name: String,
+    macros: HashMap<String, Value>,
+}
+
+impl Package {
+    pub(super) fn value(name: &str, macros: HashMap<String, Value>) -> Value {
+        Value::from_object(Self {
+            name: name.to_owned(),
+            macros,
+        })
+    }
+}
+
+impl fmt::Debug for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<package {}>", self.name)
+    }
+}
+
+impl Object for Package {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.macros.get(key.as_str()?).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.macros.keys().map(|k| Value::from(k.as_str())).collect())
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        true
+    }
+
+    fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        match self.macros.get(name) {
+            Some(found) => found.call(state, args),
+            None if name == "get" => Err(Error::from(ErrorKind::UnknownMethod)),
+            None => {
+                let mut refusal = Refusal::new(
+                    "undefined-macro",
+                    format!("the package `{}` has no macro `{name}`", self.name),
+                );
+                if let Some(near) = nearest(name, self.macros.keys().map(String::as_str)) {
+                    refusal = refusal.help(format!("did you mean `{}.{near}`?", self.name));
+                }
+                Err(refusal.into())
+            }
+        }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The adapter's names, the nearest first.
+const PREFIXES: [&str; 2] = ["postgres", "default"];
+
+/// `adapter.dispatch(name, namespace)`: the implementation to call.
+pub(super) fn dispatch(session: &Session, name: &str, namespace: Option<&str>) -> Result<Value, Error> {
+    if let Some((package, bare)) = name.split_once('.') {
+        return Err(Refusal::new(
+            "dispatch",
+            format!("`{name}` names a package, which dispatch takes as its second argument"),
+        )
+        .help(format!("write `adapter.dispatch('{bare}', '{package}')`"))
+        .into());
+    }
+    let mut tried = Vec::new();
+    for package in session.shared.table.search_order(namespace) {
+        for prefix in PREFIXES {
+            let full = format!("{prefix}__{name}");
+            if let Some(found) = session.shared.table.find(package, &session.package, &full) {
+                return Ok(found);
+            }
+            tried.push(package.map_or(full.clone(), |p| format!("{p}.{full}")));
+        }
+    }
+    let mut refusal = Refusal::new(
+        "undefined-macro",
+        format!("dispatch finds no implementation of `{name}`"),
+    );
+    refusal.cause = Some(format!("searched for {}", tried.join(", ")));
+    Err(refusal.into())
+}

@@ -1,0 +1,81 @@
+//! What goes into a render and comes out of a call.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde_json::Value as Json;
+
+use super::object::RelationObject;
+use super::value::{from_json, to_json};
+use crate::sql::Relation;
+
+/// A value given to a template: data, or a relation.
+#[derive(Clone, Debug)]
+pub enum Global {
+    Data(Arc<Json>),
+    Relation(Relation),
+}
+
+/// An argument of a macro that is called from Rust.
+pub type Arg = Global;
+
+impl From<Json> for Global {
+    fn from(json: Json) -> Self {
+        Self::Data(Arc::new(json))
+    }
+}
+
+impl From<&str> for Global {
+    fn from(text: &str) -> Self {
+        Json::from(text).into()
+    }
+}
+
+impl From<bool> for Global {
+    fn from(value: bool) -> Self {
+        Json::from(value).into()
+    }
+}
+
+impl From<Relation> for Global {
+    fn from(relation: Relation) -> Self {
+        Self::Relation(relation)
+    }
+}
+
+impl Global {
+    pub(super) fn to_value(&self) -> Value {
+        match self {
+            Self::Data(json) => from_json(json),
+            Self::Relation(relation) => RelationObject::value(relation.clone()),
+        }
+    }
+}
+
+/// What a macro gave back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Returned {
+    /// The value of its `return(..)`, or the text it rendered.
+    Data(Json),
+    Relation(Relation),
+}
+
+impl Returned {
+    pub(super) fn of(value: &Value) -> Self {
+        match value.downcast_object_ref::<RelationObject>() {
+            Some(object) => Self::Relation(object.relation.clone()),
+            None => Self::Data(to_json(value)),
+        }
+    }
+
+    /// As text: strings as they are, nothing for null, relations quoted.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Data(Json::String(text)) => text.clone(),
+            Self::Data(Json::Null) => String::new(),
+            Self::Data(other) => other.to_string(),
+            Self::Relation(relation) => relation.to_string(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a template may ask of the world while it renders.
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::diagnostic::Diagnostic;
+use crate::sql::{Column, Relation, Table};
+
+/// Why the host could not answer. The engine adds the place and the macro stack.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The stable code of the diagnostic that this becomes.
+    pub code: &'static str,
+    pub message: String,
+    pub cause: Option<String>,
+    pub help: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            cause: None,
+            help: None,
+        }
+    }
+
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<Refusal> for Diagnostic {
+    fn from(refusal: Refusal) -> Self {
+        let mut diagnostic = Self::error(refusal.code, refusal.message);
+        diagnostic.cause = refusal.cause;
+        diagnostic.help = refusal.help;
+        diagnostic
+    }
+}
+
+/// Answers for one render of one template. While parsing, `reference` and `source` record the edge and answer with a
+/// stand-in; while running they answer with the relation to read. Called from the rendering thread, so a host that
+/// needs the server blocks until it has the answer.
+pub trait Host: Send + Sync {
+    /// `ref('name')`, `ref('package', 'name')`, `ref('name', v=2)`.
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal>;
+
+    /// `source('source', 'table')`.
+    fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal>;
+
+    /// `config(key=value, ..)` met in the template.
+    fn configure(&self, values: IndexMap<String, Json>) -> Result<(), Refusal>;
+
+    /// `config.get(key)`; `None` where nothing set it.
+    fn config(&self, key: &str) -> Option<Json>;
+
+    /// `var(name)` as seen from a package; `None` where it is not set.
+    fn var(&self, package: &str, name: &str) -> Result<Option<Json>, Refusal>;
+
+    /// `env_var(name)`; `None` where it is not set.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// A macro was called, as `macro.package.name`; for `depends_on.macros`.
+    fn called(&self, macro_id: &str);
+
+    /// One or more statements on the node's connection; the last one's rows. Never called while parsing.
+    fn query(&self, sql: &str) -> Result<Table, Refusal>;
+
+    /// `adapter.get_relation` and friends: the relation as the database has it.
+    fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal>;
+
+    /// `adapter.get_columns_in_relation`.
+    fn columns(&self, relation: &Relation) -> Result<Vec<Column>, Refusal>;
+
+    /// `log(..)`, `print(..)`: to the log file, and to the terminal where `show`.
+    fn log(&self, message: &str, show: bool);
+
+    /// `exceptions.warn(..)`.
+    fn warn(&self, message: &str);
+}

@@ -1,0 +1,21 @@
+//! The objects of dbt's context.
+
+mod adapter;
+mod column;
+mod config;
+mod context;
+mod exceptions;
+mod flags;
+mod relation;
+mod table;
+mod variable;
+
+pub use adapter::adapter;
+pub use column::{ColumnObject, column_class};
+pub use config::config;
+pub use context::ContextObject;
+pub use exceptions::exceptions;
+pub use flags::default_flags;
+pub use relation::{RelationObject, api};
+pub use table::{ResultTable, response};
+pub use variable::var;

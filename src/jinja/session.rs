@@ -1,0 +1,154 @@
+//! One render: who asks, what the template sees, what it leaves behind. It is the root context of its templates.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use indexmap::IndexMap;
+use minijinja::value::{Enumerator, Object};
+use minijinja::{State, Value};
+
+use super::datum::Global;
+use super::engine::Shared;
+use super::failure::Origin;
+use super::host::Host;
+use super::object::ContextObject;
+
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) package: String,
+    /// The node, as in `model stg_orders`.
+    pub(super) within: String,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) execute: bool,
+    pub(super) globals: IndexMap<String, Global>,
+    pub(super) origin: Option<Origin>,
+    /// Made from `globals` when first asked for, so that all who look see the same object.
+    values: Mutex<HashMap<String, Value>>,
+    /// Results of statements, by name.
+    results: Mutex<HashMap<String, Value>>,
+    /// A call to make from the errand template, and what came of it.
+    pub(super) errand: Mutex<Option<(Value, Vec<Value>)>>,
+    pub(super) answer: Mutex<Option<Value>>,
+}
+
+/// What a running render keeps in the engine's state.
+pub(super) struct RenderState {
+    pub(super) session: Arc<Session>,
+    /// The macro that includes a template into this state.
+    pub(super) bridge: Value,
+    /// The macro that the included template handed over.
+    pub(super) put: Option<Value>,
+    /// Macros by their index in the table.
+    pub(super) loaded: HashMap<usize, Value>,
+}
+
+/// The name of the template that a session renders.
+pub(super) const NODE: &str = "#node";
+
+impl Session {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        package: &str,
+        within: &str,
+        host: &Arc<dyn Host>,
+        execute: bool,
+        globals: IndexMap<String, Global>,
+        origin: Option<Origin>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            package: package.to_owned(),
+            within: within.to_owned(),
+            host: Arc::clone(host),
+            execute,
+            globals,
+            origin,
+            values: Mutex::default(),
+            results: Mutex::default(),
+            errand: Mutex::default(),
+            answer: Mutex::default(),
+        }
+    }
+
+    /// The session that a state renders for.
+    pub(super) fn of(state: &State<'_, '_>) -> Option<Arc<Self>> {
+        state.get_extension::<RenderState>().map(|r| Arc::clone(&r.session))
+    }
+
+    pub(super) fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn global(&self, name: &str) -> Option<Value> {
+        let global = self.globals.get(name)?;
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = values.get(name) {
+            return Some(value.clone());
+        }
+        let value = global.to_value();
+        values.insert(name.to_owned(), value.clone());
+        Some(value)
+    }
+
+    /// Where the text of a template comes from, and what it is.
+    pub(super) fn origin(&self, template: &str) -> Option<(&Origin, String)> {
+        if template == NODE {
+            return self.origin.as_ref().map(|origin| (origin, self.within.clone()));
+        }
+        let def = self.shared.table.by_id(template)?;
+        Some((&def.origin, format!("macro {}", def.info.name)))
+    }
+
+    /// Everything that a bare name may mean, for suggestions.
+    pub(super) fn known_names(&self) -> Vec<String> {
+        let macros = self.shared.table.names(&self.package).cloned();
+        let globals = self.globals.keys().cloned();
+        let engine = self.shared.run.globals().map(|(name, _)| name.to_owned());
+        macros
+            .chain(globals)
+            .chain(engine)
+            .chain(["execute", "context", "project_name"].map(str::to_owned))
+            .filter(|name| !name.starts_with('_'))
+            .collect()
+    }
+
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.shared.table.resolve(&self.package, name).is_some()
+            || self.globals.contains_key(name)
+            || self.shared.run.globals().any(|(known, _)| known == name)
+            || matches!(name, "execute" | "context" | "project_name")
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<context of {}>", self.within)
+    }
+}
+
+impl Object for Session {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some(found) = self.shared.table.resolve(&self.package, name) {
+            return Some(found);
+        }
+        if let Some(found) = self.global(name) {
+            return Some(found);
+        }
+        match name {
+            "execute" => Some(Value::from(self.execute)),
+            "project_name" => Some(Value::from(self.shared.table.root.as_str())),
+            "context" => Some(Value::from_object(ContextObject(Arc::clone(self)))),
+            "_session" => Some(Value::from_dyn_object(Arc::clone(self))),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Empty
+    }
+}

@@ -1,0 +1,126 @@
+//! Python's dict.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use indexmap::IndexMap;
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::{PyList, invalid, items, split_kwargs};
+
+/// A dict that keeps the order of insertion and that its methods change in place.
+pub struct PyDict(RwLock<IndexMap<Value, Value>>);
+
+impl PyDict {
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (Value, Value)>) -> Self {
+        Self(RwLock::new(pairs.into_iter().collect()))
+    }
+
+    pub fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<PyDict> for Value {
+    fn from(dict: PyDict) -> Self {
+        Self::from_object(dict)
+    }
+}
+
+impl fmt::Debug for PyDict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.read().iter()).finish()
+    }
+}
+
+/// What `dict(..)` and `update(..)` take: a mapping or pairs, then keywords.
+pub fn pairs(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
+    let (args, kwargs) = split_kwargs(args)?;
+    let mut found = Vec::new();
+    for arg in args {
+        let object = arg.as_object();
+        if let Some(object) = object.filter(|o| o.repr() == ObjectRepr::Map) {
+            found.extend(object.try_iter_pairs().into_iter().flatten());
+        } else {
+            for pair in items(arg)? {
+                let [key, value]: [Value; 2] = items(&pair)?
+                    .try_into()
+                    .map_err(|_| invalid("a dict is made of pairs"))?;
+                found.push((key, value));
+            }
+        }
+    }
+    for name in kwargs.args() {
+        found.push((Value::from(name), kwargs.get(name)?));
+    }
+    Ok(found)
+}
+
+impl Object for PyDict {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.read().get(key).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.read().keys().cloned().collect())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.read().len())
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        let none = Ok(Value::from(()));
+        match name {
+            "get" => {
+                let (key, default): (&Value, Option<Value>) = from_args(args)?;
+                Ok(self
+                    .read()
+                    .get(key)
+                    .cloned()
+                    .or(default)
+                    .unwrap_or_else(|| Value::from(())))
+            }
+            "keys" => Ok(self.read().keys().cloned().collect::<PyList>().into()),
+            "values" => Ok(self.read().values().cloned().collect::<PyList>().into()),
+            "items" => {
+                let dict = self.read();
+                let pairs = dict.iter().map(|(k, v)| Tuple::from([k.clone(), v.clone()]));
+                Ok(pairs.map(Value::from).collect::<PyList>().into())
+            }
+            "update" => {
+                let more = pairs(args)?;
+                self.write().extend(more);
+                none
+            }
+            "setdefault" => {
+                let (key, default): (Value, Option<Value>) = from_args(args)?;
+                let default = default.unwrap_or_else(|| Value::from(()));
+                Ok(self.write().entry(key).or_insert(default).clone())
+            }
+            "pop" => {
+                let (key, default): (Value, Option<Value>) = from_args(args)?;
+                let found = self.write().shift_remove(&key);
+                found
+                    .or(default)
+                    .ok_or_else(|| invalid(format!("the dict has no key {key:?}")))
+            }
+            "popitem" => {
+                let last = self.write().pop();
+                last.map(|(k, v)| Value::from(Tuple::from([k, v])))
+                    .ok_or_else(|| invalid("popitem: the dict is empty"))
+            }
+            "clear" => {
+                self.write().clear();
+                none
+            }
+            "copy" => Ok(Self::from_pairs(self.read().iter().map(|(k, v)| (k.clone(), v.clone()))).into()),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Python's values on minijinja's: mutable containers, operators, methods, JSON.
+
+mod absent;
+mod decimal;
+mod dict;
+mod json;
+mod list;
+mod operator;
+mod set;
+mod text;
+
+pub use absent::Absent;
+pub use decimal::print_float;
+pub use dict::{PyDict, pairs};
+pub use json::{JsonStyle, from_json, json_text, to_json};
+pub use list::PyList;
+pub use operator::{add, remainder, subtract};
+pub use set::PySet;
+pub use text::{WIDEST, method};
+
+use indexmap::IndexMap;
+use minijinja::value::{DynObject, Kwargs, ObjectRepr, ValueKind, from_args};
+use minijinja::{Error, ErrorKind, Value};
+
+/// An error of the kind Python calls `TypeError` or `ValueError`.
+pub fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// Splits off the keyword arguments.
+pub fn split_kwargs(args: &[Value]) -> Result<(&[Value], Kwargs), Error> {
+    from_args(args)
+}
+
+/// An argument that may be given by place or by name.
+pub fn argument(args: &[Value], kwargs: &Kwargs, at: usize, name: &str) -> Option<Value> {
+    args.get(at)
+        .cloned()
+        .or_else(|| kwargs.get::<Value>(name).ok().filter(|_| kwargs.has(name)))
+}
+
+/// Like [`argument`], as a string.
+pub fn text_argument(args: &[Value], kwargs: &Kwargs, at: usize, name: &str) -> Option<String> {
+    argument(args, kwargs, at, name)
+        .filter(|v| !v.is_none() && !v.is_undefined())
+        .map(|v| v.to_string())
+}
+
+/// A number for Rust's use.
+pub fn integer(value: &Value) -> Result<i64, Error> {
+    if value.kind() == ValueKind::Bool {
+        return Ok(i64::from(value.is_true()));
+    }
+    value
+        .as_i64()
+        .ok_or_else(|| invalid(format!("expected an integer, got {}", describe(value))))
+}
+
+/// All items of an iterable.
+pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
+    if value.is_none() || value.is_undefined() {
+        return Err(invalid(format!("{} is not iterable", describe(value))));
+    }
+    if let Some(text) = value.as_str() {
+        return Ok(text.chars().map(Value::from).collect());
+    }
+    value.try_iter()?.checked().collect()
+}
+
+/// What a value is, for messages.
+pub fn describe(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::Undefined => "an undefined value".to_owned(),
+        ValueKind::None => "none".to_owned(),
+        ValueKind::Bool => "a boolean".to_owned(),
+        ValueKind::Number => "a number".to_owned(),
+        ValueKind::String => "a string".to_owned(),
+        ValueKind::Seq if value.is_tuple() => "a tuple".to_owned(),
+        ValueKind::Seq => "a list".to_owned(),
+        ValueKind::Map => "a dict".to_owned(),
+        ValueKind::Iterable => "an iterator".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether an object is one of this crate's, not one that the engine made.
+fn is_ours(object: &DynObject) -> bool {
+    object.type_name().starts_with(concat!(env!("CARGO_CRATE_NAME"), "::"))
+}
+
+/// Gives a list or dict that the engine made a mutable body; everything else stays what it is.
+pub fn own(value: Value) -> Value {
+    let Some(object) = value.as_object() else {
+        return value;
+    };
+    if object.downcast_ref::<Vec<Value>>().is_some() {
+        return value
+            .try_iter()
+            .into_iter()
+            .flatten()
+            .map(own)
+            .collect::<PyList>()
+            .into();
+    }
+    let lazy = object.repr() == ObjectRepr::Iterable && !is_ours(object);
+    if let (true, Some(iter)) = (lazy, object.try_iter()) {
+        return iter.collect::<PyList>().into();
+    }
+    if let Some(map) = object.downcast_ref::<IndexMap<Value, Value>>() {
+        return PyDict::from_pairs(map.iter().map(|(k, v)| (k.clone(), own(v.clone())))).into();
+    }
+    value
+}
+
+/// What a `for` goes over: strings by character, dicts by key, with a length where there is one.
+pub fn iterated(value: Value) -> Value {
+    match value.kind() {
+        ValueKind::String => Value::from(
+            value
+                .as_str()
+                .unwrap_or("")
+                .chars()
+                .map(Value::from)
+                .collect::<Vec<_>>(),
+        ),
+        _ => value,
+    }
+}

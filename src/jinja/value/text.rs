@@ -1,0 +1,227 @@
+//! Methods of strings, and of the engine's own containers, that minijinja does not have.
+
+use minijinja::value::{DynObject, Tuple, ValueKind, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat;
+
+use super::{Absent, PyDict, PyList, describe, invalid, items, split_kwargs};
+use crate::jinja::session::Session;
+
+/// What minijinja asks where an object knows no method of a name.
+pub fn method(state: &mut State<'_, '_>, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::String => {
+            let text = value.as_str().unwrap_or("");
+            match text_method(text, name, args) {
+                Err(error) if error.kind() == ErrorKind::UnknownMethod => {
+                    pycompat::unknown_method_callback(state, value, name, args).map(super::own)
+                }
+                other => other,
+            }
+        }
+        ValueKind::None if !Session::of(state).is_some_and(|s| s.execute) => Ok(Absent::value()),
+        ValueKind::None => Err(Error::new(
+            ErrorKind::UndefinedError,
+            format!("none has no method `{name}`"),
+        )),
+        ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
+        ValueKind::Seq if value.is_tuple() && name == "index" => {
+            let (item,): (Value,) = from_args(args)?;
+            let at = items(value)?.iter().position(|v| *v == item);
+            at.map(Value::from)
+                .ok_or_else(|| invalid(format!("{item:?} is not in the tuple")))
+        }
+        ValueKind::Seq | ValueKind::Iterable if changes(name) => Err(invalid(format!(
+            "`{name}` cannot change {}: assign it with `set` first",
+            describe(value)
+        ))),
+        ValueKind::Map if matches!(name, "update" | "pop" | "setdefault" | "clear" | "popitem") => {
+            Err(invalid(format!("`{name}` cannot change this mapping")))
+        }
+        ValueKind::Map if name == "copy" => {
+            let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
+            Ok(PyDict::from_pairs(pairs.into_iter().flatten()).into())
+        }
+        _ => pycompat::unknown_method_callback(state, value, name, args),
+    }
+}
+
+fn changes(name: &str) -> bool {
+    matches!(
+        name,
+        "append" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" | "clear"
+    )
+}
+
+fn strings(parts: impl IntoIterator<Item = String>) -> Value {
+    parts.into_iter().map(Value::from).collect::<PyList>().into()
+}
+
+/// Padding beyond that is a mistake, and would only fill the memory.
+pub const WIDEST: usize = 1_000_000;
+
+fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
+    let value = match name {
+        "join" => {
+            let (parts,): (Value,) = from_args(args)?;
+            return join(text, &parts);
+        }
+        "zfill" => {
+            let (width,): (usize,) = from_args(args)?;
+            let (sign, digits) = match text.strip_prefix(['-', '+']) {
+                Some(rest) => text.split_at(text.len() - rest.len()),
+                None => ("", text),
+            };
+            let zeros = width.min(WIDEST).saturating_sub(text.chars().count());
+            format!("{sign}{}{digits}", "0".repeat(zeros))
+        }
+        "ljust" | "rjust" | "center" => {
+            let (width, fill): (usize, Option<&str>) = from_args(args)?;
+            let missing = width.min(WIDEST).saturating_sub(text.chars().count());
+            let left = match name {
+                "ljust" => 0,
+                "rjust" => missing,
+                _ => missing / 2 + (missing & width & 1),
+            };
+            let fill = fill.unwrap_or(" ");
+            format!("{}{text}{}", fill.repeat(left), fill.repeat(missing - left))
+        }
+        "removeprefix" => {
+            let (prefix,): (&str,) = from_args(args)?;
+            text.strip_prefix(prefix).unwrap_or(text).to_owned()
+        }
+        "removesuffix" => {
+            let (suffix,): (&str,) = from_args(args)?;
+            text.strip_suffix(suffix).unwrap_or(text).to_owned()
+        }
+        "swapcase" => text
+            .chars()
+            .flat_map(|c| {
+                let swapped: String = if c.is_uppercase() {
+                    c.to_lowercase().collect()
+                } else {
+                    c.to_uppercase().collect()
+                };
+                swapped.chars().collect::<Vec<_>>()
+            })
+            .collect(),
+        "casefold" => text.to_lowercase(),
+        "expandtabs" => text.replace('\t', "        "),
+        "encode" | "decode" => text.to_owned(),
+        "index" | "rindex" => {
+            let (part,): (&str,) = from_args(args)?;
+            let found = if name == "index" {
+                text.find(part)
+            } else {
+                text.rfind(part)
+            };
+            let found = found.ok_or_else(|| invalid(format!("{part:?} is not in the string")))?;
+            return Ok(Value::from(text[..found].chars().count()));
+        }
+        "isidentifier" => {
+            let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+            return Ok(Value::from(
+                first && text.chars().all(|c| c.is_alphanumeric() || c == '_'),
+            ));
+        }
+        "isdecimal" => {
+            return Ok(Value::from(
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
+            ));
+        }
+        "istitle" => {
+            let mut before = false;
+            let mut fits = true;
+            for c in text.chars() {
+                if c.is_uppercase() || c.is_lowercase() {
+                    fits &= c.is_lowercase() == before;
+                }
+                before = c.is_alphabetic();
+            }
+            return Ok(Value::from(fits && text.chars().any(char::is_alphabetic)));
+        }
+        "split" | "rsplit" => return split(text, args, name == "rsplit"),
+        "partition" | "rpartition" => {
+            let (separator,): (&str,) = from_args(args)?;
+            let cut = if name == "partition" {
+                text.split_once(separator)
+            } else {
+                text.rsplit_once(separator)
+            };
+            let parts = match (cut, name) {
+                (Some((a, b)), _) => [a, separator, b],
+                (None, "partition") => [text, "", ""],
+                (None, _) => ["", "", text],
+            };
+            return Ok(Value::from(Tuple::from(parts.map(Value::from))));
+        }
+        _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+    };
+    Ok(Value::from(value))
+}
+
+fn join(separator: &str, parts: &Value) -> Result<Value, Error> {
+    let mut out = String::new();
+    for (i, part) in items(parts)?.iter().enumerate() {
+        if i > 0 {
+            out.push_str(separator);
+        }
+        let Some(text) = part.as_str() else {
+            return Err(invalid(format!(
+                "`join` wants strings, item {i} is {}; the filter `| join(..)` takes values of any kind",
+                describe(part)
+            )));
+        };
+        out.push_str(text);
+    }
+    Ok(Value::from(out))
+}
+
+fn split(text: &str, args: &[Value], from_right: bool) -> Result<Value, Error> {
+    let (args, kwargs) = split_kwargs(args)?;
+    let separator = super::argument(args, &kwargs, 0, "sep").filter(|v| !v.is_none());
+    let limit = match super::argument(args, &kwargs, 1, "maxsplit") {
+        Some(limit) => usize::try_from(super::integer(&limit)?).ok(),
+        None => None,
+    };
+    let parts = limit.map_or(usize::MAX, |limit| limit.saturating_add(1));
+    let Some(separator) = separator else {
+        return Ok(strings(split_blanks(text, parts, from_right)));
+    };
+    let separator = separator.as_str().filter(|s| !s.is_empty()).map(str::to_owned);
+    let separator = separator.ok_or_else(|| invalid("`split` wants a string that is not empty"))?;
+    Ok(if from_right {
+        let mut found: Vec<_> = text.rsplitn(parts, &separator).map(str::to_owned).collect();
+        found.reverse();
+        strings(found)
+    } else {
+        strings(text.splitn(parts, &separator).map(str::to_owned))
+    })
+}
+
+/// Without a separator: runs of blanks separate, and those at the ends do not count.
+fn split_blanks(text: &str, parts: usize, from_right: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        if found.len() + 1 >= parts {
+            found.push(rest.to_owned());
+            break;
+        }
+        if from_right {
+            let cut = rest
+                .rfind(char::is_whitespace)
+                .map_or(0, |i| i + rest[i..].chars().next().map_or(1, char::len_utf8));
+            found.push(rest[cut..].to_owned());
+            rest = rest[..cut].trim_end();
+        } else {
+            let cut = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            found.push(rest[..cut].to_owned());
+            rest = rest[cut..].trim_start();
+        }
+    }
+    if from_right {
+        found.reverse();
+    }
+    found
+}
