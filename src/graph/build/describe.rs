@@ -1,0 +1,108 @@
+//! Descriptions with the text that they fetch, and columns.
+
+use std::sync::{Arc, LazyLock};
+
+use indexmap::IndexMap;
+use regex::{Captures, Regex};
+use serde_json::json;
+
+use super::Builder;
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile, nearest};
+use crate::graph::NodeColumn;
+use crate::graph::recorder::Recorder;
+use crate::graph::templates::Job;
+use crate::project::{ColumnProperties, Package, Settings};
+
+static DOC: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\{\{-?\s*doc\(\s*(?:['"](\w+)['"]\s*,\s*)?['"](\w+)['"]\s*\)\s*-?\}\}"#)
+        .expect("the pattern is fixed")
+});
+
+impl Builder<'_> {
+    /// The description with its `doc('..')` calls filled in and any other Jinja rendered.
+    pub(super) fn description(
+        &self,
+        text: &str,
+        package: &Package,
+        place: &Place,
+        problems: &mut Diagnostics,
+    ) -> String {
+        if !text.contains("{{") && !text.contains("{%") {
+            return text.to_owned();
+        }
+        let filled = DOC.replace_all(text, |found: &Captures| {
+            let name = &found[2];
+            let wanted = found.get(1).map(|package| package.as_str());
+            if let Some(text) = self.doc(wanted, name, package) {
+                return text;
+            }
+            let known = self.project.packages.iter().flat_map(|package| &package.docs);
+            let diagnostic =
+                Diagnostic::error("missing-doc", format!("there is no docs block `{name}`")).at(place.clone());
+            problems.push(match nearest(name, known.map(|block| block.name.as_str())) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help(format!("write {{% docs {name} %}} .. {{% enddocs %}} into a .md file")),
+            });
+            String::new()
+        });
+        if !filled.contains("{{") && !filled.contains("{%") {
+            return filled.into_owned();
+        }
+        let source = SourceFile::new(&place.file.path, &*filled);
+        let this = self.stand_in("description");
+        let host = Recorder::new(this.clone(), &self.variables, Settings::new());
+        let job = Job {
+            package: &package.name,
+            within: "a description",
+            source: &source,
+            host: host as Arc<dyn crate::jinja::Host>,
+            this: &this,
+            node: &json!({}),
+        };
+        match self.templates.render(&job) {
+            Ok(text) => text,
+            Err(problem) => {
+                problems.push(problem.at(place.clone()));
+                filled.into_owned()
+            }
+        }
+    }
+
+    fn doc(&self, wanted: Option<&str>, name: &str, package: &Package) -> Option<String> {
+        let within = |package: &Package| {
+            package
+                .docs
+                .iter()
+                .find(|block| block.name == name)
+                .map(|block| block.text.clone())
+        };
+        match wanted {
+            Some(wanted) => within(self.project.package(wanted)?),
+            None => within(package)
+                .or_else(|| within(self.project.own()))
+                .or_else(|| self.project.packages.iter().find_map(within)),
+        }
+    }
+
+    pub(super) fn columns(
+        &self,
+        columns: &[ColumnProperties],
+        package: &Package,
+        problems: &mut Diagnostics,
+    ) -> IndexMap<String, NodeColumn> {
+        columns
+            .iter()
+            .map(|column| {
+                let described = NodeColumn {
+                    name: column.name.clone(),
+                    description: self.description(&column.description, package, &column.place, problems),
+                    data_type: column.data_type.clone(),
+                    quote: column.quote.unwrap_or(false),
+                    tags: column.tags.clone(),
+                    meta: column.meta.clone(),
+                };
+                (column.name.clone(), described)
+            })
+            .collect()
+    }
+}

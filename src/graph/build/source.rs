@@ -1,0 +1,136 @@
+//! Tables that something else loads.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::{Builder, Draft, fqn};
+use crate::diagnostic::Diagnostics;
+use crate::graph::config::merge;
+use crate::graph::{Access, Node, ResourceType, SourceSpec};
+use crate::project::{Package, Setting, SourceTable};
+use crate::sql::Relation;
+
+impl Builder<'_> {
+    pub(super) fn sources(&self, problems: &mut Diagnostics) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        for package in &self.project.packages {
+            for table in &package.properties.sources {
+                nodes.push(self.source(package, table, problems));
+            }
+        }
+        nodes
+    }
+
+    fn source(&self, package: &Package, table: &SourceTable, problems: &mut Diagnostics) -> Node {
+        let (path, original_path) = package.properties_file(&table.place);
+        let mut fqn = fqn(&package.name, path, &table.source_name);
+        fqn.push(table.name.clone());
+        let [of_source, of_table] = &table.config;
+        let mut settings = Self::settings(package, ResourceType::Source, &fqn, &[of_source, of_table]);
+        self.override_settings(package, ResourceType::Source, &fqn, &mut settings);
+        for (key, value) in [
+            ("tags", Json::from(table.tags.clone())),
+            ("meta", Json::Object(table.meta.clone().into_iter().collect())),
+        ] {
+            let setting = Setting {
+                value,
+                place: table.place.clone(),
+            };
+            // Both levels' `config` is in what the table says already, so only the project file adds to it.
+            let mut base = Self::settings(package, ResourceType::Source, &fqn, &[]);
+            base.retain(|name, _| name == key);
+            merge(&mut base, &[(key.to_owned(), setting)].into_iter().collect());
+            settings.extend(base);
+        }
+        settings.retain(|key, _| !matches!(key.as_str(), "freshness" | "loaded_at_field"));
+        let what = format!("source table `{}.{}`", table.source_name, table.name);
+        let draft = Draft {
+            resource_type: ResourceType::Source,
+            package,
+            name: table.name.clone(),
+            path: original_path.to_owned(),
+            original_path: original_path.to_owned(),
+            fqn: fqn.clone(),
+            source: Arc::clone(&table.place.file),
+            declared: table.place.clone(),
+            what,
+            settings: settings.clone(),
+        };
+        let mut typed = self.typed(&draft, &settings, problems);
+        let freshness = table.freshness.as_ref().map(whole_freshness);
+        typed
+            .config
+            .raw
+            .insert("freshness".to_owned(), freshness.clone().unwrap_or(Json::Null));
+        typed.config.raw.insert(
+            "loaded_at_field".to_owned(),
+            table.loaded_at_field.clone().map_or(Json::Null, Json::from),
+        );
+        Node {
+            id: Arc::from(format!("source.{}.{}.{}", package.name, table.source_name, table.name)),
+            resource_type: ResourceType::Source,
+            package: package.name.clone(),
+            name: table.name.clone(),
+            alias: table.identifier.clone().unwrap_or_else(|| table.name.clone()),
+            relation: self.source_relation(package, table),
+            path: draft.path.clone(),
+            original_path: draft.original_path.clone(),
+            fqn,
+            source: Arc::clone(&table.place.file),
+            declared: table.place.clone(),
+            patch_path: None,
+            config: typed.config,
+            description: self.description(&table.description, package, &table.place, problems),
+            columns: self.columns(&table.columns, package, problems),
+            meta: typed.meta,
+            access: Access::Protected,
+            group: None,
+            refs: Vec::new(),
+            sources: Vec::new(),
+            depends_on: Vec::new(),
+            macros: Vec::new(),
+            test: None,
+            source_spec: Some(SourceSpec {
+                source_name: table.source_name.clone(),
+                loaded_at_field: table.loaded_at_field.clone(),
+                freshness,
+                loader: table.loader.clone(),
+                source_description: self.description(&table.source_description, package, &table.place, problems),
+            }),
+        }
+    }
+
+    /// Names are always quoted in SQL; where the project says not to, they are folded as `PostgreSQL` folds them.
+    fn source_relation(&self, package: &Package, table: &SourceTable) -> Relation {
+        let project: &IndexMap<String, Json> = &package.settings.quoting;
+        let folded = |part: &str, text: &str| {
+            let quoted = table.quoting.get(part).or_else(|| project.get(part));
+            if quoted == Some(&Json::Bool(false)) {
+                text.to_lowercase()
+            } else {
+                text.to_owned()
+            }
+        };
+        let database = table.database.as_deref().unwrap_or(&self.target.database);
+        Relation::new(
+            Some(&folded("database", database)),
+            folded("schema", table.schema.as_deref().unwrap_or(&table.source_name)),
+            folded("identifier", table.identifier.as_deref().unwrap_or(&table.name)),
+        )
+    }
+}
+
+/// With every key that dbt writes.
+fn whole_freshness(written: &Json) -> Json {
+    let threshold = |key: &str| {
+        let part = |part: &str| written.get(key).and_then(|value| value.get(part)).cloned();
+        json!({"count": part("count"), "period": part("period")})
+    };
+    json!({
+        "warn_after": threshold("warn_after"),
+        "error_after": threshold("error_after"),
+        "filter": written.get("filter").cloned(),
+    })
+}

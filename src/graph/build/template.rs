@@ -1,0 +1,215 @@
+//! Nodes that are a file of their own: models, seeds, analyses and singular tests.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
+use crate::diagnostic::{Diagnostics, Place, SourceFile};
+use crate::graph::config::TypedConfig;
+use crate::graph::recorder::{Recorded, Recorder};
+use crate::graph::templates::Job;
+use crate::graph::{Node, ResourceType, TestSpec};
+use crate::project::{CodeFile, NodeProperties, Package, PropertyKind, Settings};
+
+struct Item<'a> {
+    draft: Draft<'a>,
+    properties: Option<&'a NodeProperties>,
+}
+
+/// The properties of a package's files by kind and name.
+type Described<'p> = HashMap<(PropertyKind, &'p str), &'p NodeProperties>;
+
+fn described(package: &Package) -> Described<'_> {
+    let properties = &package.properties;
+    // Of two entries the first counts; the second is reported.
+    let entries = properties.nodes.iter().chain(&properties.tests).rev();
+    entries
+        .map(|entry| ((entry.kind, entry.name.as_str()), entry))
+        .collect()
+}
+
+impl Builder<'_> {
+    /// Every node that has a file, and the hooks of the run.
+    pub(super) fn templated(&self, problems: &mut Diagnostics) -> Vec<Node> {
+        let mut items = Vec::new();
+        for package in &self.project.packages {
+            let files = &package.files;
+            let described = described(package);
+            let code = |code: &CodeFile, resource_type, kind, path: String| {
+                Self::item(
+                    package,
+                    &described,
+                    resource_type,
+                    kind,
+                    code.stem(),
+                    path,
+                    &code.original_path,
+                    &code.file,
+                )
+            };
+            items.extend(
+                files
+                    .models
+                    .iter()
+                    .map(|file| code(file, ResourceType::Model, PropertyKind::Model, file.path.clone())),
+            );
+            items.extend(files.analyses.iter().map(|file| {
+                let path = format!("analysis/{}", file.path);
+                code(file, ResourceType::Analysis, PropertyKind::Analysis, path)
+            }));
+            items.extend(
+                files
+                    .tests
+                    .iter()
+                    .map(|file| code(file, ResourceType::Test, PropertyKind::Test, file.path.clone())),
+            );
+            items.extend(files.seeds.iter().map(|seed| {
+                let source = SourceFile::new(&seed.shown, "");
+                let kind = PropertyKind::Seed;
+                Self::item(
+                    package,
+                    &described,
+                    ResourceType::Seed,
+                    kind,
+                    seed.stem(),
+                    seed.path.clone(),
+                    &seed.original_path,
+                    &source,
+                )
+            }));
+        }
+        let built = parallel(&items, |item| {
+            let mut problems = Diagnostics::default();
+            let node = self.node(item, &mut problems);
+            (node, problems)
+        });
+        let mut nodes = Vec::with_capacity(built.len());
+        for (node, more) in built {
+            nodes.push(node);
+            problems.0.extend(more.0);
+        }
+        nodes.extend(self.operations(problems));
+        nodes
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a draft that differ from one kind of file to another"
+    )]
+    fn item<'p>(
+        package: &'p Package,
+        described: &Described<'p>,
+        resource_type: ResourceType,
+        kind: PropertyKind,
+        name: &str,
+        path: String,
+        original_path: &str,
+        source: &Arc<SourceFile>,
+    ) -> Item<'p> {
+        let properties = described.get(&(kind, name)).copied();
+        let fqn = fqn(&package.name, &path, name);
+        let configured: Vec<&Settings> = properties.iter().map(|entry| &entry.config).collect();
+        Item {
+            draft: Draft {
+                settings: Self::settings(package, resource_type, &fqn, &configured),
+                what: format!("{} `{name}`", type_word(resource_type)),
+                declared: Place::new(source, 0..0),
+                resource_type,
+                package,
+                name: name.to_owned(),
+                path,
+                original_path: original_path.to_owned(),
+                fqn,
+                source: Arc::clone(source),
+            },
+            properties,
+        }
+    }
+
+    fn node(&self, item: &Item, problems: &mut Diagnostics) -> Node {
+        let draft = &item.draft;
+        let (recorded, mut settings) = if draft.resource_type == ResourceType::Seed {
+            (Recorded::default(), draft.settings.clone())
+        } else {
+            self.parsed(draft, problems)
+        };
+        self.override_settings(draft.package, draft.resource_type, &draft.fqn, &mut settings);
+        let typed = self.typed(draft, &settings, problems);
+        let test = (draft.resource_type == ResourceType::Test)
+            .then(|| TestSpec::of(&settings, &self.owner(draft, &|_| false), problems));
+        let mut node = self.finished(draft, &settings, typed, recorded, &draft.name, problems);
+        node.test = test;
+        if let Some(properties) = item.properties {
+            let (_, file) = draft.package.properties_file(&properties.place);
+            node.patch_path = Some(format!("{}://{file}", draft.package.name));
+            node.description = self.description(&properties.description, draft.package, &properties.place, problems);
+            node.columns = self.columns(&properties.columns, draft.package, problems);
+        }
+        node
+    }
+
+    /// Renders the template once. What it asks for, and its configuration with its own `config()` calls.
+    pub(super) fn parsed(&self, draft: &Draft, problems: &mut Diagnostics) -> (Recorded, Settings) {
+        let this = self.stand_in(&draft.name);
+        let host = Recorder::new(this.clone(), &self.variables, draft.settings.clone());
+        let node = draft.json(&settings_json(&draft.settings));
+        let job = Job {
+            package: &draft.package.name,
+            within: &draft.what,
+            source: &draft.source,
+            host: Arc::clone(&host) as Arc<dyn crate::jinja::Host>,
+            this: &this,
+            node: &node,
+        };
+        let rendered = self.templates.render(&job);
+        let recorded = host.take();
+        let mut settings = draft.settings.clone();
+        Self::add_calls(&mut settings, &draft.source, &recorded);
+        if let Err(problem) = rendered
+            && !is_off(&settings)
+        {
+            problems.push(problem);
+        }
+        template_warnings(&draft.what, &draft.declared, &recorded, problems);
+        (recorded, settings)
+    }
+
+    /// The node, but for what its properties say about its description and columns.
+    pub(super) fn finished(
+        &self,
+        draft: &Draft,
+        settings: &Settings,
+        typed: TypedConfig,
+        recorded: Recorded,
+        alias: &str,
+        problems: &mut Diagnostics,
+    ) -> Node {
+        let (alias, relation) = self.placed(draft, settings, &typed, alias, problems);
+        Node {
+            id: draft.id(),
+            resource_type: draft.resource_type,
+            package: draft.package.name.clone(),
+            name: draft.name.clone(),
+            alias,
+            relation,
+            path: draft.path.clone(),
+            original_path: draft.original_path.clone(),
+            fqn: draft.fqn.clone(),
+            source: Arc::clone(&draft.source),
+            declared: draft.declared.clone(),
+            patch_path: None,
+            config: typed.config,
+            description: String::new(),
+            columns: indexmap::IndexMap::new(),
+            meta: typed.meta,
+            access: typed.access,
+            group: typed.group,
+            refs: recorded.refs,
+            sources: recorded.sources,
+            depends_on: Vec::new(),
+            macros: recorded.macros,
+            test: None,
+            source_spec: None,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What dbt writes into a node's configuration where nobody says anything.
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use crate::graph::ResourceType;
+
+/// Every key that dbt knows for the kind of node, with its default.
+pub fn defaults(resource_type: ResourceType) -> IndexMap<String, Json> {
+    let value = match resource_type {
+        ResourceType::Test => json!({
+            "enabled": true, "alias": null, "schema": "dbt_test__audit", "database": null, "tags": [], "meta": {},
+            "group": null, "static_analysis": null, "materialized": "test", "severity": "ERROR",
+            "store_failures": null, "store_failures_as": null, "sql_header": null, "where": null, "limit": null,
+            "fail_calc": "count(*)", "warn_if": "!= 0", "error_if": "!= 0"
+        }),
+        ResourceType::Source => json!({
+            "enabled": true, "event_time": null, "freshness": null, "loaded_at_field": null, "loaded_at_query": null,
+            "meta": {}, "tags": []
+        }),
+        ResourceType::Exposure => json!({"enabled": true, "tags": [], "meta": {}}),
+        _ => node_defaults(resource_type),
+    };
+    match value {
+        Json::Object(map) => map.into_iter().collect(),
+        _ => IndexMap::new(),
+    }
+}
+
+fn node_defaults(resource_type: ResourceType) -> Json {
+    let materialized = if resource_type == ResourceType::Seed {
+        "seed"
+    } else {
+        "view"
+    };
+    let mut value = json!({
+        "enabled": true, "alias": null, "schema": null, "database": null, "tags": [], "meta": {}, "group": null,
+        "static_analysis": null, "materialized": materialized, "incremental_strategy": null, "batch_size": null,
+        "lookback": 1, "begin": null, "persist_docs": {}, "post-hook": [], "pre-hook": [], "quoting": {},
+        "column_types": {}, "full_refresh": null, "unique_key": null, "on_schema_change": "ignore",
+        "on_configuration_change": "apply", "grants": {}, "packages": [],
+        "docs": {"show": true, "node_color": null}, "contract": {"enforced": false, "alias_types": true},
+        "event_time": null, "concurrent_batches": null
+    });
+    let more = match resource_type {
+        ResourceType::Model => json!({
+            "access": "protected", "freshness": null, "on_error": null,
+            "latest_version_pointer": {"enabled": null, "alias": null}
+        }),
+        ResourceType::Seed => json!({"delimiter": ",", "quote_columns": null}),
+        _ => json!({}),
+    };
+    if let (Json::Object(value), Json::Object(more)) = (&mut value, more) {
+        value.extend(more);
+    }
+    value
+}

@@ -1,0 +1,34 @@
+//! Nodes and edges: what the project's files mean once they have been parsed.
+//!
+//! * [`build()`] renders every template of a project once, without a database, and ties the nodes together: a [`Graph`] and
+//!   warnings, or everything that is wrong.
+//! * [`Graph`] answers by id and by `ref`, walks to parents and children, and lists nodes in an order in which they can be
+//!   built. Sources, exposures, tests, analyses and the hooks of a run are nodes too.
+//! * A generic test's `source` is a template that calls its macro with its arguments as expressions; rendering it like any
+//!   other node's gives the test's SQL.
+//! * `NodeConfig::raw` has dbt's defaults with what is set over them, under dbt's names; `null` there means "not set".
+
+mod build;
+mod config;
+mod generic_test;
+#[expect(clippy::module_inception, reason = "the noun of the file is the noun of the folder")]
+mod graph;
+mod node;
+mod path;
+mod python;
+mod recorder;
+pub mod select;
+mod template_view;
+mod templates;
+#[cfg(test)]
+mod test_node;
+
+pub use build::{Target, build};
+pub use graph::{BadGraph, Graph};
+pub use node::*;
+pub use path::{compiled_path, run_path};
+pub use recorder::{AS_OF, Variables};
+pub use template_view::template_view;
+pub use templates::{Job, Templates};
+#[cfg(test)]
+pub use test_node::test_node;

@@ -1,0 +1,230 @@
+//! One thing that can be selected, built or tested.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Place, SourceFile};
+use crate::sql::Relation;
+
+/// dbt's `unique_id`, such as `model.shop.stg_orders`.
+pub type NodeId = Arc<str>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceType {
+    Model,
+    Seed,
+    Snapshot,
+    Source,
+    Test,
+    Analysis,
+    Operation,
+    Exposure,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Materialization {
+    View,
+    Table,
+    Incremental,
+    Ephemeral,
+    Seed,
+    Test,
+    Other,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    Private,
+    #[default]
+    Protected,
+    /// Published: what readers may see, where the project has a gate.
+    Public,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Warn,
+    #[default]
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IncrementalStrategy {
+    #[serde(rename = "append")]
+    Append,
+    #[serde(rename = "delete+insert")]
+    DeleteInsert,
+    #[serde(rename = "merge")]
+    Merge,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnSchemaChange {
+    #[default]
+    Ignore,
+    Fail,
+    AppendNewColumns,
+    SyncAllColumns,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    pub columns: Vec<String>,
+    #[serde(default)]
+    pub unique: bool,
+    /// The access method, `btree` where not given.
+    #[serde(default, rename = "type")]
+    pub method: Option<String>,
+}
+
+/// SQL around a node; a template, rendered when it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    pub sql: String,
+    /// Inside the node's transaction.
+    #[serde(default = "yes")]
+    pub transaction: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The configuration in force for a node, typed, after dbt's precedence. `raw` holds every key as written
+/// (for the manifest and for `config.get`), the typed fields what the engine acts on.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+pub struct NodeConfig {
+    pub enabled: bool,
+    pub materialized: Materialization,
+    /// As written: names a custom materialization where `materialized` is `Other`.
+    pub materialized_name: String,
+    pub tags: Vec<String>,
+    pub unique_key: Vec<String>,
+    pub incremental_strategy: Option<IncrementalStrategy>,
+    pub on_schema_change: OnSchemaChange,
+    /// SQL conditions added to the incremental statement; the target is `DBT_INTERNAL_DEST` there, as in dbt.
+    pub incremental_predicates: Vec<String>,
+    pub merge_update_columns: Option<Vec<String>>,
+    pub merge_exclude_columns: Option<Vec<String>>,
+    pub full_refresh: Option<bool>,
+    pub indexes: Vec<Index>,
+    pub unlogged: bool,
+    pub pre_hooks: Vec<Hook>,
+    pub post_hooks: Vec<Hook>,
+    /// Privilege to grantees, such as `select: [reporter]`.
+    pub grants: IndexMap<String, Vec<String>>,
+    pub persist_docs_relation: bool,
+    pub persist_docs_columns: bool,
+    pub contract_enforced: bool,
+    /// Seeds: column name to `PostgreSQL` type.
+    pub column_types: IndexMap<String, String>,
+    pub delimiter: char,
+    pub quote_columns: bool,
+    pub raw: IndexMap<String, Json>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NodeColumn {
+    pub name: String,
+    pub description: String,
+    pub data_type: Option<String>,
+    pub quote: bool,
+    pub tags: Vec<String>,
+    pub meta: IndexMap<String, Json>,
+}
+
+/// What a test node asks.
+#[derive(Clone, Debug)]
+pub struct TestSpec {
+    /// `None` for a singular test.
+    pub generic: Option<GenericTest>,
+    pub severity: Severity,
+    pub warn_if: String,
+    pub error_if: String,
+    pub fail_calc: String,
+    pub limit: Option<u64>,
+    pub where_: Option<String>,
+    pub store_failures: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct GenericTest {
+    /// Macro name without its `test_` prefix.
+    pub name: String,
+    /// The package written before the name, as in `dbt_utils.expression_is_true`.
+    pub namespace: Option<String>,
+    /// As dbt writes them into `test_metadata.kwargs`: `model` is the `get_where_subquery(ref(..))` template.
+    pub kwargs: IndexMap<String, Json>,
+    pub column: Option<String>,
+    /// The node that the test is written below.
+    pub attached: Option<NodeId>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceSpec {
+    pub source_name: String,
+    pub loaded_at_field: Option<String>,
+    pub freshness: Option<Json>,
+    pub loader: String,
+    pub source_description: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Ref {
+    pub package: Option<String>,
+    pub name: String,
+    pub version: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub id: NodeId,
+    pub resource_type: ResourceType,
+    pub package: String,
+    pub name: String,
+    pub alias: String,
+    /// Where it is (or would be) in the database. Tests have the schema of stored failures.
+    pub relation: Relation,
+    /// Below the resource folder, such as `staging/stg_orders.sql`.
+    pub path: String,
+    /// Below the project's root, such as `models/staging/stg_orders.sql`.
+    pub original_path: String,
+    pub fqn: Vec<String>,
+    /// The template, whole. For a generic test, the call that was made for it; for a seed, nothing.
+    pub source: Arc<SourceFile>,
+    /// What an error about the node as a whole points at: the properties entry of a generic test, else the file.
+    pub declared: Place,
+    /// The properties file that describes it: `package://path`.
+    pub patch_path: Option<String>,
+    pub config: NodeConfig,
+    pub description: String,
+    pub columns: IndexMap<String, NodeColumn>,
+    pub meta: IndexMap<String, Json>,
+    pub access: Access,
+    pub group: Option<String>,
+    pub refs: Vec<Ref>,
+    /// `[source, table]` pairs.
+    pub sources: Vec<(String, String)>,
+    /// Parents, in order of first mention, without repeats.
+    pub depends_on: Vec<NodeId>,
+    /// Macros called while parsing, as `macro.package.name`.
+    pub macros: Vec<String>,
+    pub test: Option<TestSpec>,
+    pub source_spec: Option<SourceSpec>,
+}
+
+impl Node {
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.access == Access::Public && self.resource_type == ResourceType::Model
+    }
+}

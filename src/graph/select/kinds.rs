@@ -1,0 +1,49 @@
+//! Which kinds of nodes each command works on, as in dbt.
+
+use crate::graph::ResourceType;
+
+pub const RUN: [ResourceType; 1] = [ResourceType::Model];
+
+pub const TEST: [ResourceType; 1] = [ResourceType::Test];
+
+pub const SEED: [ResourceType; 1] = [ResourceType::Seed];
+
+pub const SNAPSHOT: [ResourceType; 1] = [ResourceType::Snapshot];
+
+/// Exposures only end with `no-op`, after everything that they stand on.
+pub const BUILD: [ResourceType; 5] = [
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Test,
+    ResourceType::Exposure,
+];
+
+/// Everything that is a template.
+pub const COMPILE: [ResourceType; 4] = [
+    ResourceType::Model,
+    ResourceType::Snapshot,
+    ResourceType::Test,
+    ResourceType::Analysis,
+];
+
+/// Analyses are only listed when `--resource-type` asks for them.
+pub const LIST: [ResourceType; 6] = [
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Source,
+    ResourceType::Test,
+    ResourceType::Exposure,
+];
+
+/// `--resource-type all`.
+pub const ALL: [ResourceType; 7] = [
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Source,
+    ResourceType::Test,
+    ResourceType::Exposure,
+    ResourceType::Analysis,
+];
