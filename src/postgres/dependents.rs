@@ -1,0 +1,131 @@
+//! Views that others built on a relation, with what it takes to make them again.
+
+use crate::sql::{Relation, ident, literal};
+
+use super::{Connection, SqlError};
+
+/// A view that reads a relation, directly or through other views.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dependent {
+    pub relation: Relation,
+    /// For people: `view`, `materialized view`.
+    pub kind: &'static str,
+    /// The query; `None` for what cannot be made again from its definition alone.
+    pub definition: Option<String>,
+    comment: Option<String>,
+    options: Option<String>,
+    /// Complete GRANT statements.
+    grants: Vec<String>,
+}
+
+impl Dependent {
+    #[must_use]
+    pub fn drop_sql(&self) -> String {
+        format!("drop view {};\n", self.relation)
+    }
+
+    /// The view as it was: query, options, comment, grants.
+    #[must_use]
+    pub fn restore_sql(&self) -> String {
+        let Some(definition) = &self.definition else {
+            return String::new();
+        };
+        let options = self
+            .options
+            .as_ref()
+            .map_or_else(String::new, |o| format!(" with ({o})"));
+        let query = definition.trim().trim_end_matches(';');
+        let mut sql = format!("create view {}{options} as\n{query};\n", self.relation);
+        if let Some(comment) = &self.comment {
+            sql.push_str(&format!("comment on view {} is {};\n", self.relation, literal(comment)));
+        }
+        for grant in &self.grants {
+            sql.push_str(grant);
+            sql.push_str(";\n");
+        }
+        sql
+    }
+}
+
+/// Everything that reads the given relations, such that a view comes after the views it reads.
+pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Result<Vec<Dependent>, SqlError> {
+    if relations.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schemas: Vec<&str> = relations.iter().map(|r| r.schema.as_str()).collect();
+    let names: Vec<&str> = relations.iter().map(|r| r.identifier.as_str()).collect();
+    let rows = connection
+        .query(
+            "with recursive reader (oid, depth) as (
+               select c.oid, 0
+               from unnest($1::text[], $2::text[]) as w (schema, name)
+               join pg_namespace n on n.nspname = w.schema
+               join pg_class c on c.relnamespace = n.oid and c.relname = w.name
+               union
+               select r.ev_class, reader.depth + 1
+               from reader
+               join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = reader.oid
+                               and d.classid = 'pg_rewrite'::regclass
+               join pg_rewrite r on r.oid = d.objid
+               where r.ev_class <> reader.oid
+             ), deepest as (
+               select oid, max(depth) as depth from reader group by oid having max(depth) > 0
+             )
+             select n.nspname::text, c.relname::text, c.relkind::text, pg_get_viewdef(c.oid), obj_description(c.oid, 'pg_class'),
+                    array_to_string(c.reloptions, ', '),
+                    array(select format('grant %s on %I.%I to %s%s', a.privilege_type, n.nspname, c.relname,
+                                        case when a.grantee = 0 then 'public' else quote_ident(g.rolname) end,
+                                        case when a.is_grantable then ' with grant option' else '' end)
+                          from aclexplode(c.relacl) a left join pg_roles g on g.oid = a.grantee
+                          where a.grantee <> c.relowner
+                          order by 1),
+                    case when pg_get_userbyid(c.relowner) <> current_user then pg_get_userbyid(c.relowner)::text end
+             from deepest d
+             join pg_class c on c.oid = d.oid
+             join pg_namespace n on n.oid = c.relnamespace
+             order by d.depth, n.nspname, c.relname",
+            &[&schemas, &names],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let relation = Relation::new(None, row.get::<_, String>(0), row.get::<_, String>(1));
+            let view = row.get::<_, String>(2) == "v";
+            let mut grants: Vec<String> = row.get(6);
+            if let Some(owner) = row.get::<_, Option<String>>(7) {
+                grants.insert(0, format!("alter view {relation} owner to {}", ident(&owner)));
+            }
+            Dependent {
+                kind: if view { "view" } else { "materialized view" },
+                definition: view.then(|| row.get(3)),
+                comment: row.get(4),
+                options: row.get(5),
+                grants,
+                relation,
+            }
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_restored_whole() {
+        let dependent = Dependent {
+            relation: Relation::new(None, "bi", "v"),
+            kind: "view",
+            definition: Some(" SELECT m.a\n   FROM analytics.m;".into()),
+            comment: Some("it's ours".into()),
+            options: Some("security_barrier=true".into()),
+            grants: vec!["grant SELECT on bi.v to reporter".into()],
+        };
+        assert_eq!(
+            dependent.restore_sql(),
+            "create view \"bi\".\"v\" with (security_barrier=true) as\nSELECT m.a\n   FROM analytics.m;\n\
+             comment on view \"bi\".\"v\" is 'it''s ours';\ngrant SELECT on bi.v to reporter;\n"
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! Connections, TLS, cancelling, catalogue, COPY, and the managed local server.
+
+mod address;
+pub mod catalog;
+mod connection;
+mod dependents;
+mod error;
+mod find;
+pub mod local;
+mod pool;
+mod session;
+mod statements;
+mod tls;
+
+pub use address::url;
+pub use connection::{Cancel, Connection};
+pub use dependents::{Dependent, dependents};
+pub use error::SqlError;
+pub use find::find_relation;
+pub use pool::{Pool, PooledConnection};
+pub use session::{Notice, Notices, Session};
+pub use statements::statements;
+pub use tokio_postgres::Row;
+pub use tokio_postgres::types::ToSql;

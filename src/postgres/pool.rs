@@ -1,0 +1,142 @@
+//! The connections of one command: as many as it has threads, opened when first needed.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Cancel, Connection, Session, SqlError};
+use crate::diagnostic::Diagnostic;
+use crate::project::profile::Target;
+
+/// Shared by clones.
+#[derive(Clone)]
+pub struct Pool(Arc<Inner>);
+
+struct Inner {
+    target: Target,
+    session: Session,
+    places: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<(u64, Connection)>,
+    live: HashMap<u64, Cancel>,
+    next: u64,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pool {
+    /// Opens nothing yet. `size` is the most connections at a time; at least one.
+    pub fn new(target: Target, session: Session, size: usize) -> Self {
+        Self(Arc::new(Inner {
+            target,
+            session,
+            places: Arc::new(Semaphore::new(size.max(1))),
+            state: Mutex::default(),
+        }))
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.0.target
+    }
+
+    /// A connection for oneself, waiting while all are taken. One that broke meanwhile is replaced.
+    pub async fn get(&self) -> Result<PooledConnection, Diagnostic> {
+        let place = Arc::clone(&self.0.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| Diagnostic::error("connection-lost", "the pool of connections is closed"))?;
+        let idle = {
+            let mut state = self.0.state();
+            loop {
+                match state.idle.pop() {
+                    Some((id, connection)) if connection.is_lost() => {
+                        state.live.remove(&id);
+                        drop(connection);
+                    }
+                    other => break other,
+                }
+            }
+        };
+        let (id, connection) = if let Some(found) = idle {
+            found
+        } else {
+            let connection = Connection::open(&self.0.target, &self.0.session).await?;
+            let mut state = self.0.state();
+            state.next += 1;
+            let id = state.next;
+            state.live.insert(id, connection.cancel_handle());
+            (id, connection)
+        };
+        Ok(PooledConnection {
+            inner: Arc::clone(&self.0),
+            held: Some((id, connection, place)),
+        })
+    }
+
+    /// Stops every statement that runs now, on the server. They end with SQLSTATE 57014; the pool can still be used.
+    pub async fn cancel_all(&self) -> Vec<SqlError> {
+        let running: Vec<Cancel> = self.0.state().live.values().cloned().collect();
+        join_all(running.iter().map(Cancel::cancel))
+            .await
+            .into_iter()
+            .filter_map(Result::err)
+            .collect()
+    }
+}
+
+/// Goes back to the pool when dropped; an open transaction is rolled back first.
+pub struct PooledConnection {
+    inner: Arc<Inner>,
+    held: Option<(u64, Connection, OwnedSemaphorePermit)>,
+}
+
+impl Deref for PooledConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.held.as_ref().expect("held until dropped").1
+    }
+}
+
+impl Drop for PooledConnection {
+    fn drop(&mut self) {
+        let Some((id, connection, place)) = self.held.take() else {
+            return;
+        };
+        let inner = Arc::clone(&self.inner);
+        if connection.is_lost() {
+            inner.state().live.remove(&id);
+        } else if connection.is_abandoned() || connection.in_transaction() {
+            let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+                inner.state().live.remove(&id);
+                return;
+            };
+            runtime.spawn(async move {
+                if connection.is_abandoned() {
+                    // Nobody waits for the answer any more; the server must not go on alone.
+                    let _ = connection.cancel_handle().cancel().await;
+                    inner.state().live.remove(&id);
+                } else if connection.rollback().await.is_ok() {
+                    inner.state().idle.push((id, connection));
+                } else {
+                    inner.state().live.remove(&id);
+                }
+                drop(place);
+            });
+        } else {
+            inner.state().idle.push((id, connection));
+            drop(place);
+        }
+    }
+}
