@@ -1,0 +1,132 @@
+//! The tests that a delta must pass before it is committed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::graph::{Graph, Materialization, NodeId, ResourceType};
+
+use super::step::{Action, Facts, Plan};
+
+impl Plan {
+    /// A delta is live once it is committed, so whatever tests it belongs inside: the delta waits for the test's other
+    /// parents, also for those that would come later in the order. Left out is a test that looks at
+    /// something made from the delta, which cannot be asked before.
+    pub(super) fn attach_delta_audits(&mut self, graph: &Graph, rank: &HashMap<&str, usize>) {
+        let tests: Vec<NodeId> = graph
+            .topological()
+            .filter(|n| n.resource_type == ResourceType::Test && self.steps.contains_key(&n.id))
+            .map(|n| Arc::clone(&n.id))
+            .collect();
+        for test in tests {
+            let parents = self.steps[&test].waits_for.clone();
+            let owner = parents
+                .iter()
+                .filter(|id| matches!(self.steps[*id].action, Action::PublishedDelta { .. }))
+                .filter(|id| !parents.iter().any(|other| other != *id && self.comes_after(other, id)))
+                .max_by_key(|id| rank.get(&***id).copied().unwrap_or(0));
+            let Some(owner) = owner else { continue };
+            let step = &mut self.steps[owner];
+            step.audits.push(Arc::clone(&test));
+            for other in parents.iter().filter(|id| *id != owner) {
+                if !step.waits_for.contains(other) {
+                    step.waits_for.push(Arc::clone(other));
+                }
+            }
+            self.steps[&test].action = Action::AuditInside {
+                owner: Arc::clone(owner),
+            };
+        }
+    }
+
+    /// Whether `later` waits for `earlier`, directly or through others.
+    fn comes_after(&self, later: &NodeId, earlier: &NodeId) -> bool {
+        let mut seen: HashSet<&NodeId> = HashSet::new();
+        let mut left = vec![later];
+        while let Some(id) = left.pop() {
+            if id == earlier {
+                return true;
+            }
+            if seen.insert(id) {
+                left.extend(self.steps.get(id).into_iter().flat_map(|step| &step.waits_for));
+            }
+        }
+        false
+    }
+
+    /// A published view shows its parent's delta the moment it is committed, so the view's tests belong to the delta too.
+    /// A view that was never published shows nothing; its tests could not even be asked.
+    pub(super) fn attach_view_audits(&mut self, graph: &Graph, facts: &Facts) {
+        let deltas: Vec<NodeId> = self
+            .steps
+            .iter()
+            .filter(|(_, s)| matches!(s.action, Action::PublishedDelta { .. }))
+            .map(|(id, _)| Arc::clone(id))
+            .collect();
+        for id in deltas {
+            let mut views = views_on(graph, &id);
+            views.retain(|view| {
+                graph.node(view).is_some_and(|node| {
+                    node.config.materialized == Materialization::Ephemeral
+                        || facts
+                            .current
+                            .as_ref()
+                            .is_some_and(|current| current.contains_key(&node.relation.identifier))
+                })
+            });
+            let mut tests = Vec::new();
+            for test in graph
+                .nodes()
+                .filter(|n| n.resource_type == ResourceType::Test && n.config.enabled)
+            {
+                if !test.depends_on.iter().any(|p| views.contains(p)) {
+                    continue;
+                }
+                // Looks at what will be made from the delta, or at something that may not be there: it comes later.
+                let apart: Vec<&NodeId> = test
+                    .depends_on
+                    .iter()
+                    .filter(|p| !views.contains(*p) && **p != id)
+                    .collect();
+                let (planned, standing): (Vec<&NodeId>, Vec<&NodeId>) =
+                    apart.into_iter().partition(|p| self.steps.contains_key(*p));
+                let published = |p: &NodeId| {
+                    graph.node(p).is_some_and(|node| {
+                        node.resource_type == ResourceType::Source
+                            || (node.is_published()
+                                && facts
+                                    .current
+                                    .as_ref()
+                                    .is_some_and(|current| current.contains_key(&node.relation.identifier)))
+                    })
+                };
+                if planned.iter().any(|p| self.comes_after(p, &id)) || !standing.into_iter().all(published) {
+                    continue;
+                }
+                let step = &mut self.steps[&id];
+                for other in planned {
+                    if !step.waits_for.contains(other) {
+                        step.waits_for.push(Arc::clone(other));
+                    }
+                }
+                tests.push(Arc::clone(&test.id));
+            }
+            self.steps[&id].audits_of_views = tests;
+        }
+    }
+}
+
+/// Published views that read `id`, directly or through other published views.
+fn views_on(graph: &Graph, id: &NodeId) -> HashSet<NodeId> {
+    let mut found = HashSet::new();
+    let mut left = vec![Arc::clone(id)];
+    while let Some(next) = left.pop() {
+        for child in graph.children(&next) {
+            let shown_at_once = child.config.materialized == Materialization::Ephemeral
+                || (child.is_published() && child.config.materialized == Materialization::View);
+            if child.resource_type == ResourceType::Model && shown_at_once && found.insert(Arc::clone(&child.id)) {
+                left.push(Arc::clone(&child.id));
+            }
+        }
+    }
+    found
+}

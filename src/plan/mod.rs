@@ -1,0 +1,8 @@
+//! What a run will do: graph, catalogue and ledger in, steps in order out. Pure: no files, no database.
+
+mod audit;
+mod set;
+mod step;
+
+pub use set::publish_sets;
+pub use step::{Action, Current, Facts, Plan, Step, Why};

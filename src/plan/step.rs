@@ -1,0 +1,523 @@
+//! The steps of a run, their order, and why each does what it does.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use indexmap::{IndexMap, IndexSet};
+
+use crate::graph::{Graph, Materialization, Node, NodeId, ResourceType};
+use crate::sql::{Relation, RelationKind};
+
+/// What is guessed for a node that never ran, in seconds.
+const UNKNOWN_SECONDS: f64 = 0.1;
+
+/// Why a published incremental model is built anew instead of taking a delta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    First,
+    FullRefresh,
+    DefinitionChanged,
+    /// Tables and views are built anew in every run.
+    Always,
+}
+
+impl Why {
+    /// For people; empty where there is nothing to explain.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::First => "first build",
+            Self::FullRefresh => "full refresh asked for",
+            Self::DefinitionChanged => "its definition changed",
+            Self::Always => "",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// In place, as dbt does.
+    View {
+        existing: Option<RelationKind>,
+    },
+    Table {
+        existing: Option<RelationKind>,
+    },
+    /// First build or full refresh of an incremental model, in place.
+    Incremental {
+        existing: Option<RelationKind>,
+    },
+    /// New rows into the incremental model that stands.
+    Delta,
+    Seed {
+        existing: Option<RelationKind>,
+    },
+    /// A data test on a connection of its own.
+    Test,
+    /// An exposure: nothing to do, once everything that it stands on is done.
+    Nothing,
+    /// A data test that its owner runs inside its own transaction.
+    AuditInside {
+        owner: NodeId,
+    },
+    /// A new version of a published model, beside the one that readers see.
+    Version {
+        version: Relation,
+        why: Why,
+    },
+    /// New rows into the published version, audited before they are committed.
+    PublishedDelta {
+        current: Relation,
+        version_id: i64,
+        rows: Option<i64>,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub node: Arc<Node>,
+    pub action: Action,
+    /// Steps that must have ended well before this one starts.
+    pub waits_for: Vec<NodeId>,
+    /// Tests that this step runs inside its own transaction.
+    pub audits: Vec<NodeId>,
+    /// Tests of published views that read this model and so show its delta at once; run like `audits`.
+    pub audits_of_views: Vec<NodeId>,
+    /// Hash of what a published model is made from; empty for others.
+    pub definition: String,
+    /// Longest path to the end of the run, in seconds: what starts first.
+    pub weight: f64,
+}
+
+impl Step {
+    /// Builds a version or takes a delta of a published model.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        matches!(self.action, Action::Version { .. } | Action::PublishedDelta { .. })
+    }
+}
+
+/// The published version of a model, as the ledger has it.
+#[derive(Clone, Debug)]
+pub struct Current {
+    pub version_id: i64,
+    pub relation: Relation,
+    pub definition: String,
+    pub rows: Option<i64>,
+}
+
+/// What the plan is made from, besides the graph.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// By (schema, identifier).
+    pub relations: HashMap<(String, String), RelationKind>,
+    /// By published name; `None` where the project has no gate.
+    pub current: Option<HashMap<String, Current>>,
+    pub definitions: HashMap<NodeId, String>,
+    /// The name that a new version of a published model gets.
+    pub versions: HashMap<NodeId, Relation>,
+    /// Seconds that each node took last time.
+    pub seconds: HashMap<String, f64>,
+    pub full_refresh: bool,
+    /// Tests hold up what is downstream of what they test, as in `build`.
+    pub tests_block: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In topological order.
+    pub steps: IndexMap<NodeId, Step>,
+    /// Published models that become visible together.
+    pub sets: Vec<Vec<NodeId>>,
+}
+
+impl Plan {
+    /// Plans the selected nodes. Ephemeral models, analyses and sources never become steps. In a project with
+    /// a gate, the data tests of every published model that is built are part of the plan, selected or not.
+    #[must_use]
+    pub fn new(graph: &Graph, selected: &IndexSet<NodeId>, facts: &Facts) -> Self {
+        let order: Vec<NodeId> = graph.topological().map(|n| Arc::clone(&n.id)).collect();
+        let rank: HashMap<&str, usize> = order.iter().enumerate().map(|(i, id)| (&**id, i)).collect();
+        let mut chosen: HashSet<NodeId> = selected.iter().filter(|id| becomes_step(graph, id)).cloned().collect();
+        if facts.current.is_some() {
+            for node in graph.nodes().filter(|n| n.resource_type == ResourceType::Test) {
+                let audits = |id: &NodeId| chosen.contains(id) && graph.node(id).is_some_and(|n| n.is_published());
+                if node.config.enabled && node.depends_on.iter().any(audits) {
+                    chosen.insert(Arc::clone(&node.id));
+                }
+            }
+        }
+        let mut plan = Self::default();
+        let nearest = nearest_chosen(graph, &order, &chosen);
+        for id in order.iter().filter(|id| chosen.contains(*id)) {
+            let Some(node) = graph.node(id) else { continue };
+            let action = action(node, facts);
+            let definition = match &action {
+                Action::Version { .. } | Action::PublishedDelta { .. } => {
+                    facts.definitions.get(id).cloned().unwrap_or_default()
+                }
+                _ => String::new(),
+            };
+            let step = Step {
+                node: Arc::clone(node),
+                action,
+                waits_for: nearest.get(id).cloned().unwrap_or_default().into_iter().collect(),
+                audits: Vec::new(),
+                audits_of_views: Vec::new(),
+                definition,
+                weight: 0.0,
+            };
+            plan.steps.insert(Arc::clone(id), step);
+        }
+        plan.attach_delta_audits(graph, &rank);
+        let rank = plan.rank();
+        plan.attach_tests(&rank, facts);
+        plan.attach_view_audits(graph, facts);
+        plan.sort(facts);
+        plan.sets = super::publish_sets(graph, &plan);
+        plan
+    }
+
+    /// Each step's place in an order in which every step comes after those it waits for.
+    fn rank(&self) -> HashMap<NodeId, usize> {
+        let order = self.order();
+        order.into_iter().enumerate().map(|(i, id)| (id, i)).collect()
+    }
+
+    /// Gives each test its place: after all its parents, and before what hangs on the last of them.
+    fn attach_tests(&mut self, rank: &HashMap<NodeId, usize>, facts: &Facts) {
+        let tests: Vec<Arc<Node>> = self
+            .steps
+            .values()
+            .filter(|s| s.action == Action::Test)
+            .map(|s| Arc::clone(&s.node))
+            .collect();
+        let mut below: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        for step in self
+            .steps
+            .values()
+            .filter(|s| s.node.resource_type != ResourceType::Test)
+        {
+            for parent in &step.waits_for {
+                below
+                    .entry(Arc::clone(parent))
+                    .or_default()
+                    .push(Arc::clone(&step.node.id));
+            }
+        }
+        for test in tests {
+            let parents = self.steps[&test.id].waits_for.clone();
+            let owner = parents
+                .iter()
+                .max_by_key(|id| rank.get(*id).copied().unwrap_or(0))
+                .map(Arc::clone);
+            let Some(owner) = owner else {
+                if facts.tests_block {
+                    self.hold_readers_of_sources(&test);
+                }
+                continue;
+            };
+            if !facts.tests_block && !self.steps[&owner].is_gated() {
+                continue;
+            }
+            for id in below.get(&owner).into_iter().flatten() {
+                // No circle: what hangs on the owner comes after it, and the owner after the test's other parents.
+                self.steps[id].waits_for.push(Arc::clone(&test.id));
+            }
+        }
+    }
+
+    /// A failing test of a source keeps every step from starting that reads the source.
+    fn hold_readers_of_sources(&mut self, test: &Node) {
+        for step in self.steps.values_mut() {
+            let reads = step.node.depends_on.iter().any(|p| test.depends_on.contains(p));
+            if reads && step.node.resource_type != ResourceType::Test {
+                step.waits_for.push(Arc::clone(&test.id));
+            }
+        }
+    }
+
+    /// Topological order, with the edges that tests have added.
+    fn order(&self) -> Vec<NodeId> {
+        let mut order: Vec<NodeId> = Vec::with_capacity(self.steps.len());
+        let mut done: HashSet<NodeId> = HashSet::new();
+        let mut left: Vec<NodeId> = self.steps.keys().cloned().collect();
+        while !left.is_empty() {
+            let (ready, later): (Vec<NodeId>, Vec<NodeId>) = left.into_iter().partition(|id| {
+                self.steps[id]
+                    .waits_for
+                    .iter()
+                    .all(|w| done.contains(w) || !self.steps.contains_key(w))
+            });
+            if ready.is_empty() {
+                // Not reachable for an acyclic graph; keep the order we had rather than lose a step.
+                order.extend(later);
+                break;
+            }
+            done.extend(ready.iter().cloned());
+            order.extend(ready);
+            left = later;
+        }
+        order
+    }
+
+    /// Topological order again (tests have moved edges), with weights from the end backwards.
+    fn sort(&mut self, facts: &Facts) {
+        let order = self.order();
+        let mut weights: HashMap<NodeId, f64> = HashMap::new();
+        for id in order.iter().rev() {
+            let own = facts.seconds.get(&**id).copied().unwrap_or(UNKNOWN_SECONDS);
+            let weight = own + weights.get(id).copied().unwrap_or(0.0);
+            self.steps[id].weight = weight;
+            for parent in &self.steps[id].waits_for {
+                let best = weights.entry(Arc::clone(parent)).or_insert(0.0);
+                *best = best.max(weight);
+            }
+        }
+        let mut steps = std::mem::take(&mut self.steps);
+        for id in order {
+            if let Some(step) = steps.swap_remove(&id) {
+                self.steps.insert(id, step);
+            }
+        }
+    }
+}
+
+fn becomes_step(graph: &Graph, id: &NodeId) -> bool {
+    graph.node(id).is_some_and(|node| match node.resource_type {
+        ResourceType::Model => node.config.materialized != Materialization::Ephemeral,
+        ResourceType::Seed | ResourceType::Test | ResourceType::Exposure => true,
+        _ => false,
+    })
+}
+
+/// For each node, the chosen nodes above it that no other chosen node stands before.
+fn nearest_chosen(graph: &Graph, order: &[NodeId], chosen: &HashSet<NodeId>) -> HashMap<NodeId, IndexSet<NodeId>> {
+    let mut nearest: HashMap<NodeId, IndexSet<NodeId>> = HashMap::new();
+    for id in order {
+        let mut found = IndexSet::new();
+        for parent in graph.parents(id) {
+            if chosen.contains(&parent.id) {
+                found.insert(Arc::clone(&parent.id));
+            } else if let Some(above) = nearest.get(&parent.id) {
+                found.extend(above.iter().cloned());
+            }
+        }
+        nearest.insert(Arc::clone(id), found);
+    }
+    nearest
+}
+
+fn action(node: &Node, facts: &Facts) -> Action {
+    let place = (node.relation.schema.clone(), node.relation.identifier.clone());
+    let existing = facts.relations.get(&place).copied();
+    let full_refresh = node.config.full_refresh.unwrap_or(facts.full_refresh);
+    if node.resource_type == ResourceType::Test {
+        return Action::Test;
+    }
+    if node.resource_type == ResourceType::Exposure {
+        return Action::Nothing;
+    }
+    if let Some(current) = facts.current.as_ref().filter(|_| node.is_published()) {
+        return gated_action(node, facts, current.get(&node.relation.identifier), full_refresh);
+    }
+    match node.config.materialized {
+        Materialization::View => Action::View { existing },
+        Materialization::Seed => Action::Seed { existing },
+        Materialization::Incremental if existing == Some(RelationKind::Table) && !full_refresh => Action::Delta,
+        Materialization::Incremental => Action::Incremental { existing },
+        _ => Action::Table { existing },
+    }
+}
+
+fn gated_action(node: &Node, facts: &Facts, current: Option<&Current>, full_refresh: bool) -> Action {
+    let definition = facts.definitions.get(&node.id).map_or("", String::as_str);
+    let incremental = node.config.materialized == Materialization::Incremental;
+    let why = match current {
+        _ if !incremental => Why::Always,
+        None => Why::First,
+        Some(_) if full_refresh => Why::FullRefresh,
+        Some(current) if current.definition != definition => Why::DefinitionChanged,
+        Some(current) => {
+            return Action::PublishedDelta {
+                current: current.relation.clone(),
+                version_id: current.version_id,
+                rows: current.rows,
+            };
+        }
+    };
+    Action::Version {
+        version: facts
+            .versions
+            .get(&node.id)
+            .cloned()
+            .unwrap_or_else(|| node.relation.clone()),
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Access, test_node};
+
+    /// `a -> b -> c`, all published, `b` incremental; `t_a` tests a, `t_ab` tests a and b.
+    fn graph() -> Graph {
+        let published = |name: &str, parents: &[&str], materialized| {
+            let mut node = test_node(name, parents);
+            node.access = Access::Public;
+            node.config.materialized = materialized;
+            Arc::new(node)
+        };
+        let test = |name: &str, parents: &[&str]| {
+            let mut node = test_node(name, parents);
+            node.resource_type = ResourceType::Test;
+            node.config.materialized = Materialization::Test;
+            Arc::new(node)
+        };
+        let nodes = vec![
+            published("a", &[], Materialization::Table),
+            published("b", &["a"], Materialization::Incremental),
+            published("c", &["b"], Materialization::View),
+            test("t_a", &["a"]),
+            test("t_ab", &["a", "b"]),
+            test("t_c", &["c"]),
+        ];
+        Graph::new("shop", nodes, Vec::new()).expect("no cycle")
+    }
+
+    fn id(name: &str) -> NodeId {
+        Arc::from(format!("model.shop.{name}"))
+    }
+
+    fn names(ids: &[NodeId]) -> Vec<&str> {
+        ids.iter().map(|id| id.rsplit('.').next().unwrap_or_default()).collect()
+    }
+
+    fn plan(selected: &[&str], change: impl FnOnce(&mut Facts)) -> Plan {
+        let mut facts = Facts {
+            tests_block: true,
+            ..Facts::default()
+        };
+        change(&mut facts);
+        let selected: IndexSet<NodeId> = selected.iter().map(|name| id(name)).collect();
+        Plan::new(&graph(), &selected, &facts)
+    }
+
+    fn gated(facts: &mut Facts) {
+        let current = Current {
+            version_id: 1,
+            relation: Relation::new(None, "v", "b__1"),
+            definition: "same".into(),
+            rows: None,
+        };
+        let view = Current {
+            version_id: 2,
+            ..current.clone()
+        };
+        facts.current = Some(HashMap::from([("b".to_owned(), current), ("c".to_owned(), view)]));
+        facts.definitions = HashMap::from([(id("b"), "same".to_owned())]);
+    }
+
+    #[test]
+    fn a_test_stands_between_its_last_parent_and_what_follows() {
+        let plan = plan(&["a", "b", "c", "t_a", "t_ab", "t_c"], |_| {});
+        assert_eq!(names(&plan.steps[&id("b")].waits_for), ["a", "t_a"]);
+        assert_eq!(names(&plan.steps[&id("c")].waits_for), ["b", "t_ab"]);
+        assert_eq!(names(&plan.steps[&id("t_ab")].waits_for), ["a", "b"]);
+        assert!(plan.sets.is_empty(), "no gate, nothing to publish");
+    }
+
+    #[test]
+    fn steps_wait_through_what_was_not_selected() {
+        let plan = plan(&["a", "c"], |_| {});
+        assert_eq!(names(&plan.steps[&id("c")].waits_for), ["a"]);
+    }
+
+    #[test]
+    fn a_published_delta_runs_its_audits_and_those_of_views_on_it() {
+        let plan = plan(&["b"], gated);
+        let step = &plan.steps[&id("b")];
+        assert!(matches!(step.action, Action::PublishedDelta { version_id: 1, .. }));
+        assert_eq!(names(&step.audits), ["t_ab"], "audits come along unasked");
+        assert_eq!(names(&step.audits_of_views), ["t_c"]);
+        assert_eq!(plan.steps[&id("t_ab")].action, Action::AuditInside { owner: id("b") });
+    }
+
+    #[test]
+    fn a_delta_waits_for_what_its_audits_look_at() {
+        // `t` joins the delta with `z`, which nothing ties to it and which comes later; `t2` with what is made from it.
+        let mut nodes: Vec<Arc<Node>> = Vec::new();
+        for (name, parents, materialized) in [
+            ("b", &[][..], Materialization::Incremental),
+            ("z", &[], Materialization::Table),
+            ("y", &["b"], Materialization::Table),
+            ("t", &["b", "z"], Materialization::Test),
+            ("t2", &["b", "y"], Materialization::Test),
+        ] {
+            let mut node = test_node(name, parents);
+            node.access = Access::Public;
+            if materialized == Materialization::Test {
+                node.resource_type = ResourceType::Test;
+            }
+            node.config.materialized = materialized;
+            nodes.push(Arc::new(node));
+        }
+        let graph = Graph::new("shop", nodes, Vec::new()).expect("no cycle");
+        let mut facts = Facts::default();
+        gated(&mut facts);
+        let selected: IndexSet<NodeId> = ["b", "z", "y"].iter().map(|name| id(name)).collect();
+        let plan = Plan::new(&graph, &selected, &facts);
+        assert_eq!(names(&plan.steps[&id("b")].audits), ["t"]);
+        assert_eq!(names(&plan.steps[&id("b")].waits_for), ["z"]);
+        assert_eq!(plan.steps[&id("t2")].action, Action::Test);
+        assert_eq!(names(&plan.steps[&id("y")].waits_for), ["b"]);
+    }
+
+    #[test]
+    fn tests_of_a_view_that_was_never_published_wait_for_the_view() {
+        let plan = plan(&["b", "c"], |facts| {
+            gated(facts);
+            facts.current.as_mut().expect("gated").remove("c");
+        });
+        assert!(plan.steps[&id("b")].audits_of_views.is_empty());
+        assert_eq!(plan.steps[&id("t_c")].action, Action::Test);
+    }
+
+    #[test]
+    fn a_changed_definition_or_a_full_refresh_makes_a_version() {
+        let why = |change: fn(&mut Facts)| {
+            let plan = plan(&["b"], |facts| {
+                gated(facts);
+                change(facts);
+            });
+            match plan.steps[&id("b")].action {
+                Action::Version { why, .. } => Some(why),
+                _ => None,
+            }
+        };
+        assert_eq!(why(|_| {}), None);
+        assert_eq!(why(|f| f.full_refresh = true), Some(Why::FullRefresh));
+        assert_eq!(
+            why(|f| drop(f.definitions.insert(id("b"), "other".into()))),
+            Some(Why::DefinitionChanged)
+        );
+        assert_eq!(why(|f| f.current = Some(HashMap::new())), Some(Why::First));
+    }
+
+    #[test]
+    fn what_hangs_together_is_published_together() {
+        let plan = plan(&["a", "b", "c"], gated);
+        assert_eq!(plan.sets.len(), 1);
+        assert_eq!(names(&plan.sets[0]), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn the_longest_remaining_path_weighs_most() {
+        let plan = plan(&["a", "b", "c"], |facts| {
+            facts.seconds = HashMap::from([("model.shop.a".to_owned(), 1.0), ("model.shop.b".to_owned(), 2.0)]);
+        });
+        let weight = |name: &str| plan.steps[&id(name)].weight;
+        assert!((weight("a") - 3.1).abs() < 1e-9 && (weight("c") - 0.1).abs() < 1e-9);
+    }
+}
