@@ -1,0 +1,120 @@
+//! Finds what killed runs left behind, and versions that are no longer wanted.
+
+use std::collections::HashSet;
+
+use crate::postgres::{Connection, SqlError};
+use crate::sql::Relation;
+
+use super::ledger::Ledger;
+use super::version::versions_schema;
+
+/// How long a version that somebody is reading is waited for; the next run tries again.
+const LOCK_TIMEOUT_MS: u32 = 1_000;
+
+/// What a collection did.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    pub dropped: Vec<String>,
+    /// Kept although due, because other relations or sessions read them.
+    pub kept: Vec<(String, String)>,
+}
+
+/// Drops everything in the schema of versions that is neither published, nor retired and kept for rollback: candidates,
+/// stages and failed versions of earlier runs, whether the ledger knows them or not. Only the holder of the run lock
+/// may call it.
+pub async fn drop_leftovers(connection: &Connection, ledger: &Ledger) -> Result<Collected, SqlError> {
+    let schema = versions_schema(&ledger.schema);
+    let rows = connection
+        .query(
+            "select c.relname::text, c.relkind::text
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = $1 and c.relkind in ('r', 'v', 'm', 'p')
+               and not exists (select from assay.versions v where v.published_schema = $2
+                               and v.version_name = c.relname and v.state in ('published', 'retired'))
+             order by c.relkind = 'v' desc, c.oid desc",
+            &[&schema, &ledger.schema],
+        )
+        .await?;
+    let due = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    drop_versions(connection, ledger, due).await
+}
+
+/// Drops retired versions beyond the newest `keep - 1` of each model (the published one is the first that is kept).
+pub async fn collect(connection: &Connection, ledger: &Ledger, keep: u32) -> Result<Collected, SqlError> {
+    let schema = versions_schema(&ledger.schema);
+    let spare = i64::from(keep.max(1)) - 1;
+    let rows = connection
+        .query(
+            "select r.version_name, c.relkind::text
+             from (select version_name, version_id, row_number() over (partition by model order by version_id desc) as age
+                   from assay.versions where published_schema = $1 and state = 'retired') r
+             join pg_class c on c.relname = r.version_name
+             join pg_namespace n on n.oid = c.relnamespace and n.nspname = $2
+             where r.age > $3
+             order by c.relkind = 'v' desc, r.version_id desc",
+            &[&ledger.schema, &schema, &spare],
+        )
+        .await?;
+    let due = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    drop_versions(connection, ledger, due).await
+}
+
+/// Drops what nothing else reads. A version can be read by one that is dropped after it, so go round until nothing moves.
+async fn drop_versions(
+    connection: &Connection,
+    ledger: &Ledger,
+    mut due: Vec<(String, String)>,
+) -> Result<Collected, SqlError> {
+    let schema = versions_schema(&ledger.schema);
+    let mut collected = Collected::default();
+    let mut stuck = HashSet::new();
+    let mut busy = Vec::new();
+    while !due.is_empty() {
+        let before = due.len();
+        let mut left = Vec::new();
+        stuck.clear();
+        for (name, kind) in due {
+            let relation = Relation::new(None, &schema, &name);
+            let what = match kind.as_str() {
+                "v" => "view",
+                "m" => "materialized view",
+                _ => "table",
+            };
+            let drop =
+                format!("begin; set local lock_timeout = {LOCK_TIMEOUT_MS}; drop {what} if exists {relation}; commit;");
+            let dropped = connection.batch(&drop).await;
+            if dropped.is_err() {
+                connection.rollback().await?;
+            }
+            match dropped {
+                Ok(_) => {
+                    connection
+                        .query(
+                            "update assay.versions set state = 'dropped' where published_schema = $1 and version_name = $2",
+                            &[&ledger.schema, &name],
+                        )
+                        .await?;
+                    collected.dropped.push(name);
+                }
+                // dependent_objects_still_exist
+                Err(error) if error.is("2BP01") => {
+                    let reader = error.detail.clone().unwrap_or_default();
+                    stuck.insert((name.clone(), reader.lines().next().unwrap_or_default().to_owned()));
+                    left.push((name, kind));
+                }
+                // lock_not_available
+                Err(error) if error.is("55P03") => {
+                    busy.push((name, "another session is reading it".to_owned()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if left.len() == before {
+            break;
+        }
+        due = left;
+    }
+    collected.kept = stuck.into_iter().chain(busy).collect();
+    collected.kept.sort();
+    Ok(collected)
+}

@@ -1,0 +1,402 @@
+//! Assay's own schema in the target database: runs, versions, certificates, publications, timings.
+//!
+//! Every row belongs to a published schema, so that several projects or targets can share a database. Rows are never
+//! deleted; a version that is gone is in state `dropped`.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::postgres::{Connection, SqlError};
+use crate::sql::{Relation, RelationKind, literal};
+
+use super::version::versions_schema;
+
+const DDL: &str = include_str!("ledger.sql");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionState {
+    Candidate,
+    Certified,
+    Published,
+    Retired,
+    Failed,
+    Dropped,
+}
+
+impl VersionState {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Candidate => "candidate",
+            Self::Certified => "certified",
+            Self::Published => "published",
+            Self::Retired => "retired",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// What is being run, by whom.
+#[derive(Clone, Debug)]
+pub struct RunRecord {
+    /// A UUID, dbt's `invocation_id`.
+    pub run_id: String,
+    pub project: String,
+    pub target: String,
+    pub command: String,
+    pub as_of: Option<String>,
+    pub host: String,
+    pub pid: u32,
+}
+
+/// The version that readers see now.
+#[derive(Clone, Debug)]
+pub struct CurrentVersion {
+    pub version_id: i64,
+    pub relation: Relation,
+    pub definition: String,
+    pub rows: Option<i64>,
+}
+
+/// A version about to be made.
+#[derive(Clone, Debug)]
+pub struct NewVersion<'a> {
+    /// The published name.
+    pub model: &'a str,
+    pub node_id: &'a str,
+    pub version: &'a Relation,
+    pub kind: RelationKind,
+    pub definition: &'a str,
+}
+
+/// How one audit ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct TestEvidence {
+    pub test: String,
+    pub status: String,
+    pub failures: u64,
+}
+
+/// The record that a version passed its audits.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    pub scope: &'static str,
+    pub tests: Vec<TestEvidence>,
+    pub rows: Option<i64>,
+    /// The run's `as_of`, where it has one.
+    pub data_as_of: Option<String>,
+}
+
+/// One line of `assay history`.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryEntry {
+    pub at: String,
+    pub model: String,
+    pub version: String,
+    pub state: String,
+    pub action: String,
+    pub rows: Option<i64>,
+    pub tests_passed: Option<i32>,
+    pub run_id: String,
+}
+
+/// The ledger of one published schema.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub schema: String,
+}
+
+impl Ledger {
+    #[must_use]
+    pub fn of(published_schema: &str) -> Self {
+        Self {
+            schema: published_schema.to_owned(),
+        }
+    }
+
+    /// Creates what is missing; cheap where everything is there.
+    pub async fn prepare(&self, connection: &Connection) -> Result<(), SqlError> {
+        let there = connection
+            .query("select to_regclass('assay.locks') is not null", &[])
+            .await?
+            .first()
+            .is_some_and(|row| row.get::<_, bool>(0));
+        if there {
+            return Ok(());
+        }
+        // Two first runs may meet here; the lock makes the second wait and find everything made.
+        connection
+            .batch(&format!(
+                "begin; select pg_advisory_xact_lock(hashtextextended('assay ledger', 0)); {DDL} commit;"
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// Whether the ledger exists, for commands that only look.
+    pub async fn exists(&self, connection: &Connection) -> Result<bool, SqlError> {
+        let rows = connection
+            .query("select to_regclass('assay.locks') is not null", &[])
+            .await?;
+        Ok(rows.first().is_some_and(|row| row.get(0)))
+    }
+
+    pub async fn begin_run(&self, connection: &Connection, run: &RunRecord) -> Result<(), SqlError> {
+        let pid = i32::try_from(run.pid).unwrap_or(i32::MAX);
+        connection
+            .query(
+                "with stale as (update assay.runs set status = 'crashed', finished_at = clock_timestamp()
+                                where published_schema = $4 and status = 'running')
+                 insert into assay.runs (run_id, project, target, published_schema, command, as_of, host, pid)
+                 values ($1::text::uuid, $2, $3, $4, $5, $6::text::timestamptz, $7, $8)",
+                &[
+                    &run.run_id,
+                    &run.project,
+                    &run.target,
+                    &self.schema,
+                    &run.command,
+                    &run.as_of,
+                    &run.host,
+                    &pid,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    pub async fn end_run(&self, connection: &Connection, run_id: &str, status: &str) -> Result<(), SqlError> {
+        connection
+            .query(
+                "update assay.runs set status = $2, finished_at = clock_timestamp() where run_id = $1::text::uuid",
+                &[&run_id, &status],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Remembers how long each node took, for the next run's critical path.
+    pub async fn record_nodes(
+        &self,
+        connection: &Connection,
+        run_id: &str,
+        nodes: &[(String, String, f64)],
+    ) -> Result<(), SqlError> {
+        let ids: Vec<&str> = nodes.iter().map(|n| n.0.as_str()).collect();
+        let statuses: Vec<&str> = nodes.iter().map(|n| n.1.as_str()).collect();
+        let seconds: Vec<f64> = nodes.iter().map(|n| n.2).collect();
+        connection
+            .query(
+                "insert into assay.node_runs (run_id, node_id, status, seconds)
+                 select $1::text::uuid, * from unnest($2::text[], $3::text[], $4::float8[]) on conflict do nothing",
+                &[&run_id, &ids, &statuses, &seconds],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Seconds that each node took when it last succeeded.
+    pub async fn timings(&self, connection: &Connection) -> Result<HashMap<String, f64>, SqlError> {
+        let rows = connection
+            .query(
+                "select distinct on (n.node_id) n.node_id, n.seconds
+                 from assay.node_runs n join assay.runs r using (run_id)
+                 where r.published_schema = $1 and n.status in ('success', 'pass')
+                 order by n.node_id, n.finished_at desc",
+                &[&self.schema],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The published version of each model, by published name. Versions whose relation somebody dropped are left out.
+    pub async fn current(&self, connection: &Connection) -> Result<HashMap<String, CurrentVersion>, SqlError> {
+        let schema = versions_schema(&self.schema);
+        let rows = connection
+            .query(
+                "select v.model, v.version_id, v.version_name, v.definition, v.rows, v.kind
+                 from assay.versions v
+                 where v.published_schema = $1 and v.state = 'published'
+                   and exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                               where n.nspname = $2 and c.relname = v.version_name)",
+                &[&self.schema, &schema],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let name: String = row.get(2);
+                let kind = if row.get::<_, String>(5) == "view" {
+                    RelationKind::View
+                } else {
+                    RelationKind::Table
+                };
+                let version = CurrentVersion {
+                    version_id: row.get(1),
+                    relation: Relation::new(None, schema.clone(), name).of_kind(kind),
+                    definition: row.get(3),
+                    rows: row.get(4),
+                };
+                (row.get(0), version)
+            })
+            .collect())
+    }
+
+    /// When what readers see of each model was certified last, by published name.
+    pub async fn standing(&self, connection: &Connection) -> Result<HashMap<String, Timestamp>, SqlError> {
+        let rows = connection
+            .query(
+                "select v.model, max(c.certified_at) from assay.versions v join assay.certificates c using (version_id)
+                 where v.published_schema = $1 and v.state = 'published' group by v.model",
+                &[&self.schema],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The statement that records a new candidate; it belongs into the transaction that creates the relation.
+    #[must_use]
+    pub fn record_candidate_sql(&self, new: &NewVersion<'_>, run_id: &str) -> String {
+        let kind = if new.kind == RelationKind::View {
+            "view"
+        } else {
+            "table"
+        };
+        format!(
+            "insert into assay.versions (published_schema, model, node_id, version_name, kind, definition, run_id, state) \
+             values ({}, {}, {}, {}, '{kind}', {}, {}::uuid, 'candidate')",
+            literal(&self.schema),
+            literal(new.model),
+            literal(new.node_id),
+            literal(&new.version.identifier),
+            literal(new.definition),
+            literal(run_id),
+        )
+    }
+
+    /// The statement that lets a transaction go on only while `run_id` holds the run lock. A run whose lock was lost with
+    /// its connection fails here, and the next holder, who signs first, waits for a transaction that passed.
+    #[must_use]
+    pub fn fence_sql(&self, run_id: &str) -> String {
+        let block = format!(
+            "begin perform from assay.locks where published_schema = {schema} and run_id = {run}::uuid for share; \
+             if not found then raise exception 'another run has taken over the published schema %', {schema} \
+             using hint = 'the connection that held the run lock was lost; run the command again'; end if; end",
+            schema = literal(&self.schema),
+            run = literal(run_id),
+        );
+        format!("do {};\n", literal(&block))
+    }
+
+    pub async fn set_rows(&self, connection: &Connection, version: &Relation, rows: i64) -> Result<(), SqlError> {
+        connection
+            .query(
+                "update assay.versions set rows = $3 where published_schema = $1 and version_name = $2",
+                &[&self.schema, &version.identifier, &rows],
+            )
+            .await?;
+        Ok(())
+    }
+
+    pub async fn set_state(
+        &self,
+        connection: &Connection,
+        version: &Relation,
+        state: VersionState,
+    ) -> Result<(), SqlError> {
+        connection
+            .query(
+                "update assay.versions set state = $3 where published_schema = $1 and version_name = $2",
+                &[&self.schema, &version.identifier, &state.as_str()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Writes the certificate of a version; a candidate becomes certified, a published version stays published.
+    pub async fn certify(
+        &self,
+        connection: &Connection,
+        version: &Relation,
+        run_id: &str,
+        certificate: &Certificate,
+    ) -> Result<(), SqlError> {
+        let count = |status: &str| {
+            let n = certificate.tests.iter().filter(|t| t.status == status).count();
+            i32::try_from(n).unwrap_or(i32::MAX)
+        };
+        let (passed, warned) = (count("pass"), count("warn"));
+        let tests = serde_json::to_value(&certificate.tests).unwrap_or_default();
+        connection
+            .query(
+                "with certified as (
+                   update assay.versions set state = case state when 'candidate' then 'certified' else state end,
+                                             rows = coalesce($5, rows)
+                   where published_schema = $1 and version_name = $2
+                   returning version_id)
+                 insert into assay.certificates (version_id, run_id, scope, tests_passed, tests_warned, rows, data_as_of, tests)
+                 select version_id, $3::text::uuid, $4, $6, $7, $5, $8::text::timestamptz, $9 from certified",
+                &[
+                    &self.schema,
+                    &version.identifier,
+                    &run_id,
+                    &certificate.scope,
+                    &certificate.rows,
+                    &passed,
+                    &warned,
+                    &certificate.data_as_of,
+                    &tests,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a published version took in a delta.
+    pub async fn record_delta(&self, connection: &Connection, version_id: i64, run_id: &str) -> Result<(), SqlError> {
+        connection
+            .query(
+                "insert into assay.publications (published_schema, model, version_id, run_id, action)
+                 select published_schema, model, version_id, $2::text::uuid, 'delta' from assay.versions where version_id = $1",
+                &[&version_id, &run_id],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// What was published, newest first.
+    pub async fn history(
+        &self,
+        connection: &Connection,
+        model: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<HistoryEntry>, SqlError> {
+        let rows = connection
+            .query(
+                "select to_char(p.published_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), p.model, v.version_name,
+                        v.state, p.action, c.rows, c.tests_passed, p.run_id::text
+                 from assay.publications p join assay.versions v using (version_id)
+                 left join lateral (select c.rows, c.tests_passed from assay.certificates c
+                                    where c.version_id = p.version_id and c.certified_at <= p.published_at
+                                    order by c.certificate_id desc limit 1) c on true
+                 where p.published_schema = $1 and ($2::text is null or p.model = $2)
+                 order by p.publication_id desc limit $3",
+                &[&self.schema, &model, &limit],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| HistoryEntry {
+                at: row.get(0),
+                model: row.get(1),
+                version: row.get(2),
+                state: row.get(3),
+                action: row.get(4),
+                rows: row.get(5),
+                tests_passed: row.get(6),
+                run_id: row.get(7),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,19 @@
+//! Nothing unaudited is ever visible: candidate, audit, certificate, publish.
+
+mod collect;
+mod ledger;
+mod lock;
+mod publish;
+mod readers;
+mod rollback;
+mod version;
+
+pub use collect::{Collected, collect, drop_leftovers};
+pub use ledger::{
+    Certificate, CurrentVersion, HistoryEntry, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
+};
+pub use lock::{Holder, RunLock};
+pub use publish::{PublicAction, Publication, PublishError, publish};
+pub use readers::{create_published_schema, grant_readers};
+pub use rollback::{RolledBack, rollback};
+pub use version::{candidate_relation, fingerprint, stage_relation, version_relation, versions_schema};
