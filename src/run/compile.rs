@@ -1,0 +1,210 @@
+//! A node's template into the SQL that runs.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::gate::fingerprint;
+use crate::graph::{Node, ResourceType};
+use crate::jinja::{Global, Render};
+use crate::postgres::PooledConnection;
+use crate::sql::{Relation, with_expressions};
+
+use super::context::RunContext;
+use super::host::RunHost;
+
+/// The text of a node as the server gets it, with ephemeral parents written in.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub sql: String,
+    /// Where it was written, below the project's root.
+    pub path: String,
+    /// The same text as a file to point errors at.
+    pub file: Arc<SourceFile>,
+}
+
+/// How a node sees itself while it renders.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub this: Relation,
+    pub incremental: bool,
+}
+
+/// Renders a node and writes the result below `target/compiled`.
+pub fn compile_node(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    view: &View,
+    connection: Option<&Arc<PooledConnection>>,
+) -> Result<Compiled, Diagnostic> {
+    let sql = render(context, node, view, connection)?;
+    let path = context.layout.compiled(node);
+    context.layout.write(&path, &sql)?;
+    Ok(Compiled {
+        file: SourceFile::new(path.clone(), sql.clone()),
+        path,
+        sql,
+    })
+}
+
+/// SQL given on the command line, compiled as if it stood in a model of the root project.
+pub fn compile_inline(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    connection: Option<&Arc<PooledConnection>>,
+) -> Result<String, Diagnostic> {
+    let view = View {
+        this: node.relation.clone(),
+        incremental: false,
+    };
+    render(context, node, &view, connection)
+}
+
+/// A fingerprint of what a published model is made from: both ways its template can render, its contract with the
+/// database and how it is stored. The same in every run until somebody changes the project or its variables.
+pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String, Diagnostic> {
+    let mut parts = Vec::new();
+    for incremental in [false, true] {
+        let host = Arc::new(RunHost::stable(context, node));
+        let view = View {
+            this: node.relation.clone(),
+            incremental,
+        };
+        let rendered = render_with(context, node, &view, &host, false)?;
+        parts.push(rendered.trim().to_owned());
+        for id in host.ephemerals() {
+            if let Some(ephemeral) = context.graph.node(&id) {
+                parts.push(definition(context, ephemeral)?);
+            }
+        }
+    }
+    let config = &node.config;
+    parts.push(config.materialized_name.clone());
+    parts.push(config.unique_key.join(","));
+    parts.push(format!("{:?}", config.indexes));
+    parts.push(config.unlogged.to_string());
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    Ok(fingerprint(&parts))
+}
+
+fn render(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    view: &View,
+    connection: Option<&Arc<PooledConnection>>,
+) -> Result<String, Diagnostic> {
+    let host = Arc::new(RunHost::new(context, node, connection.cloned()));
+    let sql = render_with(context, node, view, &host, true)?;
+    let mut expressions = IndexMap::new();
+    collect_ephemeral(context, &host, connection, &mut expressions)?;
+    let expressions = expressions.iter().map(|(name, body)| (name.as_str(), body.as_str()));
+    Ok(with_expressions(trim_statement(&sql), expressions))
+}
+
+fn render_with(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    view: &View,
+    host: &Arc<RunHost>,
+    execute: bool,
+) -> Result<String, Diagnostic> {
+    let mut globals = context.globals(node, view);
+    if host.is_stable() {
+        steady(&mut globals);
+    }
+    context.engine.render(&Render {
+        package: &node.package,
+        within: &context.describe(node),
+        source: &node.source,
+        part: None,
+        host: Arc::clone(host) as Arc<dyn crate::jinja::Host>,
+        execute,
+        globals,
+    })
+}
+
+/// What differs from run to run over the same project, made the same.
+fn steady(globals: &mut IndexMap<String, Global>) {
+    globals.insert(
+        "invocation_id".into(),
+        Global::from("00000000-0000-0000-0000-000000000000"),
+    );
+    globals.insert(
+        "run_started_at".into(),
+        Global::from("1970-01-01 00:00:00.000000+00:00"),
+    );
+    if let Some(Global::Data(flags)) = globals.get("flags") {
+        let mut flags = (**flags).clone();
+        for (name, value) in [
+            ("FULL_REFRESH", Json::Bool(false)),
+            ("FAIL_FAST", Json::Bool(false)),
+            ("WHICH", Json::from("build")),
+            ("INVOCATION_COMMAND", Json::from("assay build")),
+        ] {
+            if let Some(flag) = flags.get_mut(name) {
+                *flag = value;
+            }
+        }
+        globals.insert("flags".into(), Global::from(flags));
+    }
+}
+
+/// The ephemeral models that a text reads, each after those it reads itself.
+fn collect_ephemeral(
+    context: &Arc<RunContext>,
+    reader: &RunHost,
+    connection: Option<&Arc<PooledConnection>>,
+    into: &mut IndexMap<String, String>,
+) -> Result<(), Diagnostic> {
+    for id in reader.ephemerals() {
+        let Some(node) = context.graph.node(&id) else { continue };
+        let name = format!("__dbt__cte__{}", node.name);
+        if into.contains_key(&name) {
+            continue;
+        }
+        let host = RunHost::new(context, node, connection.cloned()).within(reader.is_version());
+        let host = Arc::new(host);
+        let view = View {
+            this: node.relation.clone(),
+            incremental: false,
+        };
+        let sql = render_with(context, node, &view, &host, true)?;
+        collect_ephemeral(context, &host, connection, into)?;
+        into.insert(name, trim_statement(&sql).to_owned());
+    }
+    Ok(())
+}
+
+/// Without the semicolons and blanks at the end, so that the text can stand in brackets.
+fn trim_statement(sql: &str) -> &str {
+    sql.trim().trim_end_matches([';', ' ', '\n', '\t', '\r'])
+}
+
+impl RunContext {
+    /// What an error calls the node: `model stg_orders`.
+    #[must_use]
+    pub fn describe(&self, node: &Node) -> String {
+        let kind = match node.resource_type {
+            ResourceType::Model => "model",
+            ResourceType::Seed => "seed",
+            ResourceType::Snapshot => "snapshot",
+            ResourceType::Source => "source",
+            ResourceType::Test => "test",
+            ResourceType::Analysis => "analysis",
+            ResourceType::Operation => "operation",
+            ResourceType::Exposure => "exposure",
+        };
+        format!("{kind} {}", node.name)
+    }
+
+    pub(super) fn globals(&self, node: &Node, view: &View) -> IndexMap<String, Global> {
+        let mut globals = self.base_globals.clone();
+        globals.insert("this".into(), Global::from(view.this.clone()));
+        globals.insert("is_incremental".into(), Global::from(view.incremental));
+        globals.insert("model".into(), Global::from(crate::graph::template_view(node)));
+        globals.insert("schema".into(), Global::from(node.relation.schema.as_str()));
+        globals
+    }
+}

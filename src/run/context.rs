@@ -1,0 +1,103 @@
+//! What every part of a run shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use indexmap::IndexMap;
+
+use crate::gate::Ledger;
+use crate::graph::Variables;
+use crate::graph::{Graph, Node, NodeId};
+use crate::jinja::{Engine, Global};
+use crate::postgres::Pool;
+use crate::sql::Relation;
+
+use super::event::{Event, Events, Level};
+use super::interrupt::Interrupt;
+use super::layout::Layout;
+
+/// What was asked for on the command line.
+#[derive(Clone, Debug)]
+pub struct Flags {
+    /// `build`, `run`, `test`...
+    pub command: String,
+    pub invocation_id: String,
+    pub threads: usize,
+    pub full_refresh: bool,
+    pub fail_fast: bool,
+    /// dbt's lenience instead of errors.
+    pub lenient: bool,
+}
+
+/// The gate of a project that has one.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    pub ledger: Ledger,
+    pub readers: Vec<String>,
+    /// Certified versions kept of each model, the published one included.
+    pub keep: u32,
+}
+
+/// Made once a run and shared by everything in it.
+pub struct RunContext {
+    pub graph: Arc<Graph>,
+    pub engine: Engine,
+    pub vars: Arc<Variables>,
+    pub pool: Pool,
+    pub flags: Flags,
+    pub gate: Option<Gate>,
+    /// ISO 8601, UTC.
+    pub as_of: Option<String>,
+    pub layout: Layout,
+    /// What every template sees, whatever its node.
+    pub base_globals: IndexMap<String, Global>,
+    pub interrupt: Interrupt,
+    pub events: Events,
+    pub made: Made,
+}
+
+/// Versions made in this run, which its later nodes read before readers may.
+#[derive(Debug, Default)]
+pub struct Made {
+    versions: RwLock<HashMap<NodeId, Relation>>,
+    /// The version that readers saw of each published model when the run began.
+    standing: RwLock<HashMap<NodeId, Relation>>,
+}
+
+impl RunContext {
+    pub fn tell(&self, event: Event) {
+        self.events.tell(event);
+    }
+
+    /// Something that is wrong with a node but stops nothing.
+    pub fn warn(&self, node: &Node, message: &str) {
+        self.events.message(Level::Warn, format!("{}: {message}", node.name));
+    }
+
+    /// Where this run reads a node: its new version where it has one, else its place.
+    #[must_use]
+    pub fn readable(&self, node: &Node) -> Relation {
+        let made = self.made.versions.read().unwrap_or_else(PoisonError::into_inner);
+        made.get(&node.id).cloned().unwrap_or_else(|| node.relation.clone())
+    }
+
+    /// Where a published model reads a node: its new version, else the version that stands. A version of a view must not
+    /// hang on a published view, which could then not be made anew under it.
+    #[must_use]
+    pub fn readable_version(&self, node: &Node) -> Relation {
+        let made = self.made.versions.read().unwrap_or_else(PoisonError::into_inner);
+        let standing = self.made.standing.read().unwrap_or_else(PoisonError::into_inner);
+        let found = made.get(&node.id).or_else(|| standing.get(&node.id));
+        found.cloned().unwrap_or_else(|| node.relation.clone())
+    }
+
+    pub fn set_standing(&self, id: &NodeId, version: Relation) {
+        let mut standing = self.made.standing.write().unwrap_or_else(PoisonError::into_inner);
+        standing.insert(Arc::clone(id), version);
+    }
+
+    pub fn set_readable(&self, id: &NodeId, relation: Relation) {
+        let mut made = self.made.versions.write().unwrap_or_else(PoisonError::into_inner);
+        made.insert(Arc::clone(id), relation);
+    }
+}

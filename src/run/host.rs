@@ -1,0 +1,209 @@
+//! Answers for a template that renders while its node runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::{IndexMap, IndexSet};
+use serde_json::Value as Json;
+
+use crate::graph::{Materialization, Node, NodeId};
+use crate::jinja::{Host, Refusal};
+use crate::postgres::{PooledConnection, catalog, find_relation};
+use crate::sql::{Column, Relation, RelationKind, Table};
+
+use super::context::RunContext;
+use super::event::Level;
+
+/// One render of one node.
+pub struct RunHost {
+    context: Arc<RunContext>,
+    node: Arc<Node>,
+    /// `None` where the render must do without the server.
+    connection: Option<Arc<PooledConnection>>,
+    /// Ephemeral models met on the way, in order.
+    ephemeral: Mutex<IndexSet<NodeId>>,
+    /// Stands for what changes from run to run, where the text only serves to tell definitions apart.
+    stable: bool,
+    /// The text is that of a published model, or of an ephemeral one written into it.
+    version: bool,
+}
+
+impl RunHost {
+    #[must_use]
+    pub fn new(context: &Arc<RunContext>, node: &Arc<Node>, connection: Option<Arc<PooledConnection>>) -> Self {
+        Self {
+            context: Arc::clone(context),
+            node: Arc::clone(node),
+            connection,
+            ephemeral: Mutex::new(IndexSet::new()),
+            stable: false,
+            version: context.gate.is_some() && node.is_published(),
+        }
+    }
+
+    /// A host whose answers are the same in every run over the same project.
+    #[must_use]
+    pub fn stable(context: &Arc<RunContext>, node: &Arc<Node>) -> Self {
+        Self {
+            stable: true,
+            ..Self::new(context, node, None)
+        }
+    }
+
+    /// A host for an ephemeral model that is written into another node's text.
+    #[must_use]
+    pub fn within(self, published: bool) -> Self {
+        Self {
+            version: published,
+            ..self
+        }
+    }
+
+    pub fn is_stable(&self) -> bool {
+        self.stable
+    }
+
+    pub fn is_version(&self) -> bool {
+        self.version
+    }
+
+    pub fn ephemerals(&self) -> Vec<NodeId> {
+        let met = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+        met.iter().cloned().collect()
+    }
+
+    fn connection(&self) -> Result<&PooledConnection, Refusal> {
+        self.connection.as_deref().ok_or_else(|| {
+            Refusal::new(
+                "no-connection",
+                "this template asks the database, which is not connected here",
+            )
+        })
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
+    }
+
+    fn readable(&self, target: &Arc<Node>) -> Relation {
+        if target.config.materialized == Materialization::Ephemeral {
+            let mut met = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
+            met.insert(Arc::clone(&target.id));
+            return Relation::new(None, "", format!("__dbt__cte__{}", target.name)).of_kind(RelationKind::Ephemeral);
+        }
+        if self.stable {
+            return target.relation.clone();
+        }
+        if self.version {
+            return self.context.readable_version(target);
+        }
+        self.context.readable(target)
+    }
+}
+
+impl Host for RunHost {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
+        let target = self
+            .context
+            .graph
+            .by_ref(package, name, &self.node.package)
+            .cloned()
+            .ok_or_else(|| Refusal::new("missing-ref", format!("there is no node named `{name}`")))?;
+        if let Some(version) = version {
+            return Err(Refusal::new(
+                "not-supported",
+                format!("`{name}` is asked for in version {version}; versions of models are not supported yet"),
+            ));
+        }
+        let known = self.node.depends_on.contains(&target.id) || self.node.id == target.id;
+        if !known && !self.stable {
+            return Err(Refusal::new(
+                "hidden-ref",
+                format!("`{}` refers to `{name}` only now that it runs", self.node.name),
+            )
+            .help(format!(
+                "the graph is made before anything runs; add this line to the file: -- depends_on: {{{{ ref('{name}') }}}}"
+            )));
+        }
+        Ok(self.readable(&target))
+    }
+
+    fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal> {
+        let named = |node: &&Arc<Node>| {
+            let spec = node.source_spec.as_ref();
+            node.name == table && spec.is_some_and(|s| s.source_name == source)
+        };
+        let graph = &self.context.graph;
+        // A macro may name a source only while it runs: it has nothing to wait for, and so needs no edge.
+        graph
+            .parents(&self.node.id)
+            .into_iter()
+            .find(named)
+            .or_else(|| {
+                graph
+                    .nodes()
+                    .find(|node| named(node) && node.package == self.node.package)
+            })
+            .or_else(|| graph.nodes().find(named))
+            .map(|node| node.relation.clone())
+            .ok_or_else(|| Refusal::new("missing-source", format!("there is no source `{source}.{table}`")))
+    }
+
+    fn configure(&self, _values: IndexMap<String, Json>) -> Result<(), Refusal> {
+        // Read while parsing.
+        Ok(())
+    }
+
+    fn config(&self, key: &str) -> Option<Json> {
+        self.node.config.raw.get(key).cloned()
+    }
+
+    fn var(&self, package: &str, name: &str) -> Result<Option<Json>, Refusal> {
+        if let Some(value) = self.context.vars.get(package, name) {
+            return Ok(Some(value.clone()));
+        }
+        if name == "as_of" {
+            if self.stable {
+                return Ok(Some(Json::String("as_of".into())));
+            }
+            return Ok(self.context.as_of.clone().map(Json::String));
+        }
+        Ok(None)
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn called(&self, _macro_id: &str) {}
+
+    fn query(&self, sql: &str) -> Result<Table, Refusal> {
+        let connection = self.connection()?;
+        Self::wait(connection.table(sql)).map_err(|error| {
+            let mut refusal = Refusal::new("sql-error", error.to_string());
+            refusal.cause.clone_from(&error.detail);
+            refusal.help.clone_from(&error.hint);
+            refusal
+        })
+    }
+
+    fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal> {
+        let connection = self.connection()?;
+        Self::wait(find_relation(connection, schema, identifier))
+            .map_err(|error| Refusal::new("sql-error", error.to_string()))
+    }
+
+    fn columns(&self, relation: &Relation) -> Result<Vec<Column>, Refusal> {
+        let connection = self.connection()?;
+        Self::wait(catalog::columns(connection, &relation.schema, &relation.identifier))
+            .map_err(|error| Refusal::new("sql-error", error.to_string()))
+    }
+
+    fn log(&self, message: &str, show: bool) {
+        let severity = if show { Level::Info } else { Level::Debug };
+        self.context.events.message(severity, message);
+    }
+
+    fn warn(&self, message: &str) {
+        self.context.warn(&self.node, message);
+    }
+}

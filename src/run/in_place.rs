@@ -1,0 +1,170 @@
+//! Views and tables built where they stand, as dbt does: beside, then swapped in, in one transaction.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::postgres::{Dependent, catalog, dependents, find_relation};
+use crate::sql::{Relation, RelationKind};
+
+use super::execute::{Done, NodeRun};
+use super::statement::{
+    column_comments, create_indexes, create_table_as, create_view_as, dress, drop_dependents, drop_relation,
+    restore_dependents, swap,
+};
+
+/// The name of a table until it takes its place.
+const NEW: &str = "__assay_new";
+
+impl NodeRun {
+    /// `create or replace view` where PostgreSQL allows it, since that keeps whatever others built on the view.
+    pub(super) async fn view(&self, existing: Option<RelationKind>) -> Result<Done, Diagnostic> {
+        let relation = self.step.node.relation.clone();
+        let compiled = self.compile(&relation, false)?;
+        let before = self.pre_hooks(&relation)?;
+        let dressing = dress(&relation, &self.step.node, true);
+        let comments = self.view_comments(&relation, &compiled.sql).await?;
+        let write = |create: &str| format!("begin;\n{before}{create}{dressing}{comments}");
+        let attempt = match existing {
+            None | Some(RelationKind::View) => {
+                let create = create_view_as(&relation, &compiled.sql, existing.is_some());
+                let sql = write(&create);
+                self.note_sql(&create);
+                match self.connection.batch(&sql).await {
+                    Ok(_) => {
+                        self.commit(&relation).await?;
+                        return Ok(Done::named("CREATE VIEW"));
+                    }
+                    // invalid_table_definition: the columns changed.
+                    Err(error) if existing.is_some() && error.is("42P16") => {
+                        self.rollback().await;
+                        RelationKind::View
+                    }
+                    Err(error) => return Err(self.refused(&error, &sql, &compiled).await),
+                }
+            }
+            Some(kind) => kind,
+        };
+        let hanging = self.dependents(&relation).await?;
+        let create = [
+            drop_dependents(&hanging),
+            drop_relation(&relation, attempt),
+            create_view_as(&relation, &compiled.sql, false),
+            restore_dependents(&hanging),
+        ]
+        .concat();
+        let sql = write(&create);
+        self.note_sql(&create);
+        if let Err(error) = self.connection.batch(&sql).await {
+            return Err(self.refused(&error, &sql, &compiled).await);
+        }
+        self.commit(&relation).await?;
+        self.report_lost(&hanging).await?;
+        Ok(Done::named("CREATE VIEW"))
+    }
+
+    pub(super) async fn table(&self, existing: Option<RelationKind>) -> Result<Done, Diagnostic> {
+        let node = Arc::clone(&self.step.node);
+        let relation = node.relation.clone();
+        let compiled = self.compile(&relation, false)?;
+        self.check_contract(&compiled).await?;
+        let before = self.pre_hooks(&relation)?;
+        let indexes = &node.config.indexes;
+        let new = match existing {
+            Some(_) => new_name(&relation),
+            None => relation.clone(),
+        };
+        let hanging = match existing {
+            Some(_) => self.dependents(&relation).await?,
+            None => Vec::new(),
+        };
+        let create = create_table_as(&new, &compiled.sql, node.config.unlogged);
+        let first = format!("begin;\n{before}{create}");
+        self.note_sql(&create);
+        let rows = match self.connection.batch(&first).await {
+            Ok(done) => done.last().copied().unwrap_or(0),
+            Err(error) => return Err(self.refused(&error, &first, &compiled).await),
+        };
+        let columns = self.column_names(&new).await?;
+        let mut rest = create_indexes(&new, indexes);
+        if let Some(kind) = existing {
+            rest.push_str(&swap(&new, &relation, kind, indexes, &hanging));
+        }
+        rest.push_str(&dress(&relation, &node, false));
+        rest.push_str(&column_comments(&relation, &node, &columns));
+        if let Err(error) = self.connection.batch(&rest).await {
+            return Err(self.refused(&error, &rest, &compiled).await);
+        }
+        self.commit(&relation).await?;
+        self.report_lost(&hanging).await?;
+        Ok(Done::rows("SELECT", rows))
+    }
+
+    pub(super) async fn dependents(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+        let all = dependents(&self.connection, std::slice::from_ref(relation))
+            .await
+            .map_err(|error| self.database_error(&error))?;
+        if let Some(stuck) = all.iter().find(|d| d.definition.is_none()) {
+            return Err(Diagnostic::error(
+                "dependent-relation",
+                format!(
+                    "{} cannot be replaced: the {} {} reads it",
+                    relation.plain(),
+                    stuck.kind,
+                    stuck.relation.plain()
+                ),
+            )
+            .at(self.step.node.declared.clone())
+            .help("drop that relation, or make it a model of this project"));
+        }
+        Ok(all)
+    }
+
+    /// Says which views could not be made again on the new columns.
+    async fn report_lost(&self, hanging: &[Dependent]) -> Result<(), Diagnostic> {
+        for dependent in hanging {
+            let there = find_relation(
+                &self.connection,
+                &dependent.relation.schema,
+                &dependent.relation.identifier,
+            )
+            .await
+            .map_err(|error| self.database_error(&error))?;
+            if there.is_none() {
+                self.warn(&format!(
+                    "the view {} read {} and does not fit its new columns; it is gone until it is built again",
+                    dependent.relation.plain(),
+                    self.step.node.relation.plain()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    async fn view_comments(&self, relation: &Relation, sql: &str) -> Result<String, Diagnostic> {
+        if !self.step.node.config.persist_docs_columns {
+            return Ok(String::new());
+        }
+        let columns = self
+            .connection
+            .describe(sql)
+            .await
+            .map_err(|error| self.database_error(&error))?;
+        let names: Vec<String> = columns.into_iter().map(|c| c.name).collect();
+        Ok(column_comments(relation, &self.step.node, &names))
+    }
+
+    pub(super) async fn column_names(&self, relation: &Relation) -> Result<Vec<String>, Diagnostic> {
+        let columns = catalog::columns(&self.connection, &relation.schema, &relation.identifier)
+            .await
+            .map_err(|error| self.database_error(&error))?;
+        Ok(columns.into_iter().map(|c| c.name).collect())
+    }
+}
+
+fn new_name(relation: &Relation) -> Relation {
+    let mut end = relation.identifier.len().min(63 - NEW.len());
+    while !relation.identifier.is_char_boundary(end) {
+        end -= 1;
+    }
+    relation.sibling(format!("{}{NEW}", &relation.identifier[..end]))
+}

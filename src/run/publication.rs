@@ -1,0 +1,302 @@
+//! The end of a publish set: certificates and the switch, or the reasons why not.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::gate::{Certificate, PublicAction, Publication, PublishError, TestEvidence, VersionState, publish};
+use crate::graph::{Node, NodeId, ResourceType};
+use crate::plan::{Action, Plan, Step};
+use crate::postgres::PooledConnection;
+
+use super::context::{Gate, RunContext};
+use super::result::{FailedAudit, Held, HeldBecause, NodeResult, Published, Status};
+
+/// How a publish set ended.
+#[derive(Clone, Debug, Default)]
+pub struct SetEnd {
+    pub members: Vec<NodeId>,
+    /// What readers see now that they did not see before.
+    pub published: Vec<Published>,
+    /// What they still see as it was.
+    pub held: Vec<Held>,
+    /// Why a set that passed could not be published.
+    pub problem: Option<Diagnostic>,
+}
+
+/// Certifies and publishes a set whose models and tests have all ended, or says why it is held back.
+pub(super) async fn finish_set(
+    context: &Arc<RunContext>,
+    plan: &Plan,
+    index: usize,
+    results: &IndexMap<NodeId, NodeResult>,
+) -> SetEnd {
+    let mut end = SetEnd {
+        members: plan.sets[index].clone(),
+        ..SetEnd::default()
+    };
+    let Some(gate) = &context.gate else { return end };
+    let steps: Vec<&Step> = end.members.iter().filter_map(|id| plan.steps.get(id)).collect();
+    for step in &steps {
+        if let (Action::PublishedDelta { current, .. }, Some(result)) = (&step.action, results.get(&step.node.id))
+            && result.status == Status::Success
+        {
+            end.published.push(Published {
+                model: Arc::clone(&step.node),
+                version: current.identifier.clone(),
+                rows: result.rows_affected,
+                tests: tests_of(plan, &step.node, results).len(),
+                changed: result.rows_affected != Some(0),
+            });
+        }
+    }
+    let passed = steps.iter().all(|step| against(plan, &step.node, results).is_empty());
+    let versions: Vec<&Step> = steps
+        .iter()
+        .copied()
+        .filter(|s| matches!(s.action, Action::Version { .. }))
+        .collect();
+    let outcome = async {
+        let connection = context.pool.get().await?;
+        if passed {
+            return release(context, gate, plan, &connection, &versions, results).await;
+        }
+        hold(gate, &connection, &versions, results).await?;
+        Ok(Vec::new())
+    };
+    match outcome.await {
+        Ok(published) => end.published.extend(published),
+        Err(diagnostic) => end.problem = Some(diagnostic),
+    }
+    if !passed || end.problem.is_some() {
+        end.held = held(context, gate, plan, &steps, &end.published, results).await;
+    }
+    end
+}
+
+/// The models of a set that readers still see as they were, each with its reason.
+async fn held(
+    context: &RunContext,
+    gate: &Gate,
+    plan: &Plan,
+    steps: &[&Step],
+    published: &[Published],
+    results: &IndexMap<NodeId, NodeResult>,
+) -> Vec<Held> {
+    let standing = match context.pool.get().await {
+        Ok(connection) => gate.ledger.standing(&connection).await.unwrap_or_default(),
+        Err(_) => HashMap::new(),
+    };
+    let culprit = steps.iter().find(|step| !against(plan, &step.node, results).is_empty());
+    let mut held = Vec::new();
+    for step in steps {
+        let node = &step.node;
+        if published.iter().any(|p| p.model.id == node.id) {
+            continue;
+        }
+        let because =
+            reason(plan, node, results).unwrap_or_else(|| HeldBecause::Set(Arc::clone(&culprit.unwrap_or(step).node)));
+        held.push(Held {
+            model: Arc::clone(node),
+            because,
+            standing: standing.get(&node.relation.identifier).copied(),
+        });
+    }
+    held
+}
+
+/// Why a model itself cannot be published; `None` where it could.
+fn reason(plan: &Plan, node: &Arc<Node>, results: &IndexMap<NodeId, NodeResult>) -> Option<HeldBecause> {
+    let failed: Vec<FailedAudit> = tests_of(plan, node, results)
+        .into_iter()
+        .filter(|r| matches!(r.status, Status::Fail | Status::Error))
+        .map(|r| FailedAudit {
+            test: Arc::clone(&r.node),
+            failures: r.failures,
+            compiled_path: r.compiled_path.clone(),
+        })
+        .collect();
+    if !failed.is_empty() {
+        return Some(HeldBecause::Audits(failed));
+    }
+    let own = results.get(&node.id)?;
+    match own.status {
+        Status::Success => None,
+        Status::Skipped => Some(
+            match own.skipped_because.as_ref().and_then(|id| blamed(plan, id, results)) {
+                Some(parent) => HeldBecause::Parent(parent),
+                None => HeldBecause::NotBuilt,
+            },
+        ),
+        _ => Some(HeldBecause::NotBuilt),
+    }
+}
+
+/// The model behind a skip: the one that failed, or that a failed test looks at.
+fn blamed(plan: &Plan, id: &NodeId, results: &IndexMap<NodeId, NodeResult>) -> Option<Arc<Node>> {
+    let mut id = Arc::clone(id);
+    for _ in 0..plan.steps.len() {
+        let result = results.get(&id)?;
+        match &result.skipped_because {
+            Some(before) => id = Arc::clone(before),
+            None => break,
+        }
+    }
+    let node = &plan.steps.get(&id)?.node;
+    if node.resource_type != ResourceType::Test {
+        return Some(Arc::clone(node));
+    }
+    let tested = node.depends_on.iter().rev().find_map(|parent| plan.steps.get(parent));
+    Some(tested.map_or_else(|| Arc::clone(node), |step| Arc::clone(&step.node)))
+}
+
+/// Results that keep a model from readers: its own, or those of the tests that look at it.
+fn against(plan: &Plan, node: &Node, results: &IndexMap<NodeId, NodeResult>) -> Vec<NodeResult> {
+    let own = results.get(&node.id).filter(|r| r.status != Status::Success);
+    let tests = tests_of(plan, node, results);
+    own.into_iter()
+        .chain(
+            tests
+                .into_iter()
+                .filter(|r| !matches!(r.status, Status::Pass | Status::Warn)),
+        )
+        .cloned()
+        .collect()
+}
+
+fn tests_of<'a>(plan: &Plan, node: &Node, results: &'a IndexMap<NodeId, NodeResult>) -> Vec<&'a NodeResult> {
+    plan.steps
+        .values()
+        .filter(|s| s.node.resource_type == ResourceType::Test && s.node.depends_on.contains(&node.id))
+        .filter_map(|s| results.get(&s.node.id))
+        .collect()
+}
+
+async fn release(
+    context: &RunContext,
+    gate: &Gate,
+    plan: &Plan,
+    connection: &PooledConnection,
+    versions: &[&Step],
+    results: &IndexMap<NodeId, NodeResult>,
+) -> Result<Vec<Published>, Diagnostic> {
+    let run_id = &context.flags.invocation_id;
+    let mut set = Vec::new();
+    let mut published = Vec::new();
+    for step in versions {
+        let Action::Version { version, .. } = &step.action else {
+            continue;
+        };
+        let node = &step.node;
+        let tests = tests_of(plan, node, results);
+        let rows = results.get(&node.id).and_then(|r| r.rows_affected);
+        let certificate = Certificate {
+            scope: "version",
+            tests: tests
+                .iter()
+                .map(|r| TestEvidence {
+                    test: r.node.id.to_string(),
+                    status: r.status.name().to_owned(),
+                    failures: r.failures.unwrap_or(0),
+                })
+                .collect(),
+            rows: rows.and_then(|n| i64::try_from(n).ok()),
+            data_as_of: context.as_of.clone(),
+        };
+        gate.ledger
+            .certify(connection, version, run_id, &certificate)
+            .await
+            .map_err(|error| error.diagnostic())?;
+        set.push(publication(node, version));
+        published.push(Published {
+            model: Arc::clone(node),
+            version: version.identifier.clone(),
+            rows,
+            tests: tests.len(),
+            changed: true,
+        });
+    }
+    if !set.is_empty() {
+        publish(
+            connection,
+            &gate.ledger,
+            run_id,
+            &gate.readers,
+            PublicAction::Publish,
+            &set,
+        )
+        .await
+        .map_err(|error| publish_diagnostic(&error))?;
+    }
+    Ok(published)
+}
+
+fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {
+    Publication {
+        published: node.relation.clone(),
+        version: version.clone(),
+        description: node.description.clone(),
+        column_descriptions: node
+            .columns
+            .values()
+            .filter(|c| !c.description.is_empty())
+            .map(|c| (c.name.clone(), c.description.clone()))
+            .collect(),
+        grants: node.config.grants.clone(),
+    }
+}
+
+/// Marks the candidates that failed; they stay until the next run, to be looked at.
+async fn hold(
+    gate: &Gate,
+    connection: &PooledConnection,
+    versions: &[&Step],
+    results: &IndexMap<NodeId, NodeResult>,
+) -> Result<(), Diagnostic> {
+    for step in versions {
+        let built = results.get(&step.node.id).is_some_and(|r| r.status == Status::Success);
+        if let (Action::Version { version, .. }, true) = (&step.action, built) {
+            gate.ledger
+                .set_state(connection, version, VersionState::Failed)
+                .await
+                .map_err(|error| error.diagnostic())?;
+        }
+    }
+    Ok(())
+}
+
+/// What a publication that could not be made says to its user.
+#[must_use]
+pub fn publish_diagnostic(error: &PublishError) -> Diagnostic {
+    match error {
+        PublishError::Sql(error) => error.diagnostic(),
+        PublishError::Occupied { relation, kind } => Diagnostic::error(
+            "published-name-taken",
+            format!("{} is a {kind} that Assay did not make", relation.plain()),
+        )
+        .because("published models are views on certified versions, and this name is taken")
+        .help(format!("rename or drop {}, then run again", relation.plain())),
+        PublishError::Dependents {
+            relation,
+            dependents,
+            cause,
+        } => Diagnostic::error(
+            "dependents-in-the-way",
+            format!(
+                "the new columns of {} do not suit what others built on it: {}",
+                relation.plain(),
+                dependents.join(", ")
+            ),
+        )
+        .because(cause.clone())
+        .help("change or drop these relations, or keep the columns they use; nothing was changed"),
+        PublishError::Busy { relation } => Diagnostic::error(
+            "published-view-busy",
+            format!("readers kept {relation} and its set locked through every attempt to publish"),
+        )
+        .because("a long query or an open transaction holds a published view")
+        .help("end that session (see pg_stat_activity), then run again; the certified version is built anew"),
+    }
+}

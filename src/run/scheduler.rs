@@ -1,0 +1,389 @@
+//! Runs the steps of a plan: what is ready, longest remaining path first, on as many connections as there are threads.
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use crate::diagnostic::Diagnostic;
+use crate::graph::{NodeId, ResourceType};
+use crate::plan::{Action, Plan, Step};
+
+use super::context::RunContext;
+use super::event::Event;
+use super::execute::{NodeRun, ended};
+use super::publication::{SetEnd, finish_set};
+use super::result::{NodeResult, RunResult, Status};
+
+/// A step that may start, ordered by what hangs on it.
+#[derive(PartialEq)]
+struct Ready {
+    weight: f64,
+    order: usize,
+    id: NodeId,
+}
+
+impl Eq for Ready {}
+
+impl Ord for Ready {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.weight.total_cmp(&other.weight).then(other.order.cmp(&self.order))
+    }
+}
+
+impl PartialOrd for Ready {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+enum Finished {
+    Step {
+        id: NodeId,
+        slot: usize,
+        results: Vec<NodeResult>,
+    },
+    Set(SetEnd),
+}
+
+struct Scheduler {
+    context: Arc<RunContext>,
+    plan: Arc<Plan>,
+    /// Steps that a step still waits for.
+    open: HashMap<NodeId, usize>,
+    children: HashMap<NodeId, Vec<NodeId>>,
+    ready: BinaryHeap<Ready>,
+    /// Why a step will never start.
+    blocked: HashMap<NodeId, NodeId>,
+    results: IndexMap<NodeId, NodeResult>,
+    /// For each publish set, how many of its models and tests are still to come.
+    set_open: Vec<usize>,
+    sets_of: HashMap<NodeId, Vec<usize>>,
+    started: usize,
+    total: usize,
+    stopping: bool,
+    ends: Vec<SetEnd>,
+}
+
+/// Runs a whole plan. Every step of it has a result in the end: what could not start is skipped.
+pub async fn run(context: &Arc<RunContext>, plan: Plan) -> RunResult {
+    let started = Timestamp::now();
+    let clock = std::time::Instant::now();
+    let plan = Arc::new(plan);
+    let mut scheduler = Scheduler::new(context, &plan);
+    scheduler.drive().await;
+    scheduler.skip_what_is_left();
+    let order: Vec<NodeId> = plan.steps.keys().cloned().collect();
+    let mut results = scheduler.results;
+    let results = order.iter().filter_map(|id| results.swap_remove(id)).collect();
+    RunResult {
+        started,
+        elapsed_seconds: clock.elapsed().as_secs_f64(),
+        results,
+        published: scheduler
+            .ends
+            .iter()
+            .flat_map(|end| end.published.iter().cloned())
+            .collect(),
+        held_back: scheduler.ends.iter().flat_map(|end| end.held.iter().cloned()).collect(),
+        interrupted: context.interrupt.is_raised(),
+    }
+}
+
+impl Scheduler {
+    fn new(context: &Arc<RunContext>, plan: &Arc<Plan>) -> Self {
+        let mut scheduler = Self {
+            context: Arc::clone(context),
+            plan: Arc::clone(plan),
+            open: HashMap::new(),
+            children: HashMap::new(),
+            ready: BinaryHeap::new(),
+            blocked: HashMap::new(),
+            results: IndexMap::new(),
+            set_open: vec![0; plan.sets.len()],
+            sets_of: HashMap::new(),
+            started: 0,
+            total: plan.steps.len(),
+            stopping: false,
+            ends: Vec::new(),
+        };
+        for (id, step) in &plan.steps {
+            let waits: Vec<&NodeId> = step.waits_for.iter().filter(|w| plan.steps.contains_key(*w)).collect();
+            for parent in &waits {
+                scheduler
+                    .children
+                    .entry(Arc::clone(parent))
+                    .or_default()
+                    .push(Arc::clone(id));
+            }
+            scheduler.open.insert(Arc::clone(id), waits.len());
+        }
+        for (index, set) in plan.sets.iter().enumerate() {
+            let tests = plan.steps.values().filter(|step| {
+                step.node.resource_type == ResourceType::Test && step.node.depends_on.iter().any(|p| set.contains(p))
+            });
+            let members: Vec<NodeId> = set
+                .iter()
+                .cloned()
+                .chain(tests.map(|s| Arc::clone(&s.node.id)))
+                .collect();
+            scheduler.set_open[index] = members.len();
+            for id in members {
+                scheduler.sets_of.entry(id).or_default().push(index);
+            }
+        }
+        let ready: Vec<NodeId> = plan
+            .steps
+            .keys()
+            .filter(|id| scheduler.open[*id] == 0)
+            .cloned()
+            .collect();
+        for id in ready {
+            scheduler.push_ready(&id);
+        }
+        scheduler
+    }
+
+    fn push_ready(&mut self, id: &NodeId) {
+        let Some((order, _, step)) = self.plan.steps.get_full(id) else {
+            return;
+        };
+        // Its owner runs it.
+        if matches!(step.action, Action::AuditInside { .. }) {
+            return;
+        }
+        self.ready.push(Ready {
+            weight: step.weight,
+            order,
+            id: Arc::clone(id),
+        });
+    }
+
+    async fn drive(&mut self) {
+        let mut running: JoinSet<Finished> = JoinSet::new();
+        let mut slots: Vec<usize> = (1..=self.context.flags.threads.max(1)).rev().collect();
+        let mut finishing: Vec<usize> = Vec::new();
+        let interrupt = self.context.interrupt.clone();
+        loop {
+            while let Some(set) = finishing.pop() {
+                let (context, plan) = (Arc::clone(&self.context), Arc::clone(&self.plan));
+                let results: IndexMap<NodeId, NodeResult> = self.results.clone();
+                running.spawn(async move { Finished::Set(finish_set(&context, &plan, set, &results).await) });
+            }
+            while !self.stopping && !slots.is_empty() {
+                let Some(next) = self.ready.pop() else { break };
+                if self.blocked.contains_key(&next.id) {
+                    continue;
+                }
+                let Some(slot) = slots.pop() else { break };
+                self.start(&next.id, slot, &mut running);
+            }
+            let finished = tokio::select! {
+                finished = running.join_next() => finished,
+                () = interrupt.raised(), if !self.stopping => {
+                    self.stopping = true;
+                    self.context.pool.cancel_all().await;
+                    continue;
+                }
+            };
+            match finished {
+                None => break,
+                Some(Ok(Finished::Step { id, slot, results })) => {
+                    slots.push(slot);
+                    finishing.extend(self.finish(&id, &results));
+                    if self.stopping && !self.context.interrupt.is_raised() {
+                        self.context.pool.cancel_all().await;
+                    }
+                }
+                Some(Ok(Finished::Set(end))) => self.finish_set(end),
+                // A panic is a defect of ours; let it be seen as one.
+                Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }
+    }
+
+    fn start(&mut self, id: &NodeId, slot: usize, running: &mut JoinSet<Finished>) {
+        let Some(step) = self.plan.steps.get(id).cloned() else {
+            return;
+        };
+        self.started += 1;
+        self.context.tell(Event::NodeStarted {
+            index: self.started,
+            total: self.total,
+            node: Arc::clone(&step.node),
+            thread: thread_name(slot),
+        });
+        let context = Arc::clone(&self.context);
+        let index = self.started;
+        let id = Arc::clone(id);
+        let total = self.total;
+        running.spawn(async move {
+            let results = run_step(&context, step, slot).await;
+            if let Some(own) = results.first() {
+                context.tell(Event::NodeFinished {
+                    index,
+                    total,
+                    result: Arc::new(own.clone()),
+                });
+            }
+            Finished::Step { id, slot, results }
+        });
+    }
+
+    /// Takes in the results of a step; gives the publish sets that are now complete.
+    fn finish(&mut self, id: &NodeId, results: &[NodeResult]) -> Vec<usize> {
+        let mut complete = Vec::new();
+        let inside: Vec<NodeId> = self.plan.steps.get(id).map(|s| s.audits.clone()).unwrap_or_default();
+        // The audits first: the step's own failure skips whatever has no result by then.
+        let (own, audits) = results.split_at(results.len().min(1));
+        for result in audits.iter().chain(own).cloned() {
+            let done = Arc::clone(&result.node.id);
+            if done != *id {
+                self.started += 1;
+                self.context.tell(Event::NodeFinished {
+                    index: self.started.min(self.total),
+                    total: self.total,
+                    result: Arc::new(result.clone()),
+                });
+            }
+            complete.extend(self.record(&done, result));
+        }
+        // Audits that never ran because the delta itself failed.
+        for test in inside {
+            if !self.results.contains_key(&test) {
+                complete.extend(self.skip(&test, id));
+            }
+        }
+        complete
+    }
+
+    fn record(&mut self, id: &NodeId, result: NodeResult) -> Vec<usize> {
+        // A view's audit that stopped a delta: the view's own step may have been skipped already.
+        if self.results.contains_key(id) {
+            self.results.insert(Arc::clone(id), result);
+            return Vec::new();
+        }
+        let bad = result.status.is_failure() || result.status == Status::Skipped;
+        self.results.insert(Arc::clone(id), result);
+        let mut complete = self.count_down(id);
+        if bad && self.context.flags.fail_fast {
+            self.stopping = true;
+        }
+        for child in self.children.get(id).cloned().unwrap_or_default() {
+            if bad {
+                complete.extend(self.skip(&child, id));
+                continue;
+            }
+            if let Some(open) = self.open.get_mut(&child) {
+                *open -= 1;
+                if *open == 0 && !self.blocked.contains_key(&child) {
+                    self.push_ready(&child);
+                }
+            }
+        }
+        complete
+    }
+
+    /// A step that cannot start any more, and with it everything that waits for it.
+    fn skip(&mut self, id: &NodeId, because: &NodeId) -> Vec<usize> {
+        let mut complete = Vec::new();
+        let mut left = vec![(Arc::clone(id), Arc::clone(because))];
+        while let Some((id, because)) = left.pop() {
+            if self.results.contains_key(&id) || self.blocked.contains_key(&id) {
+                continue;
+            }
+            let Some(step) = self.plan.steps.get(&id).cloned() else {
+                continue;
+            };
+            self.blocked.insert(Arc::clone(&id), Arc::clone(&because));
+            let result = NodeResult::skipped(step.node, Some(because));
+            self.started += 1;
+            self.context.tell(Event::NodeFinished {
+                index: self.started.min(self.total),
+                total: self.total,
+                result: Arc::new(result.clone()),
+            });
+            self.results.insert(Arc::clone(&id), result);
+            complete.extend(self.count_down(&id));
+            for child in self.children.get(&id).into_iter().flatten().chain(&step.audits) {
+                left.push((Arc::clone(child), Arc::clone(&id)));
+            }
+        }
+        complete
+    }
+
+    fn count_down(&mut self, id: &NodeId) -> Vec<usize> {
+        let mut complete = Vec::new();
+        for set in self.sets_of.get(id).into_iter().flatten() {
+            self.set_open[*set] -= 1;
+            if self.set_open[*set] == 0 {
+                complete.push(*set);
+            }
+        }
+        complete
+    }
+
+    fn finish_set(&mut self, end: SetEnd) {
+        if let Some(diagnostic) = &end.problem {
+            // The models were built and passed, but readers cannot have them.
+            for id in &end.members {
+                if let Some(result) = self.results.get_mut(id).filter(|r| r.status == Status::Success) {
+                    result.status = Status::Error;
+                    result.message = Some(diagnostic.message.clone());
+                    result.diagnostic = Some(diagnostic.clone());
+                }
+            }
+        }
+        for published in &end.published {
+            self.context.tell(Event::Published(published.clone()));
+        }
+        for held in &end.held {
+            self.context.tell(Event::HeldBack(held.clone()));
+        }
+        self.ends.push(end);
+    }
+
+    /// After a stop: everything without a result was never started.
+    fn skip_what_is_left(&mut self) {
+        let left: Vec<Step> = self
+            .plan
+            .steps
+            .iter()
+            .filter(|(id, _)| !self.results.contains_key(*id))
+            .map(|(_, step)| step.clone())
+            .collect();
+        for step in left {
+            let id = Arc::clone(&step.node.id);
+            self.results.insert(id, NodeResult::skipped(step.node, None));
+        }
+    }
+}
+
+fn thread_name(slot: usize) -> String {
+    format!("Thread-{slot}")
+}
+
+async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<NodeResult> {
+    let thread = thread_name(slot);
+    let node = Arc::clone(&step.node);
+    let started = Timestamp::now();
+    let broken = |diagnostic: Diagnostic| {
+        let mut result = ended(&node, Status::Error, started, &thread, None);
+        result.message = Some(diagnostic.message.clone());
+        result.diagnostic = Some(diagnostic);
+        vec![result]
+    };
+    if context.interrupt.is_raised() {
+        return vec![NodeResult::skipped(node, None)];
+    }
+    if step.action == Action::Nothing {
+        return vec![ended(&node, Status::NoOp, started, &thread, None)];
+    }
+    match context.pool.get().await {
+        Ok(connection) => NodeRun::new(context, step, connection, thread.clone()).execute().await,
+        Err(diagnostic) => broken(diagnostic),
+    }
+}

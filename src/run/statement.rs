@@ -1,0 +1,201 @@
+//! The statements that create, index, describe and swap relations; the one place where they are written.
+
+use std::fmt::Write as _;
+
+use crate::gate::fingerprint;
+use crate::graph::{Index, Node, NodeConfig};
+use crate::postgres::Dependent;
+use crate::sql::{Relation, RelationKind, ident, literal};
+
+#[must_use]
+pub fn create_table_as(relation: &Relation, sql: &str, unlogged: bool) -> String {
+    let unlogged = if unlogged { "unlogged " } else { "" };
+    format!("create {unlogged}table {relation} as (\n{sql}\n);\n")
+}
+
+#[must_use]
+pub fn create_view_as(relation: &Relation, sql: &str, replace: bool) -> String {
+    let replace = if replace { "or replace " } else { "" };
+    format!("create {replace}view {relation} as (\n{sql}\n);\n")
+}
+
+#[must_use]
+pub fn drop_relation(relation: &Relation, kind: RelationKind) -> String {
+    let what = match kind {
+        RelationKind::View => "view",
+        RelationKind::MaterializedView => "materialized view",
+        RelationKind::Table | RelationKind::Ephemeral => "table",
+    };
+    format!("drop {what} if exists {relation};\n")
+}
+
+/// The name of an index, the same for the same index of the same table in every run.
+fn index_name(table: &str, index: &Index) -> String {
+    let method = index.method.as_deref().unwrap_or("btree");
+    let unique = if index.unique { "unique" } else { "" };
+    let mut parts = vec![table, method, unique];
+    parts.extend(index.columns.iter().map(String::as_str));
+    let hash = &fingerprint(&parts)[..10];
+    let mut end = table.len().min(48);
+    while !table.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}_{hash}", &table[..end])
+}
+
+/// Indexes on `relation`. Where the relation will be renamed to `named_for`, they carry a name of their own until
+/// [`rename_indexes`], since index names are unique in a schema.
+#[must_use]
+pub fn create_indexes(relation: &Relation, indexes: &[Index]) -> String {
+    let mut sql = String::new();
+    for index in indexes {
+        let unique = if index.unique { "unique " } else { "" };
+        let method = index.method.as_deref().unwrap_or("btree");
+        let columns: Vec<String> = index.columns.iter().map(|c| ident(c)).collect();
+        let _ = writeln!(
+            sql,
+            "create {unique}index {} on {relation} using {} ({});",
+            ident(&index_name(&relation.identifier, index)),
+            ident(method),
+            columns.join(", ")
+        );
+    }
+    sql
+}
+
+#[must_use]
+pub fn rename_indexes(from: &Relation, to: &Relation, indexes: &[Index]) -> String {
+    let mut sql = String::new();
+    for index in indexes {
+        let _ = writeln!(
+            sql,
+            "alter index {}.{} rename to {};",
+            ident(&from.schema),
+            ident(&index_name(&from.identifier, index)),
+            ident(&index_name(&to.identifier, index))
+        );
+    }
+    sql
+}
+
+/// Grants and, where `persist_docs` asks for them, comments.
+#[must_use]
+pub fn dress(relation: &Relation, node: &Node, view: bool) -> String {
+    let mut sql = grants(relation, &node.config);
+    let what = if view { "view" } else { "table" };
+    if node.config.persist_docs_relation && !node.description.is_empty() {
+        let _ = writeln!(sql, "comment on {what} {relation} is {};", literal(&node.description));
+    }
+    sql
+}
+
+/// Comments on the columns that are described; `present` are the relation's columns.
+#[must_use]
+pub fn column_comments(relation: &Relation, node: &Node, present: &[String]) -> String {
+    let mut sql = String::new();
+    if !node.config.persist_docs_columns {
+        return sql;
+    }
+    for column in node.columns.values().filter(|c| !c.description.is_empty()) {
+        let name = present
+            .iter()
+            .find(|p| **p == column.name || (!column.quote && p.eq_ignore_ascii_case(&column.name)));
+        if let Some(name) = name {
+            let _ = writeln!(
+                sql,
+                "comment on column {relation}.{} is {};",
+                ident(name),
+                literal(&column.description)
+            );
+        }
+    }
+    sql
+}
+
+fn grants(relation: &Relation, config: &NodeConfig) -> String {
+    let mut sql = String::new();
+    for (privilege, grantees) in &config.grants {
+        for grantee in grantees {
+            let role = if grantee.eq_ignore_ascii_case("public") {
+                "public".to_owned()
+            } else {
+                ident(grantee)
+            };
+            let _ = writeln!(sql, "grant {privilege} on {relation} to {role};");
+        }
+    }
+    sql
+}
+
+/// Takes `old` away and lets `new` take its name. Views that others built on `old` are made again on the new relation;
+/// one that does not fit its columns any more is left out, and the caller looks for it afterwards.
+#[must_use]
+pub fn swap(new: &Relation, name: &Relation, old: RelationKind, indexes: &[Index], hanging: &[Dependent]) -> String {
+    let mut sql = drop_dependents(hanging);
+    sql.push_str(&drop_relation(name, old));
+    let _ = writeln!(sql, "alter table {new} rename to {};", ident(&name.identifier));
+    sql.push_str(&rename_indexes(new, name, indexes));
+    sql.push_str(&restore_dependents(hanging));
+    sql
+}
+
+#[must_use]
+pub fn drop_dependents(hanging: &[Dependent]) -> String {
+    hanging.iter().rev().map(Dependent::drop_sql).collect()
+}
+
+#[must_use]
+pub fn restore_dependents(hanging: &[Dependent]) -> String {
+    let mut sql = String::new();
+    for dependent in hanging {
+        // A subtransaction each: one that no longer fits must not take the others with it.
+        let _ = writeln!(
+            sql,
+            "do $assay$ begin execute {}; exception when others then null; end $assay$;",
+            literal(&dependent.restore_sql())
+        );
+    }
+    sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(columns: &[&str], unique: bool, method: Option<&str>) -> Index {
+        Index {
+            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            unique,
+            method: method.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_table_is_built_beside_and_swapped_in() {
+        let name = Relation::new(Some("db"), "marts", "orders");
+        let new = name.sibling("orders__assay_new");
+        let indexes = [
+            index(&["id"], true, None),
+            index(&["day", "region"], false, Some("brin")),
+        ];
+        let sql = [
+            create_table_as(&new, "select 1 as id", false),
+            create_indexes(&new, &indexes),
+            swap(&new, &name, RelationKind::View, &indexes, &[]),
+        ]
+        .concat();
+        insta::assert_snapshot!(sql);
+    }
+
+    #[test]
+    fn views_and_unlogged_tables() {
+        let name = Relation::new(None, "s", "v\"x");
+        insta::assert_snapshot!(
+            [
+                create_view_as(&name, "select 1", true),
+                create_table_as(&name, "select 2", true)
+            ]
+            .concat()
+        );
+    }
+}
