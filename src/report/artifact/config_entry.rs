@@ -1,0 +1,173 @@
+//! The configuration of a node as the manifest shows it: every key dbt knows, then every other that was written.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::graph::{Hook, Node, ResourceType, Severity};
+
+/// All keys with the values in force.
+pub fn config_entry(node: &Node) -> Map<String, Json> {
+    let mut entry = match node.resource_type {
+        ResourceType::Source => source_config(node),
+        ResourceType::Exposure => exposure_config(node),
+        ResourceType::Test => test_config(node),
+        _ => built_config(node),
+    };
+    // Keys that a source's or an exposure's own fields hold are not configuration.
+    if !matches!(node.resource_type, ResourceType::Source | ResourceType::Exposure) {
+        for (key, value) in &node.config.raw {
+            let key = if key == "pre_hook" || key == "post_hook" {
+                key.replace('_', "-")
+            } else {
+                key.clone()
+            };
+            let known = entry.get(&key);
+            if known.is_none_or(Json::is_null) {
+                entry.insert(key, value.clone());
+            }
+        }
+    }
+    entry
+}
+
+fn map(value: Json) -> Map<String, Json> {
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn built_config(node: &Node) -> Map<String, Json> {
+    let config = &node.config;
+    let hooks = |hooks: &[Hook]| -> Vec<Json> {
+        hooks
+            .iter()
+            .map(|hook| json!({ "sql": hook.sql, "transaction": hook.transaction, "index": null }))
+            .collect()
+    };
+    let mut persist_docs = Map::new();
+    for (key, yes) in [
+        ("relation", config.persist_docs_relation),
+        ("columns", config.persist_docs_columns),
+    ] {
+        if yes {
+            persist_docs.insert(key.to_owned(), yes.into());
+        }
+    }
+    let unique_key = match &config.unique_key[..] {
+        [] => Json::Null,
+        [key] if !config.raw.get("unique_key").is_some_and(Json::is_array) => key.as_str().into(),
+        keys => keys.to_vec().into(),
+    };
+    let mut entry = map(json!({
+        "enabled": config.enabled,
+        "alias": null,
+        "schema": null,
+        "database": null,
+        "tags": config.tags,
+        "meta": node.meta,
+        "group": node.group,
+        "static_analysis": null,
+        "materialized": config.materialized_name,
+        "incremental_strategy": config.incremental_strategy,
+        "batch_size": null,
+        "lookback": 1,
+        "begin": null,
+        "persist_docs": persist_docs,
+        "post-hook": hooks(&config.post_hooks),
+        "pre-hook": hooks(&config.pre_hooks),
+        "quoting": {},
+        "column_types": config.column_types,
+        "full_refresh": config.full_refresh,
+        "unique_key": unique_key,
+        "on_schema_change": config.on_schema_change,
+        "on_configuration_change": "apply",
+        "grants": config.grants,
+        "packages": [],
+        "docs": { "show": true, "node_color": null },
+        "contract": { "enforced": config.contract_enforced, "alias_types": true },
+        "event_time": null,
+        "concurrent_batches": null,
+    }));
+    let more = match node.resource_type {
+        ResourceType::Model => json!({
+            "access": node.access,
+            "freshness": null,
+            "on_error": null,
+            "latest_version_pointer": { "enabled": null, "alias": null },
+        }),
+        ResourceType::Seed => json!({
+            "delimiter": config.delimiter.to_string(),
+            "quote_columns": config.raw.get("quote_columns").map(|_| config.quote_columns),
+        }),
+        _ => json!({}),
+    };
+    entry.extend(map(more));
+    entry
+}
+
+fn test_config(node: &Node) -> Map<String, Json> {
+    let config = &node.config;
+    let test = node.test.as_ref();
+    let severity = test.map(|test| match (test.severity, config.raw.get("severity")) {
+        // As written, for dbt keeps the case.
+        (_, Some(written @ Json::String(_))) => written.clone(),
+        (Severity::Warn, _) => "WARN".into(),
+        (Severity::Error, _) => "ERROR".into(),
+    });
+    map(json!({
+        "enabled": config.enabled,
+        "alias": null,
+        "schema": config.raw.get("schema").cloned().unwrap_or_else(|| "dbt_test__audit".into()),
+        "database": null,
+        "tags": config.tags,
+        "meta": node.meta,
+        "group": null,
+        "static_analysis": null,
+        "materialized": "test",
+        "severity": severity,
+        "store_failures": test.and_then(|test| test.store_failures),
+        "store_failures_as": null,
+        "sql_header": null,
+        "where": test.and_then(|test| test.where_.clone()),
+        "limit": test.and_then(|test| test.limit),
+        "fail_calc": test.map(|test| test.fail_calc.clone()),
+        "warn_if": test.map(|test| test.warn_if.clone()),
+        "error_if": test.map(|test| test.error_if.clone()),
+    }))
+}
+
+fn source_config(node: &Node) -> Map<String, Json> {
+    let spec = node.source_spec.as_ref();
+    map(json!({
+        "enabled": node.config.enabled,
+        "event_time": null,
+        "freshness": freshness(node),
+        "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.clone()),
+        "loaded_at_query": null,
+        "meta": node.meta,
+        "tags": node.config.tags,
+        "static_analysis": null,
+    }))
+}
+
+/// The thresholds of a source, empty ones where none were written.
+pub fn freshness(node: &Node) -> Json {
+    let unset = || json!({ "count": null, "period": null });
+    let mut entry = json!({ "warn_after": unset(), "error_after": unset(), "filter": null });
+    let written = node.source_spec.as_ref().and_then(|spec| spec.freshness.as_ref());
+    match written {
+        Some(Json::Object(written)) => {
+            for (key, value) in written {
+                if !value.is_null() {
+                    entry[key] = value.clone();
+                }
+            }
+            entry
+        }
+        _ => entry,
+    }
+}
+
+fn exposure_config(node: &Node) -> Map<String, Json> {
+    map(json!({ "enabled": node.config.enabled, "tags": node.config.tags, "meta": node.meta }))
+}

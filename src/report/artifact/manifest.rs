@@ -1,0 +1,425 @@
+//! `manifest.json`, version 12 of dbt's schema.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+
+use jiff::Timestamp;
+use md5::{Digest, Md5};
+use serde_json::{Map, Value as Json, json};
+
+use crate::graph::{Graph, Node, NodeId, ResourceType};
+
+use super::invocation::{Invocation, moment};
+use super::node_entry::{Compiled, Surroundings, hex, node_entry, sha256};
+
+/// Seeds larger than this are told apart by their path alone, as in dbt. Bytes.
+const LARGE_SEED: u64 = 1024 * 1024;
+
+#[derive(Clone, Debug)]
+pub struct MacroArgument {
+    pub name: String,
+    pub data_type: Option<String>,
+    pub description: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct MacroEntry {
+    pub package: String,
+    /// With its prefix, such as `test_not_negative`.
+    pub name: String,
+    /// Below the project's root.
+    pub original_path: String,
+    /// The whole block.
+    pub text: String,
+    pub description: String,
+    pub patch_path: Option<String>,
+    pub arguments: Vec<MacroArgument>,
+    /// Macros that it calls, as `macro.package.name`.
+    pub depends_on: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DocEntry {
+    pub package: String,
+    pub name: String,
+    /// Below the resource folder.
+    pub path: String,
+    pub original_path: String,
+    pub contents: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct GroupEntry {
+    pub package: String,
+    pub name: String,
+    pub path: String,
+    pub original_path: String,
+    pub owner: Json,
+    pub description: Option<String>,
+}
+
+/// What a manifest lists.
+#[derive(Clone, Debug, Default)]
+pub struct Contents<'a> {
+    /// Enabled nodes of every kind.
+    pub nodes: Vec<&'a Node>,
+    pub disabled: Vec<&'a Node>,
+    pub macros: Vec<MacroEntry>,
+    pub docs: Vec<DocEntry>,
+    pub groups: Vec<GroupEntry>,
+    /// What was compiled so far.
+    pub compiled: HashMap<NodeId, Compiled>,
+}
+
+impl<'a> Contents<'a> {
+    /// The nodes of a graph; what else a project holds is for the caller to add.
+    pub fn of(graph: &'a Graph) -> Self {
+        Self {
+            nodes: graph.nodes().map(|node| &**node).collect(),
+            disabled: graph.disabled().iter().map(|node| &**node).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// The whole manifest. A seed's file is read for its checksum; one that is gone has none.
+pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp) -> Json {
+    let seeds: HashMap<&str, Json> = contents
+        .nodes
+        .iter()
+        .filter(|node| node.resource_type == ResourceType::Seed)
+        .map(|node| (&*node.id, seed_checksum(node, invocation)))
+        .collect();
+    let root = invocation.root.to_string_lossy();
+    let keys = primary_keys(&contents.nodes);
+    let entry = |node: &Node| {
+        let around = Surroundings {
+            root: &root,
+            target_path: &invocation.target_path,
+            created_at: now.as_duration().as_secs_f64(),
+            seed_checksum: seeds.get(&*node.id),
+            compiled: contents.compiled.get(&node.id),
+            primary_key: keys.get(&*node.id).map_or(&[], Vec::as_slice),
+        };
+        Json::Object(node_entry(node, around))
+    };
+    let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
+    for node in &contents.nodes {
+        let list = match node.resource_type {
+            ResourceType::Source => &mut sources,
+            ResourceType::Exposure => &mut exposures,
+            _ => &mut nodes,
+        };
+        list.insert(node.id.to_string(), entry(node));
+    }
+    let mut disabled: Map<String, Json> = Map::new();
+    for node in &contents.disabled {
+        let list = disabled.entry(node.id.to_string()).or_insert_with(|| json!([]));
+        if let Json::Array(list) = list {
+            list.push(entry(node));
+        }
+    }
+    let (parents, children) = neighbours(&contents.nodes);
+    json!({
+        "metadata": metadata(invocation, now),
+        "nodes": nodes,
+        "sources": sources,
+        "macros": macros(contents, now),
+        "docs": docs(contents),
+        "exposures": exposures,
+        "metrics": {},
+        "groups": groups(contents),
+        "selectors": {},
+        "disabled": disabled,
+        "parent_map": parents,
+        "child_map": children,
+        "group_map": group_map(contents),
+        "saved_queries": {},
+        "semantic_models": {},
+        "unit_tests": {},
+        "functions": {},
+    })
+}
+
+fn metadata(invocation: &Invocation, now: Timestamp) -> Map<String, Json> {
+    let mut metadata = invocation.metadata("manifest/v12", now);
+    let id = hex(&Md5::digest(invocation.project.as_bytes()));
+    for (key, value) in [
+        ("project_name", invocation.project.as_str().into()),
+        ("project_id", id.into()),
+        ("user_id", Json::Null),
+        ("send_anonymous_usage_stats", false.into()),
+        ("adapter_type", "postgres".into()),
+        (
+            "quoting",
+            json!({ "database": true, "schema": true, "identifier": true, "column": null }),
+        ),
+        ("run_started_at", moment(invocation.started).into()),
+    ] {
+        metadata.insert(key.to_owned(), value);
+    }
+    metadata
+}
+
+/// A file that cannot be read any more has no checksum; loading it is what reports that.
+fn seed_checksum(node: &Node, invocation: &Invocation) -> Json {
+    let path = invocation.root.join(&node.original_path);
+    match fs::metadata(&path) {
+        Ok(found) if found.len() > LARGE_SEED => json!({ "name": "path", "checksum": node.original_path }),
+        Ok(_) => match fs::read_to_string(&path) {
+            Ok(text) => json!({ "name": "sha256", "checksum": sha256(text.trim().as_bytes()) }),
+            Err(_) => json!({ "name": "none", "checksum": "" }),
+        },
+        Err(_) => json!({ "name": "none", "checksum": "" }),
+    }
+}
+
+/// The key columns of each model as its tests tell them: unique and not null, else unique.
+fn primary_keys<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<String>> {
+    let mut unique: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut not_null: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for node in nodes {
+        let Some(generic) = node.test.as_ref().and_then(|test| test.generic.as_ref()) else {
+            continue;
+        };
+        let Some(model) = generic.attached.as_deref() else {
+            continue;
+        };
+        let named = generic.kwargs.get("combination_of_columns").and_then(Json::as_array);
+        let columns = match generic.kwargs.get("column_name").and_then(Json::as_str) {
+            Some(column) => vec![column],
+            None => named.into_iter().flatten().filter_map(Json::as_str).collect(),
+        };
+        let set = match generic.name.as_str() {
+            "unique" | "unique_combination_of_columns" => &mut unique,
+            "not_null" => &mut not_null,
+            _ => continue,
+        };
+        set.entry(model).or_default().extend(columns);
+    }
+    let owned = |columns: Vec<&str>| columns.into_iter().map(str::to_owned).collect();
+    unique
+        .into_iter()
+        .map(|(model, unique)| {
+            let never_null = not_null.get(model).cloned().unwrap_or_default();
+            let both: Vec<&str> = unique.intersection(&never_null).copied().collect();
+            let key = if both.is_empty() {
+                unique.into_iter().collect()
+            } else {
+                both
+            };
+            (model, owned(key))
+        })
+        .collect()
+}
+
+fn neighbours(nodes: &[&Node]) -> (Map<String, Json>, Map<String, Json>) {
+    let mut children: BTreeMap<&str, BTreeSet<&str>> = nodes.iter().map(|node| (&*node.id, BTreeSet::new())).collect();
+    let mut parents = Map::new();
+    for node in nodes {
+        let own: BTreeSet<&str> = node.depends_on.iter().map(|id| &**id).collect();
+        for parent in &own {
+            if let Some(children) = children.get_mut(parent) {
+                children.insert(&node.id);
+            }
+        }
+        parents.insert(node.id.to_string(), json!(own));
+    }
+    let children = nodes
+        .iter()
+        .map(|node| (node.id.to_string(), json!(children[&*node.id])))
+        .collect();
+    (parents, children)
+}
+
+fn group_map(contents: &Contents<'_>) -> Map<String, Json> {
+    let mut map: BTreeMap<&str, Vec<&str>> = contents.groups.iter().map(|group| (&*group.name, Vec::new())).collect();
+    for node in &contents.nodes {
+        if let Some(group) = &node.group {
+            map.entry(group).or_default().push(&node.id);
+        }
+    }
+    map.into_iter()
+        .map(|(group, nodes)| (group.to_owned(), json!(nodes)))
+        .collect()
+}
+
+fn macros(contents: &Contents<'_>, now: Timestamp) -> Map<String, Json> {
+    let docs = json!({ "show": true, "node_color": null });
+    let mut map = Map::new();
+    for found in &contents.macros {
+        let id = format!("macro.{}.{}", found.package, found.name);
+        let argument = |a: &MacroArgument| json!({ "name": a.name, "type": a.data_type, "description": a.description });
+        let entry = json!({
+            "name": found.name,
+            "resource_type": "macro",
+            "package_name": found.package,
+            "path": found.original_path,
+            "original_file_path": found.original_path,
+            "unique_id": id,
+            "macro_sql": found.text,
+            "depends_on": { "macros": found.depends_on },
+            "description": found.description,
+            "meta": {},
+            "docs": docs,
+            "config": { "meta": {}, "docs": docs },
+            "patch_path": found.patch_path,
+            "arguments": found.arguments.iter().map(argument).collect::<Vec<_>>(),
+            "created_at": now.as_duration().as_secs_f64(),
+            "supported_languages": null,
+        });
+        map.insert(id, entry);
+    }
+    map
+}
+
+fn docs(contents: &Contents<'_>) -> Map<String, Json> {
+    let mut map = Map::new();
+    for doc in &contents.docs {
+        let id = format!("doc.{}.{}", doc.package, doc.name);
+        let entry = json!({
+            "name": doc.name,
+            "resource_type": "doc",
+            "package_name": doc.package,
+            "path": doc.path,
+            "original_file_path": doc.original_path,
+            "unique_id": id,
+            "block_contents": doc.contents,
+        });
+        map.insert(id, entry);
+    }
+    map
+}
+
+fn groups(contents: &Contents<'_>) -> Map<String, Json> {
+    let mut map = Map::new();
+    for group in &contents.groups {
+        let id = format!("group.{}.{}", group.package, group.name);
+        let entry = json!({
+            "name": group.name,
+            "resource_type": "group",
+            "package_name": group.package,
+            "path": group.path,
+            "original_file_path": group.original_path,
+            "unique_id": id,
+            "owner": group.owner,
+            "description": group.description,
+            "config": { "meta": {} },
+        });
+        map.insert(id, entry);
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::graph::select::shop;
+
+    fn now() -> Timestamp {
+        "2025-01-01T00:00:00Z".parse().expect("a time")
+    }
+
+    fn invocation() -> Invocation {
+        Invocation {
+            id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            started: now(),
+            project: "shop".to_owned(),
+            root: PathBuf::from(shop::FOLDER),
+            target_path: "target".to_owned(),
+            command: "build".to_owned(),
+            args: Map::new(),
+            env: Map::new(),
+        }
+    }
+
+    fn ours(nodes: &[Arc<Node>]) -> Json {
+        let dbts = shop::manifest();
+        let compiled = nodes.iter().filter_map(|node| {
+            let code = dbts["nodes"][&*node.id]["compiled_code"].as_str()?;
+            Some((NodeId::clone(&node.id), Compiled { code: code.to_owned() }))
+        });
+        let graph = shop::graph();
+        let contents = Contents {
+            compiled: compiled.collect(),
+            groups: vec![GroupEntry {
+                package: "shop".to_owned(),
+                name: "finance".to_owned(),
+                path: "marts/marts.yml".to_owned(),
+                original_path: "models/marts/marts.yml".to_owned(),
+                owner: json!({ "email": "finance@shop.example", "name": "Finance" }),
+                description: None,
+            }],
+            ..Contents::of(&graph)
+        };
+        manifest(&contents, &invocation(), now())
+    }
+
+    /// What the two may tell differently, and why.
+    const OTHERWISE: [&str; 8] = [
+        // Which blocks a description was made from.
+        "doc_blocks",
+        // The time of writing, not of parsing.
+        "created_at",
+        // As written in files, which the rebuilt nodes of this test do not know.
+        "unrendered_config",
+        "unrendered_schema",
+        // Common table expressions are part of the compiled code and not kept apart.
+        "extra_ctes",
+        // The rebuilt path of the root.
+        "root_path",
+        // dbt adds the configuration of a generic test to its call.
+        "raw_code",
+        // The rebuilt nodes do not hold which keys were left to default.
+        "quote_columns",
+    ];
+
+    fn compare(at: &str, ours: &Json, dbts: &Json, found: &mut Vec<String>) {
+        match (ours, dbts) {
+            (Json::Object(ours), Json::Object(dbts)) => {
+                for key in ours.keys().chain(dbts.keys().filter(|key| !ours.contains_key(*key))) {
+                    if !OTHERWISE.contains(&key.as_str()) {
+                        let none = Json::String("no such key".to_owned());
+                        let one = ours.get(key).unwrap_or(&none);
+                        compare(&format!("{at}.{key}"), one, dbts.get(key).unwrap_or(&none), found);
+                    }
+                }
+            }
+            // dbt repeats or leaves out in a test's configuration what its tags do hold.
+            _ if at.starts_with("nodes.test.") && at.ends_with(".config.tags") => {}
+            (ours, dbts) if ours != dbts => found.push(format!("{at}: ours {ours}, dbt's {dbts}")),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn says_of_every_node_what_dbt_says() {
+        let nodes = shop::nodes();
+        let (ours, dbts) = (ours(&nodes), shop::manifest());
+        let mut found = Vec::new();
+        for key in [
+            "nodes",
+            "sources",
+            "exposures",
+            "parent_map",
+            "child_map",
+            "group_map",
+            "metadata",
+        ] {
+            compare(key, &ours[key], &dbts[key], &mut found);
+        }
+        assert!(found.is_empty(), "{} differences:\n{}", found.len(), found.join("\n"));
+        let keys = |manifest: &Json| {
+            manifest
+                .as_object()
+                .expect("an object")
+                .keys()
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&ours), keys(&dbts));
+    }
+}

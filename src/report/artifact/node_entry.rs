@@ -1,0 +1,317 @@
+//! One node as the manifest and `ls --output json` show it.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use crate::graph::select::resource_type;
+use crate::graph::{Materialization, Node, NodeColumn, ResourceType, TestSpec};
+
+use super::config_entry::{config_entry, freshness};
+use crate::graph::{compiled_path, run_path};
+
+/// What compiling made of a node.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    pub code: String,
+}
+
+/// What the entry of a node takes from around it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Surroundings<'a> {
+    /// The project's root, for the paths of seeds.
+    pub root: &'a str,
+    pub target_path: &'a str,
+    /// Seconds since the epoch.
+    pub created_at: f64,
+    /// The file of a seed, where it could be read.
+    pub seed_checksum: Option<&'a Json>,
+    pub compiled: Option<&'a Compiled>,
+    pub primary_key: &'a [String],
+}
+
+/// The entry of an enabled or disabled node.
+pub fn node_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    match node.resource_type {
+        ResourceType::Source => source_entry(node, around),
+        ResourceType::Exposure => exposure_entry(node, around),
+        _ => built_entry(node, around),
+    }
+}
+
+/// The relation of a node in SQL; `None` where it leaves none in the database.
+pub fn relation_name(node: &Node) -> Option<String> {
+    let leaves_one = match node.resource_type {
+        ResourceType::Model => node.config.materialized != Materialization::Ephemeral,
+        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Source => true,
+        ResourceType::Test => node.test.as_ref().is_some_and(|test| test.store_failures == Some(true)),
+        _ => false,
+    };
+    leaves_one.then(|| node.relation.to_string())
+}
+
+/// SHA-256 in hex of what the node's file says, each run of white space taken as one space; `None` where the node has no
+/// file of its own or the file is a seed.
+pub fn checksum(node: &Node) -> Option<String> {
+    let own = match node.resource_type {
+        ResourceType::Seed | ResourceType::Source | ResourceType::Exposure => false,
+        ResourceType::Test => node.test.as_ref().is_some_and(|test| test.generic.is_none()),
+        _ => true,
+    };
+    own.then(|| {
+        let words: Vec<&str> = node.source.text.split_whitespace().collect();
+        sha256(words.join(" ").as_bytes())
+    })
+}
+
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+fn map(value: Json) -> Map<String, Json> {
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    let kind = node.resource_type;
+    let checksum = match (checksum(node), around.seed_checksum) {
+        (Some(checksum), _) => json!({ "name": "sha256", "checksum": checksum }),
+        (None, Some(seed)) => seed.clone(),
+        (None, None) => json!({ "name": "none", "checksum": "" }),
+    };
+    let ran = matches!(kind, ResourceType::Seed | ResourceType::Test | ResourceType::Snapshot)
+        || (kind == ResourceType::Model && node.config.materialized != Materialization::Ephemeral);
+    let mut entry = map(json!({
+        "database": node.relation.database,
+        "schema": node.relation.schema,
+        "name": node.name,
+        "resource_type": resource_type(kind),
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "unique_id": &*node.id,
+        "fqn": node.fqn,
+        "alias": node.alias,
+        "checksum": checksum,
+        "config": config_entry(node),
+        "tags": node.config.tags,
+        "description": node.description,
+        "columns": columns(node),
+        "meta": node.meta,
+        "group": node.group,
+        "docs": { "show": true, "node_color": null },
+        "patch_path": node.patch_path,
+        "build_path": ran.then(|| run_path(around.target_path, node)),
+        "unrendered_config": node.config.raw,
+        "created_at": around.created_at,
+        "relation_name": relation_name(node),
+        "raw_code": raw_code(node),
+        "doc_blocks": [],
+    }));
+    if kind == ResourceType::Seed {
+        entry.extend(map(
+            json!({ "root_path": around.root, "depends_on": { "macros": node.macros } }),
+        ));
+        return entry;
+    }
+    let contract = json!({ "enforced": node.config.contract_enforced, "alias_types": true, "checksum": null });
+    entry.extend(map(json!({
+        "language": "sql",
+        "refs": refs(node),
+        "sources": node.sources,
+        "metrics": [],
+        "functions": [],
+        "depends_on": depends_on(node),
+        "compiled_path": around.compiled.map(|_| compiled_path(around.target_path, node)),
+    })));
+    if let Some(compiled) = around.compiled {
+        entry.extend(map(json!({
+            "compiled": true,
+            "compiled_code": compiled.code,
+            "extra_ctes_injected": true,
+            "extra_ctes": [],
+        })));
+    }
+    entry.insert("contract".to_owned(), contract);
+    match (&node.test, kind) {
+        (Some(test), _) => entry.extend(test_entry(node, test)),
+        (None, ResourceType::Model) => entry.extend(map(json!({
+            "access": node.access,
+            "constraints": [],
+            "version": null,
+            "latest_version": null,
+            "deprecation_date": null,
+            "primary_key": around.primary_key,
+            "time_spine": null,
+        }))),
+        _ => {}
+    }
+    entry
+}
+
+/// dbt keeps a generic test as a call that it fills in itself.
+fn raw_code(node: &Node) -> String {
+    match node.test.as_ref().and_then(|test| test.generic.as_ref()) {
+        Some(generic) => {
+            let namespace = generic
+                .namespace
+                .as_deref()
+                .map(|name| format!("{name}."))
+                .unwrap_or_default();
+            format!("{{{{ {namespace}test_{}(**_dbt_generic_test_kwargs) }}}}", generic.name)
+        }
+        None if node.resource_type == ResourceType::Seed => String::new(),
+        None => node.source.text.trim().to_owned(),
+    }
+}
+
+fn test_entry(node: &Node, test: &TestSpec) -> Map<String, Json> {
+    let Some(generic) = &test.generic else {
+        return Map::new();
+    };
+    // The part of the properties file that the test stands in: `models.orders`, `sources.server`.
+    let attached = generic
+        .attached
+        .as_deref()
+        .or_else(|| node.depends_on.first().map(|id| &**id));
+    let key_name = attached.and_then(|id| {
+        let mut parts = id.split('.');
+        let (kind, name) = (parts.next()?, parts.nth(1)?);
+        Some(format!("{kind}s.{name}"))
+    });
+    map(json!({
+        "column_name": generic.column,
+        "file_key_name": key_name,
+        // dbt leaves this empty for a test on a source.
+        "attached_node": generic.attached.as_deref().filter(|id| !id.starts_with("source.")),
+        "test_metadata": { "name": generic.name, "kwargs": generic.kwargs, "namespace": generic.namespace },
+    }))
+}
+
+fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    let spec = node.source_spec.as_ref();
+    map(json!({
+        "database": node.relation.database,
+        "schema": node.relation.schema,
+        "name": node.name,
+        "resource_type": "source",
+        "package_name": node.package,
+        "path": node.original_path,
+        "original_file_path": node.original_path,
+        "unique_id": &*node.id,
+        "fqn": node.fqn,
+        "source_name": spec.map(|spec| spec.source_name.as_str()),
+        "source_description": spec.map(|spec| spec.source_description.as_str()),
+        "loader": spec.map(|spec| spec.loader.as_str()),
+        "identifier": node.relation.identifier,
+        "quoting": { "database": null, "schema": null, "identifier": null, "column": null },
+        "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
+        "loaded_at_query": null,
+        "freshness": freshness(node),
+        "external": null,
+        "description": node.description,
+        "columns": columns(node),
+        "meta": node.meta,
+        "source_meta": {},
+        "tags": node.config.tags,
+        "config": config_entry(node),
+        "patch_path": node.patch_path,
+        "unrendered_config": {
+            "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
+            "loaded_at_query": null,
+            "meta": node.meta,
+            "tags": node.config.tags,
+        },
+        "relation_name": relation_name(node),
+        "created_at": around.created_at,
+        "unrendered_database": null,
+        "unrendered_schema": node.relation.schema,
+        "doc_blocks": [],
+    }))
+}
+
+fn exposure_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    let written = |key: &str| node.config.raw.get(key).cloned().unwrap_or_default();
+    let mut unrendered = Map::new();
+    if !node.config.tags.is_empty() {
+        unrendered.insert("tags".to_owned(), node.config.tags.clone().into());
+    }
+    if !node.meta.is_empty() {
+        unrendered.insert("meta".to_owned(), json!(node.meta));
+    }
+    let owner = match written("owner") {
+        Json::Object(owner) => Json::Object(owner),
+        _ => json!({ "email": null, "name": null }),
+    };
+    map(json!({
+        "name": node.name,
+        "resource_type": "exposure",
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "unique_id": &*node.id,
+        "fqn": node.fqn,
+        "type": written("type"),
+        "owner": owner,
+        "description": node.description,
+        "label": written("label"),
+        "maturity": written("maturity"),
+        "meta": node.meta,
+        "tags": node.config.tags,
+        "config": config_entry(node),
+        "unrendered_config": unrendered,
+        "url": written("url"),
+        "depends_on": depends_on(node),
+        "refs": refs(node),
+        "sources": node.sources,
+        "metrics": [],
+        "created_at": around.created_at,
+    }))
+}
+
+fn depends_on(node: &Node) -> Json {
+    let nodes: Vec<&str> = node.depends_on.iter().map(|id| &**id).collect();
+    json!({ "macros": node.macros, "nodes": nodes })
+}
+
+fn refs(node: &Node) -> Vec<Json> {
+    let entry = |r: &crate::graph::Ref| json!({ "name": r.name, "package": r.package, "version": r.version });
+    node.refs.iter().map(entry).collect()
+}
+
+fn columns(node: &Node) -> Map<String, Json> {
+    let entry = |column: &NodeColumn| {
+        json!({
+            "name": column.name,
+            "description": column.description,
+            "meta": column.meta,
+            "data_type": column.data_type,
+            "constraints": [],
+            "quote": column.quote.then_some(true),
+            "config": { "meta": column.meta, "tags": column.tags },
+            "tags": column.tags,
+            "granularity": null,
+            "dimension": null,
+            "entity": null,
+            "doc_blocks": [],
+        })
+    };
+    node.columns
+        .iter()
+        .map(|(name, column)| (name.clone(), entry(column)))
+        .collect()
+}

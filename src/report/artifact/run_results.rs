@@ -1,0 +1,166 @@
+//! `run_results.json`, version 6 of dbt's schema.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use crate::graph::ResourceType;
+use crate::run::{NodeResult, RunResult, Span};
+
+use super::invocation::{Invocation, moment};
+use super::node_entry::relation_name;
+
+pub fn run_results(run: &RunResult, invocation: &Invocation, now: Timestamp) -> Json {
+    let mut args = invocation.args.clone();
+    args.insert("which".to_owned(), invocation.command.as_str().into());
+    json!({
+        "metadata": invocation.metadata("run-results/v6", now),
+        "results": run.results.iter().map(entry).collect::<Vec<_>>(),
+        "elapsed_time": run.elapsed_seconds,
+        "args": args,
+    })
+}
+
+fn entry(result: &NodeResult) -> Json {
+    let timing = [("compile", result.compile), ("execute", result.execute)];
+    let timing: Vec<Json> = timing
+        .into_iter()
+        .filter_map(|(name, span)| Some(self::timing(name, span?)))
+        .collect();
+    let compiles = matches!(
+        result.node.resource_type,
+        ResourceType::Model | ResourceType::Test | ResourceType::Snapshot | ResourceType::Analysis
+    );
+    let message = match (&result.message, &result.diagnostic) {
+        (Some(message), _) => Some(message.clone()),
+        (None, Some(diagnostic)) => Some(diagnostic.to_string()),
+        (None, None) => None,
+    };
+    json!({
+        "status": result.status.name(),
+        "timing": timing,
+        "thread_id": result.thread,
+        "execution_time": result.execution_time_seconds,
+        "adapter_response": adapter_response(result),
+        "message": message,
+        "failures": result.failures,
+        "unique_id": &*result.node.id,
+        "compiled": compiles.then_some(result.compiled_code.is_some()),
+        "compiled_code": result.compiled_code,
+        "relation_name": result.relation_name.clone().or_else(|| relation_name(&result.node).filter(|_| compiles)),
+        "batch_results": null,
+        "overload_results": null,
+    })
+}
+
+fn timing(name: &str, span: Span) -> Json {
+    json!({ "name": name, "started_at": moment(span.started), "completed_at": moment(span.completed) })
+}
+
+/// What the server answered to the last statement; empty where nothing was asked.
+fn adapter_response(result: &NodeResult) -> Map<String, Json> {
+    let mut response = Map::new();
+    let Some(code) = &result.code else { return response };
+    let message = match result.rows_affected {
+        Some(rows) => format!("{code} {rows}"),
+        None => code.clone(),
+    };
+    response.insert("_message".to_owned(), message.into());
+    response.insert("code".to_owned(), code.as_str().into());
+    // -1 is what a driver in Python answers for a command that counts nothing.
+    let rows = result.rows_affected.map_or_else(|| (-1).into(), Json::from);
+    response.insert("rows_affected".to_owned(), rows);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::graph::select::shop;
+    use crate::run::Status;
+
+    const STATUSES: [Status; 9] = [
+        Status::Success,
+        Status::Error,
+        Status::Fail,
+        Status::Warn,
+        Status::Skipped,
+        Status::Pass,
+        Status::RuntimeError,
+        Status::PartialSuccess,
+        Status::NoOp,
+    ];
+
+    /// The result that dbt tells of.
+    fn told(entry: &Json) -> NodeResult {
+        let text = |key: &str| entry[key].as_str().map(str::to_owned);
+        let answer = &entry["adapter_response"];
+        let span = |name: &str| {
+            let found = entry["timing"]
+                .as_array()?
+                .iter()
+                .find(|timing| timing["name"] == name)?;
+            let at = |key: &str| found[key].as_str()?.parse().ok();
+            Some(Span {
+                started: at("started_at")?,
+                completed: at("completed_at")?,
+            })
+        };
+        let status = STATUSES.into_iter().find(|status| entry["status"] == status.name());
+        NodeResult {
+            node: shop::named(entry["unique_id"].as_str().expect("an id")),
+            status: status.expect("a status"),
+            compile: span("compile"),
+            execute: span("execute"),
+            thread: text("thread_id").unwrap_or_default(),
+            execution_time_seconds: 0.0,
+            message: text("message"),
+            failures: entry["failures"].as_u64(),
+            rows_affected: answer["rows_affected"].as_u64(),
+            code: answer["code"].as_str().map(str::to_owned),
+            compiled_code: text("compiled_code"),
+            relation_name: None,
+            compiled_path: None,
+            diagnostic: None,
+            skipped_because: None,
+        }
+    }
+
+    #[test]
+    fn says_of_every_result_what_dbt_says() {
+        let dbts: Json = serde_json::from_str(&shop::file("run_results.json")).expect("JSON");
+        let now: Timestamp = "2025-01-01T00:00:00Z".parse().expect("a time");
+        let run = RunResult {
+            started: now,
+            elapsed_seconds: 0.0,
+            results: dbts["results"].as_array().expect("results").iter().map(told).collect(),
+            published: Vec::new(),
+            held_back: Vec::new(),
+            interrupted: false,
+        };
+        let invocation = Invocation {
+            id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            started: now,
+            project: "shop".to_owned(),
+            root: PathBuf::from("/project"),
+            target_path: "target".to_owned(),
+            command: "build".to_owned(),
+            args: Map::new(),
+            env: Map::new(),
+        };
+        let ours = run_results(&run, &invocation, now);
+        assert_eq!(ours["metadata"], dbts["metadata"]);
+        assert_eq!(ours["args"]["which"], "build");
+        // Whole numbers and fractions are the same number.
+        let still = |entry: &Json| entry.to_string().replace(":0.0", ":0");
+        for (ours, dbts) in ours["results"]
+            .as_array()
+            .expect("results")
+            .iter()
+            .zip(dbts["results"].as_array().expect("results"))
+        {
+            assert_eq!(still(ours), still(dbts));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What a user sees: progress and results on standard error, data on standard output, artifacts in `target/`.
+
+use std::io;
+
+use jiff::Timestamp;
+
+use crate::run::Stamped;
+
+pub mod artifact;
+mod diagnostic;
+mod gate;
+mod json;
+mod line;
+mod list;
+mod listener;
+mod narrate;
+mod node_line;
+mod plain;
+mod settings;
+mod summary;
+mod table;
+mod terminal;
+mod text;
+
+#[cfg(test)]
+mod story;
+
+pub use diagnostic::text as diagnostic_text;
+pub use json::JsonLines;
+pub use list::{ListFormat, list};
+pub use listener::Listener;
+pub use plain::Plain;
+pub use settings::{Format, Settings, log_level};
+pub use table::{ShowFormat, show};
+pub use terminal::{Size, Terminal};
+pub use text::{Style, Text, harmless};
+
+/// Shows events as they come.
+pub trait Renderer {
+    fn event(&mut self, stamped: &Stamped) -> io::Result<()>;
+
+    /// Time passed and nothing happened.
+    fn tick(&mut self, now: Timestamp) -> io::Result<()>;
+
+    /// Leaves a clean screen. May be called more than once.
+    fn close(&mut self) -> io::Result<()>;
+}

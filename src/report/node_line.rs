@@ -1,0 +1,181 @@
+//! The lines of one node: that it starts, and how it ended.
+
+use jiff::Timestamp;
+
+use crate::graph::select::resource_type;
+use crate::graph::{Node, ResourceType};
+use crate::run::{Level, NodeResult, Status};
+
+use super::line::{Line, node_info, result_info, timestamp};
+use super::text::{Style, Text, harmless};
+
+/// Columns up to the status, as dbt's `--printer-width` has it.
+pub const PRINTER_WIDTH: usize = 80;
+
+/// `1 of 29 START sql view model shop.stg_orders ... [RUN]`.
+pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timestamp) -> Line {
+    let description = description(node);
+    let text = padded(index, total, &format!("START {description}"), Style::Plain, "RUN", None);
+    Line::new(Level::Info, "Q011", "LogStartLine", text)
+        .with("description", description)
+        .with("index", index)
+        .about(node_info(node, "started", &timestamp(at), ""))
+        .with("total", total)
+        .by(thread)
+        .shown_live()
+}
+
+/// How a node ended.
+pub fn finished(index: usize, total: usize, result: &NodeResult) -> Line {
+    let line = match (result.status, result.node.resource_type) {
+        (Status::Skipped, _) => skipped(index, total, result),
+        (Status::NoOp, _) => no_op(index, total, result),
+        (_, ResourceType::Test) => tested(index, total, result),
+        _ => built(index, total, result),
+    };
+    line.with("index", index)
+        .with("total", total)
+        .about(result_info(result))
+        .by(&result.thread)
+}
+
+fn tested(index: usize, total: usize, result: &NodeResult) -> Line {
+    let failures = result.failures.unwrap_or(0);
+    let (level, style, said) = match result.status {
+        Status::Pass => (Level::Info, Style::Good, "PASS".to_owned()),
+        Status::Warn => (Level::Warn, Style::Warn, format!("WARN {failures}")),
+        Status::Fail => (Level::Error, Style::Bad, format!("FAIL {failures}")),
+        _ => (Level::Error, Style::Bad, "ERROR".to_owned()),
+    };
+    let name = &result.node.name;
+    let text = padded(
+        index,
+        total,
+        &format!("{said} {name}"),
+        style,
+        &said,
+        Some(result.execution_time_seconds),
+    );
+    let attached = result
+        .node
+        .test
+        .as_ref()
+        .and_then(|test| test.generic.as_ref()?.attached.as_deref());
+    Line::new(level, "Q007", "LogTestResult", text)
+        .with("attached_node", attached.unwrap_or_default())
+        .with("execution_time", result.execution_time_seconds)
+        .with("name", name.as_str())
+        .with("num_failures", failures)
+        .with("num_models", total)
+        .with("status", result.status.name())
+}
+
+fn built(index: usize, total: usize, result: &NodeResult) -> Line {
+    let node = &*result.node;
+    let is_seed = node.resource_type == ResourceType::Seed;
+    let failed = result.status.is_failure();
+    let verb = match (node.resource_type, failed) {
+        (ResourceType::Seed, false) => "OK loaded",
+        (ResourceType::Seed, true) => "ERROR loading",
+        (ResourceType::Snapshot, false) => "OK snapshotted",
+        (ResourceType::Snapshot, true) => "ERROR snapshotting",
+        (_, false) => "OK created",
+        (_, true) => "ERROR creating",
+    };
+    let said = match (&result.message, failed) {
+        (_, true) => "ERROR".to_owned(),
+        (Some(message), false) => harmless(message),
+        (None, false) => "OK".to_owned(),
+    };
+    let (level, style) = if failed {
+        (Level::Error, Style::Bad)
+    } else {
+        (Level::Info, Style::Good)
+    };
+    let description = description(node);
+    let text = padded(
+        index,
+        total,
+        &format!("{verb} {description}"),
+        style,
+        &said,
+        Some(result.execution_time_seconds),
+    );
+    let (code, name) = match node.resource_type {
+        ResourceType::Seed => ("Q016", "LogSeedResult"),
+        ResourceType::Snapshot => ("Q015", "LogSnapshotResult"),
+        _ => ("Q012", "LogModelResult"),
+    };
+    let line = Line::new(level, code, name, text).with("execution_time", result.execution_time_seconds);
+    if is_seed {
+        line.with("relation", node.relation.identifier.as_str())
+            .with("result_message", said)
+            .with("schema", node.relation.schema.as_str())
+            .with("status", result.status.name())
+    } else {
+        line.with("description", description).with("status", said)
+    }
+}
+
+fn skipped(index: usize, total: usize, result: &NodeResult) -> Line {
+    let node = &*result.node;
+    let kind = resource_type(node.resource_type);
+    let relation = matches!(
+        node.resource_type,
+        ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot
+    );
+    let said = if relation {
+        format!("SKIP relation {}.{}", node.relation.schema, node.name)
+    } else {
+        format!("SKIP {kind} {}", node.name)
+    };
+    let text = padded(index, total, &said, Style::Warn, "SKIP", None);
+    Line::new(Level::Info, "Q034", "SkippingDetails", text)
+        .with("node_name", node.name.as_str())
+        .with("resource_type", kind)
+        .with("schema", node.relation.schema.as_str())
+        .with("because", result.skipped_because.as_deref())
+}
+
+fn no_op(index: usize, total: usize, result: &NodeResult) -> Line {
+    let description = format!("{} {}", resource_type(result.node.resource_type), result.node.name);
+    let time = Some(result.execution_time_seconds);
+    let text = padded(
+        index,
+        total,
+        &format!("NO-OP {description}"),
+        Style::Warn,
+        "NO-OP",
+        time,
+    );
+    Line::new(Level::Info, "Q019", "LogNodeNoOpResult", text)
+        .with("description", description)
+        .with("execution_time", result.execution_time_seconds)
+        .with("status", result.status.name())
+}
+
+/// What dbt calls a node in these lines.
+pub fn description(node: &Node) -> String {
+    let relation = node.relation.plain();
+    match node.resource_type {
+        ResourceType::Model => format!("sql {} model {relation}", node.config.materialized_name),
+        ResourceType::Seed => format!("seed file {relation}"),
+        ResourceType::Snapshot => format!("snapshot {relation}"),
+        kind => format!("{} {}", resource_type(kind), node.name),
+    }
+}
+
+/// `{index} of {total} {said} ` with dots up to the printer's width, then the status and the time.
+fn padded(index: usize, total: usize, said: &str, style: Style, status: &str, seconds: Option<f64>) -> Text {
+    let start = format!("{index} of {total} {said} ");
+    let width = unicode_width::UnicodeWidthStr::width(start.as_str());
+    let dots = ".".repeat(PRINTER_WIDTH.saturating_sub(width));
+    let text = Text::plain(start)
+        .and(Style::Dim, dots)
+        .and(Style::Plain, " [")
+        .and(style, status);
+    match seconds {
+        Some(seconds) => text.and(Style::Plain, format!(" in {seconds:.2}s]")),
+        None => text.and(Style::Plain, "]"),
+    }
+}
