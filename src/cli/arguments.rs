@@ -1,0 +1,409 @@
+//! What can be typed. No logic: `cli/mod.rs` turns it into calls.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build SQL models on PostgreSQL and certify them before anybody reads them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "assay",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Project and output")]
+pub struct Global {
+    /// Folder of project.yml (or `dbt_project.yml`); else the working directory and the folders above it are searched
+    #[arg(long, global = true, value_name = "DIR", env = "ASSAY_PROJECT_DIR")]
+    pub project_dir: Option<PathBuf>,
+    /// Folder of profiles.yml
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles_dir: Option<PathBuf>,
+    /// Profile to use instead of the project's
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// Target of the profile
+    #[arg(short, long, global = true)]
+    pub target: Option<String>,
+    /// Variables as YAML: '{name: value}'
+    #[arg(long, global = true, value_name = "YAML")]
+    pub vars: Option<String>,
+    /// Where compiled SQL and artifacts go (default: target/ in the project)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub target_path: Option<PathBuf>,
+    /// How to tell what happens
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Default)]
+    pub log_format: LogFormat,
+    /// Least important messages to show
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// Show errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Never colour the output (so does the `NO_COLOR` variable)
+    #[arg(long, alias = "no-use-colors", global = true)]
+    pub no_color: bool,
+    /// Never download PostgreSQL for the local server
+    #[arg(long, global = true)]
+    pub no_download: bool,
+    #[command(flatten)]
+    pub unsupported: Unsupported,
+}
+
+/// Options that dbt has and Assay does not: typed, they are refused by name instead of being swallowed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Not supported yet")]
+pub struct Unsupported {
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    state: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    defer: bool,
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    defer_state: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    favor_state: bool,
+    #[arg(long, global = true, hide = true)]
+    selector: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    empty: bool,
+    #[arg(long, global = true, hide = true)]
+    sample: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    event_time_start: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    event_time_end: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    warn_error: bool,
+    #[arg(long, global = true, hide = true)]
+    warn_error_options: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    store_failures: bool,
+    #[arg(long, global = true, hide = true)]
+    log_path: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    printer_width: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    single_threaded: bool,
+}
+
+impl Unsupported {
+    /// The first option that was typed.
+    #[must_use]
+    pub fn typed(&self) -> Option<&'static str> {
+        [
+            (self.state.is_some(), "--state"),
+            (self.defer, "--defer"),
+            (self.defer_state.is_some(), "--defer-state"),
+            (self.favor_state, "--favor-state"),
+            (self.selector.is_some(), "--selector"),
+            (self.empty, "--empty"),
+            (self.sample.is_some(), "--sample"),
+            (self.event_time_start.is_some(), "--event-time-start"),
+            (self.event_time_end.is_some(), "--event-time-end"),
+            (self.warn_error, "--warn-error"),
+            (self.warn_error_options.is_some(), "--warn-error-options"),
+            (self.store_failures, "--store-failures"),
+            (self.log_path.is_some(), "--log-path"),
+            (self.printer_width.is_some(), "--printer-width"),
+            (self.single_threaded, "--single-threaded"),
+        ]
+        .into_iter()
+        .find_map(|(typed, name)| typed.then_some(name))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people; progress where there is a terminal
+    Default,
+    /// Lines for people, without progress
+    #[value(alias = "debug")]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build seeds, models and tests in order; certify and publish what passes
+    Build(RunArguments),
+    /// Build models
+    Run(RunArguments),
+    /// Run data tests
+    Test(RunArguments),
+    /// Load the CSV files
+    Seed(SeedArguments),
+    /// Render the SQL of nodes into target/compiled without running it
+    Compile(CompileArguments),
+    /// Read the whole project, check it, and write target/manifest.json
+    Parse,
+    /// List nodes
+    #[command(alias = "list")]
+    Ls(LsArguments),
+    /// Show rows of a model, of SQL typed here, or of a candidate that failed its audits
+    Show(ShowArguments),
+    /// Check the project, the profile and the connection
+    Debug,
+    /// Delete the folders in clean-targets
+    Clean,
+    /// Point readers back at the certified versions before
+    Rollback(RollbackArguments),
+    /// What was published, newest first
+    History(HistoryArguments),
+    /// Drop versions that are no longer kept
+    Gc,
+    /// The project's own local server
+    Db(DbArguments),
+    /// Load raw data to practise on
+    Generate(GenerateArguments),
+    /// Stops an idle local server; started by Assay itself
+    #[command(name = "__watch", hide = true)]
+    Watch { directory: PathBuf, idle: u64 },
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArguments {
+    /// Nodes to take: names, paths, tag:, source:, +parents, children+, @, a,b for both
+    #[arg(short, long, num_args = 1.., value_name = "SPEC", visible_short_alias = 'm', alias = "models", alias = "model")]
+    pub select: Vec<String>,
+    /// Nodes to leave out
+    #[arg(long, num_args = 1.., value_name = "SPEC")]
+    pub exclude: Vec<String>,
+    /// Which tests come with a selected node
+    #[arg(long, value_enum, default_value_t = IndirectSelection::Eager)]
+    pub indirect_selection: IndirectSelection,
+    /// Kinds of node to take
+    #[arg(long, num_args = 1.., value_name = "TYPE", alias = "resource-types")]
+    pub resource_type: Vec<String>,
+    /// Kinds of node to leave out
+    #[arg(long, num_args = 1.., value_name = "TYPE", alias = "exclude-resource-types")]
+    pub exclude_resource_type: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IndirectSelection {
+    /// Tests with any selected parent
+    #[default]
+    Eager,
+    /// Tests whose parents are all selected
+    Cautious,
+    /// Tests whose parents are all selected or above a selected node
+    Buildable,
+    /// Only tests that are selected themselves
+    Empty,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    #[command(flatten)]
+    pub running: RunningArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Running")]
+pub struct RunningArguments {
+    /// Nodes to work on at a time (default: the profile's)
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Build incremental models and seeds anew
+    #[arg(short, long)]
+    pub full_refresh: bool,
+    /// Stop at the first failure
+    #[arg(short = 'x', long)]
+    pub fail_fast: bool,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Seconds to wait for another run of the same project to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SeedArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Show the first rows of each seed
+    #[arg(long)]
+    pub show: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CompileArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// SQL to render instead of nodes
+    #[arg(long, value_name = "SQL")]
+    pub inline: Option<String>,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Nodes to work on at a time (default: the profile's)
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Render incremental models as for a full refresh
+    #[arg(short, long)]
+    pub full_refresh: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    Name,
+    Path,
+    #[default]
+    Selector,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct LsArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// What to print of each node
+    #[arg(long, value_enum, default_value_t = ListOutput::Selector)]
+    pub output: ListOutput,
+    /// Keys of the JSON objects
+    #[arg(long, num_args = 1.., value_name = "KEY")]
+    pub output_keys: Vec<String>,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShowOutput {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// SQL to run instead of a model's
+    #[arg(long, value_name = "SQL", conflicts_with = "candidate")]
+    pub inline: Option<String>,
+    /// The candidate of this model that failed its audits in the last run
+    #[arg(long, value_name = "MODEL")]
+    pub candidate: Option<String>,
+    /// Rows to show; -1 for all
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true)]
+    pub limit: i64,
+    #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
+    pub output: ShowOutput,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RollbackArguments {
+    /// Published names; all that the last publication changed where none is given
+    pub models: Vec<String>,
+    /// Seconds to wait for a run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArguments {
+    /// A published name
+    pub model: Option<String>,
+    /// Lines to show
+    #[arg(long, default_value_t = 20)]
+    pub limit: i64,
+    #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
+    pub output: ShowOutput,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DbArguments {
+    #[command(subcommand)]
+    pub action: DbAction,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum DbAction {
+    /// Start the server, unless it runs
+    Start,
+    /// Stop the server
+    Stop {
+        /// Even while somebody uses it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say whether the server runs, and where
+    Status,
+    /// Open psql on it (arguments after -- go to psql)
+    Psql {
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Print its connection URL
+    Url,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct GenerateArguments {
+    /// How much: nano (1 thousand rows), micro, small, medium, large, xlarge (100 million)
+    #[arg(long, default_value = "nano")]
+    pub tier: String,
+    /// The same seed gives the same rows, everywhere
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Which raw schemas: exp, voice (default: all)
+    #[arg(long, num_args = 1.., value_name = "DOMAIN")]
+    pub domain: Vec<String>,
+    /// Planted truth of the voice data: planted or independent
+    #[arg(long, default_value = "planted")]
+    pub voice_profile: String,
+    /// Planted truth of the experiments: effects or null
+    #[arg(long, default_value = "effects")]
+    pub exp_profile: String,
+    /// Only rows that had arrived by then (ISO 8601)
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Add the rows that arrived after those that are there
+    #[arg(long, conflicts_with = "replace")]
+    pub append: bool,
+    /// Empty the raw tables first
+    #[arg(long)]
+    pub replace: bool,
+    /// Write COPY files to this folder instead of loading a server
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Connections to load with
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

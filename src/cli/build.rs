@@ -1,0 +1,306 @@
+//! `build`, `run`, `test`, `seed`: a selection into a plan, the plan into results.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexSet;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::gate::{RunRecord, version_relation};
+use crate::graph::select::kinds;
+use crate::graph::{Materialization, NodeId, ResourceType};
+use crate::plan::{Current, Facts, Plan};
+use crate::postgres::{Connection, catalog};
+use crate::run::{
+    self, Event, GateSession, Level, NodeResult, RunContext, RunResult, create_schemas, run_project_hooks,
+};
+use crate::sql::RelationKind;
+
+use super::arguments::{Global, RunArguments, SeedArguments};
+use super::connect::{Connected, connect, watch_signals};
+use super::select::select;
+use super::workspace::{Talk, Workspace};
+use super::{Outcome, Status};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Build,
+    Run,
+    Test,
+    Seed,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Run => "run",
+            Self::Test => "test",
+            Self::Seed => "seed",
+        }
+    }
+
+    fn resource_types(self) -> &'static [ResourceType] {
+        match self {
+            Self::Build => &kinds::BUILD,
+            Self::Run => &kinds::RUN,
+            Self::Test => &kinds::TEST,
+            Self::Seed => &kinds::SEED,
+        }
+    }
+}
+
+pub(super) async fn seed(global: &Global, talk: &Talk, arguments: &SeedArguments) -> Outcome {
+    if arguments.show {
+        return Err(Diagnostic::error("not-supported", "`seed --show` is not supported yet")
+            .help("look at a seed with: assay show --select NAME")
+            .into());
+    }
+    build(global, talk, Kind::Seed, &arguments.run).await
+}
+
+pub(super) async fn build(global: &Global, talk: &Talk, kind: Kind, arguments: &RunArguments) -> Outcome {
+    let workspace = Workspace::load(global, talk, kind.name())?;
+    let running = &arguments.running;
+    let selected = select(
+        &workspace,
+        kind.name(),
+        &arguments.selection,
+        kind.resource_types(),
+        running.allow_empty,
+    )?
+    .nodes;
+    if selected.is_empty() {
+        talk.say(Level::Warn, "Nothing to do.");
+        return Ok(Status::Success);
+    }
+    workspace.refuse_unsupported(&selected)?;
+    workspace.check_seeds(&selected)?;
+    let connected = connect(&workspace, running.threads).await?;
+    let outcome = connected_build(&workspace, &connected, kind, arguments, &selected).await;
+    let left = connected.leave(outcome.is_ok()).await;
+    let status = outcome?;
+    left?;
+    Ok(status)
+}
+
+async fn connected_build(
+    workspace: &Workspace,
+    connected: &Connected,
+    kind: Kind,
+    arguments: &RunArguments,
+    selected: &IndexSet<NodeId>,
+) -> Outcome {
+    let running = &arguments.running;
+    connected.practice_data(workspace, selected).await?;
+    let as_of = workspace.as_of(connected, selected).await?;
+    let mut flags = workspace.flags(kind.name(), connected.threads);
+    flags.full_refresh = running.full_refresh;
+    flags.fail_fast = running.fail_fast;
+    let context = workspace.context(connected, flags, as_of.clone());
+    let builds = kind != Kind::Test;
+    let mut session = None;
+    if let Some(gate) = context
+        .gate
+        .as_ref()
+        .filter(|_| builds && touches_gate(workspace, selected))
+    {
+        let record = RunRecord {
+            run_id: workspace.talk.invocation_id.clone(),
+            project: workspace.project_name().to_owned(),
+            target: connected.target.name.clone(),
+            command: format!("assay {}", kind.name()),
+            as_of,
+            host: host_name(),
+            pid: std::process::id(),
+        };
+        let lock = connected.extra_connection().await?;
+        let mut waiting = |holder: &crate::gate::Holder| {
+            workspace
+                .talk
+                .say(Level::Info, &format!("Waiting for another run: {holder}"));
+        };
+        let patience = Duration::from_secs(running.lock_wait);
+        let (mut opened, cleared) = GateSession::open(lock, gate, &record, patience, &mut waiting).await?;
+        if !cleared.dropped.is_empty() {
+            let text = format!("Dropped what an earlier run left: {}", cleared.dropped.join(", "));
+            workspace.talk.say(Level::Info, &text);
+        }
+        opened.guard(&context.interrupt, &context.events);
+        session = Some(opened);
+    }
+    let connection = Arc::new(context.pool.get().await?);
+    let facts = facts(
+        workspace,
+        &context,
+        &connection,
+        kind,
+        session.is_some(),
+        selected,
+        running.full_refresh,
+    )
+    .await?;
+    let plan = Plan::new(&workspace.graph, selected, &facts);
+    create_schemas(&connection, &plan).await?;
+    let watch = watch_signals(&context.interrupt);
+    workspace.talk.events.tell(Event::Started {
+        nodes: plan.steps.len(),
+        threads: connected.threads,
+        target: connected.target.name.clone(),
+    });
+    run_project_hooks(&context, &connection, "on-run-start").await?;
+    drop(connection);
+    let result = run::run(&context, plan).await;
+    let outcome = finish(workspace, connected, &context, session, result).await;
+    // Not before: once a signal is watched, nothing else stops the process on it.
+    watch.abort();
+    outcome
+}
+
+async fn finish(
+    workspace: &Workspace,
+    connected: &Connected,
+    context: &Arc<RunContext>,
+    session: Option<GateSession>,
+    result: RunResult,
+) -> Outcome {
+    let mut problems = Diagnostics::default();
+    // Readers already see what was published, so what goes wrong from here on is told beside the results.
+    let mut hooks = Ok(());
+    let ended = async {
+        let connection = Arc::new(context.pool.get().await?);
+        if !result.interrupted {
+            hooks = run_project_hooks(context, &connection, "on-run-end").await;
+        }
+        if let Some(session) = session {
+            let collected = session.close(&connection, &result).await?;
+            for (version, reader) in collected.kept {
+                let text = format!("The old version {version} is kept: {reader}");
+                workspace.talk.say(Level::Info, &text);
+            }
+        }
+        connected.flush(&connection).await
+    };
+    let ended = ended.await;
+    for diagnostic in [hooks.err(), ended.err()].into_iter().flatten() {
+        problems.push(diagnostic);
+    }
+    if let Err(diagnostic) = workspace.write_artifacts(&result) {
+        problems.push(diagnostic);
+    }
+    let lost = |result: &NodeResult| {
+        let code = result.diagnostic.as_ref().map(|diagnostic| diagnostic.code);
+        matches!(code, Some("connection-lost" | "server-unreachable"))
+    };
+    let status = if result.results.iter().any(lost) {
+        // Nothing is wrong with the project: there was no server to work on any more.
+        Status::Refused
+    } else if result.is_success() && problems.0.is_empty() {
+        Status::Success
+    } else {
+        Status::Failed
+    };
+    for problem in problems.0 {
+        workspace.talk.tell(problem);
+    }
+    let published = !result.published.is_empty();
+    workspace.talk.events.tell(Event::Finished(Arc::new(result)));
+    if published {
+        connected.say_where_to_look(workspace);
+    }
+    Ok(status)
+}
+
+/// Whether the selection builds anything that the gate guards.
+fn touches_gate(workspace: &Workspace, selected: &IndexSet<NodeId>) -> bool {
+    selected
+        .iter()
+        .filter_map(|id| workspace.graph.node(id))
+        .any(|node| node.resource_type != ResourceType::Test)
+}
+
+/// What the catalogue and the ledger know, for the plan.
+async fn facts(
+    workspace: &Workspace,
+    context: &Arc<RunContext>,
+    connection: &Connection,
+    kind: Kind,
+    gated: bool,
+    selected: &IndexSet<NodeId>,
+    full_refresh: bool,
+) -> Result<Facts, Diagnostics> {
+    let nodes: Vec<_> = selected.iter().filter_map(|id| workspace.graph.node(id)).collect();
+    let schemas: BTreeSet<String> = nodes.iter().map(|node| node.relation.schema.clone()).collect();
+    let schemas: Vec<String> = schemas.into_iter().collect();
+    let found = catalog::catalog(connection, &schemas)
+        .await
+        .map_err(|error| error.diagnostic())?;
+    let mut relations: HashMap<(String, String), RelationKind> = HashMap::new();
+    for relation in found.relations {
+        if let Some(kind) = relation.kind {
+            relations.insert((relation.schema, relation.name), kind);
+        }
+    }
+    let mut facts = Facts {
+        relations,
+        full_refresh,
+        tests_block: kind == Kind::Build,
+        ..Facts::default()
+    };
+    let Some(gate) = context.gate.as_ref().filter(|_| gated) else {
+        return Ok(facts);
+    };
+    let known = async {
+        let current = gate.ledger.current(connection).await?;
+        let seconds = gate.ledger.timings(connection).await?;
+        Ok((current, seconds))
+    };
+    let (current, seconds) = known
+        .await
+        .map_err(|error: crate::postgres::SqlError| error.diagnostic())?;
+    facts.seconds = seconds;
+    let mut current = current;
+    if schemas.contains(&gate.ledger.schema) {
+        // Somebody dropped the published view: only a new version brings it back, a delta would go unseen.
+        current.retain(|model, _| {
+            let place = (gate.ledger.schema.clone(), model.clone());
+            facts.relations.get(&place) == Some(&RelationKind::View)
+        });
+    }
+    for node in workspace.graph.nodes().filter(|node| node.is_published()) {
+        if let Some(version) = current.get(&node.relation.identifier) {
+            context.set_standing(&node.id, version.relation.clone());
+        }
+    }
+    facts.current = Some(
+        current
+            .into_iter()
+            .map(|(model, version)| {
+                let current = Current {
+                    version_id: version.version_id,
+                    relation: version.relation,
+                    definition: version.definition,
+                    rows: version.rows,
+                };
+                (model, current)
+            })
+            .collect(),
+    );
+    for node in nodes {
+        if node.is_published() && node.config.materialized != Materialization::Ephemeral {
+            let definition = run::definition(context, node)?;
+            let version = version_relation(&node.relation, &definition, &context.flags.invocation_id);
+            facts.versions.insert(Arc::clone(&node.id), version);
+            facts.definitions.insert(Arc::clone(&node.id), definition);
+        }
+    }
+    Ok(facts)
+}
+
+pub(super) fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .map_or_else(|| "this machine".to_owned(), |name| name.trim().to_owned())
+}

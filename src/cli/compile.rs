@@ -1,0 +1,96 @@
+//! `compile`: the SQL of nodes, without running it.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostics;
+use crate::graph::{Materialization, Node, ResourceType};
+use crate::postgres::{PooledConnection, find_relation};
+use crate::run::{self, Level, RunContext};
+use crate::sql::RelationKind;
+
+use super::arguments::{CompileArguments, Global};
+use super::connect::connect;
+use super::select::select;
+use super::workspace::{Talk, Workspace};
+use super::{Outcome, Status};
+
+const KINDS: [ResourceType; 3] = [ResourceType::Model, ResourceType::Test, ResourceType::Analysis];
+
+pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArguments) -> Outcome {
+    let workspace = Workspace::load(global, talk, "compile")?;
+    let selected = match &arguments.inline {
+        Some(_) => indexmap::IndexSet::new(),
+        None => {
+            select(
+                &workspace,
+                "compile",
+                &arguments.selection,
+                &KINDS,
+                arguments.allow_empty,
+            )?
+            .nodes
+        }
+    };
+    let connected = connect(&workspace, arguments.threads).await?;
+    let compiled = async {
+        let as_of = workspace.as_of(&connected, &selected).await?;
+        let mut flags = workspace.flags("compile", connected.threads);
+        flags.full_refresh = arguments.full_refresh;
+        let context = workspace.context(&connected, flags, as_of);
+        let connection = Arc::new(context.pool.get().await?);
+        let mut shown = Vec::new();
+        if let Some(sql) = &arguments.inline {
+            let node = workspace.inline_node(sql)?;
+            shown.push(run::compile_inline(&context, &node, Some(&connection))?);
+        }
+        let mut problems = Diagnostics::default();
+        for node in selected.iter().filter_map(|id| workspace.graph.node(id)) {
+            match one(&context, node, &connection).await {
+                Ok(sql) => shown.push(sql),
+                Err(mut diagnostics) => problems.0.append(&mut diagnostics.0),
+            }
+        }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok(shown)
+        }
+    };
+    let outcome = compiled.await;
+    connected.leave(outcome.is_ok()).await?;
+    let shown = outcome?;
+    let asked_for = arguments.inline.is_some() || !arguments.selection.select.is_empty();
+    if asked_for && shown.len() == 1 {
+        println!("{}", shown[0]);
+    } else {
+        talk.say(
+            Level::Info,
+            &format!("Compiled {} nodes into {}", shown.len(), workspace.target_path()),
+        );
+    }
+    workspace.write_manifest()?;
+    Ok(Status::Success)
+}
+
+/// The SQL that a run would use now: an incremental model renders as such where its table stands.
+pub(super) async fn one(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    connection: &Arc<PooledConnection>,
+) -> Result<String, Diagnostics> {
+    let mut incremental = false;
+    if node.config.materialized == Materialization::Incremental
+        && !node.config.full_refresh.unwrap_or(context.flags.full_refresh)
+    {
+        let found = find_relation(connection, &node.relation.schema, &node.relation.identifier)
+            .await
+            .map_err(|error| error.diagnostic())?;
+        let published = node.is_published() && context.gate.is_some();
+        incremental = found.is_some_and(|r| published || r.kind == Some(RelationKind::Table));
+    }
+    let view = run::View {
+        this: node.relation.clone(),
+        incremental,
+    };
+    Ok(run::compile_node(context, node, &view, Some(connection))?.sql)
+}

@@ -1,0 +1,57 @@
+//! What the manifest lists beside nodes: macros, docs blocks, groups.
+
+use serde_json::Value as Json;
+
+use crate::jinja::Engine;
+use crate::project::Project;
+use crate::report::artifact::{Contents, DocEntry, GroupEntry, MacroArgument, MacroEntry};
+
+/// Fills in what is not in the graph.
+pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &Engine) {
+    contents.macros = engine
+        .macros()
+        .map(|found| {
+            let described = project
+                .package(&found.package)
+                .and_then(|package| package.properties.macros.iter().find(|m| m.name == found.name));
+            MacroEntry {
+                package: found.package.clone(),
+                name: found.name.clone(),
+                original_path: found.path.clone(),
+                text: found.text.clone(),
+                description: described.map(|m| m.description.clone()).unwrap_or_default(),
+                patch_path: None,
+                arguments: found
+                    .arguments
+                    .iter()
+                    .map(|argument| MacroArgument {
+                        name: argument.name.clone(),
+                        data_type: None,
+                        description: String::new(),
+                    })
+                    .collect(),
+                depends_on: Vec::new(),
+            }
+        })
+        .collect();
+    for package in &project.packages {
+        contents.docs.extend(package.docs.iter().map(|doc| DocEntry {
+            package: package.name.clone(),
+            name: doc.name.clone(),
+            path: doc.path.clone(),
+            original_path: doc.original_path.clone(),
+            contents: doc.text.clone(),
+        }));
+        contents.groups.extend(package.properties.groups.iter().map(|group| {
+            let (path, original_path) = package.properties_file(&group.place);
+            GroupEntry {
+                package: package.name.clone(),
+                name: group.name.clone(),
+                path: path.to_owned(),
+                original_path: original_path.to_owned(),
+                owner: Json::Object(group.owner.clone().into_iter().collect()),
+                description: group.description.clone(),
+            }
+        }));
+    }
+}

@@ -1,0 +1,173 @@
+//! From a folder to a graph: settings, target, files, macros, templates, in the order in which each needs the ones before.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::{self, Graph, Job, Templates};
+use crate::jinja::{Arg, DispatchRule, Engine, Global, MacroFile, Render};
+use crate::project::profile::{self, Environment, Request, Resolved, Target};
+use crate::project::{Project, YamlScope, profile_name};
+
+use super::yaml_host::render_yaml;
+
+/// What is asked of the loader.
+pub(super) struct Wanted<'a> {
+    pub root: &'a Path,
+    pub profile: Option<&'a str>,
+    pub target: Option<&'a str>,
+    pub profiles_dir: Option<&'a Path>,
+    /// `--vars`.
+    pub vars: &'a Map<String, Json>,
+    pub invocation_id: &'a str,
+}
+
+/// A project that compiles.
+pub(super) struct Loaded {
+    pub project: Project,
+    pub graph: Graph,
+    pub engine: Engine,
+    pub target: Target,
+    pub warnings: Diagnostics,
+}
+
+/// The target alone: for commands that need no project.
+pub(super) fn target(wanted: &Wanted<'_>) -> Result<(String, Resolved), Diagnostics> {
+    let plain = Engine::new("project", &[], &[], &[])?;
+    let scope = YamlScope {
+        package: "project",
+        vars: &IndexMap::new(),
+    };
+    let render = |text: &str| render_yaml(&plain, wanted.vars, &Json::Null, &scope, text);
+    let (name, named) = profile_name(wanted.root, &render)?;
+    let resolved = profile::resolve(
+        &Request {
+            project_dir: wanted.root,
+            profile: wanted.profile.or(named.as_deref()),
+            target: wanted.target,
+            profiles_dir: wanted.profiles_dir,
+            threads: None,
+            vars: wanted.vars,
+        },
+        &Environment::of_process(),
+    )?;
+    Ok((name, resolved))
+}
+
+pub(super) fn load(wanted: &Wanted<'_>) -> Result<Loaded, Diagnostics> {
+    let (name, resolved) = target(wanted)?;
+    let target = resolved.target;
+    let mut warnings = Diagnostics(resolved.warnings);
+    let seen = target.json();
+    let plain = Engine::new(&name, &[], &[], &[])?;
+    let render = |scope: &YamlScope, text: &str| render_yaml(&plain, wanted.vars, &seen, scope, text);
+    let (project, more) = Project::load(wanted.root, &render)?;
+    warnings.0.extend(more.0);
+    let engine = engine(&project)?;
+    let templates = EngineTemplates {
+        engine: &engine,
+        globals: globals(&project, &target, wanted.invocation_id),
+    };
+    let place = graph::Target {
+        database: target.dbname.clone(),
+        schema: target.schema.clone(),
+    };
+    let given: IndexMap<String, Json> = wanted.vars.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let (graph, more) = graph::build(&project, &templates, &place, &given)?;
+    warnings.0.extend(more.0);
+    Ok(Loaded {
+        project,
+        graph,
+        engine,
+        target,
+        warnings,
+    })
+}
+
+fn engine(project: &Project) -> Result<Engine, Diagnostics> {
+    let packages: Vec<String> = project.packages.iter().map(|package| package.name.clone()).collect();
+    let files: Vec<MacroFile> = project
+        .packages
+        .iter()
+        .flat_map(|package| {
+            package.files.macros.iter().map(|code| MacroFile {
+                package: package.name.clone(),
+                file: std::sync::Arc::clone(&code.file),
+            })
+        })
+        .collect();
+    let dispatch: Vec<DispatchRule> = project
+        .own()
+        .settings
+        .dispatch
+        .iter()
+        .map(|rule| DispatchRule {
+            namespace: rule.namespace.clone(),
+            search_order: rule.search_order.clone(),
+        })
+        .collect();
+    Engine::new(&project.own().name, &packages, &files, &dispatch)
+}
+
+/// What every template sees, whatever its node.
+pub(super) fn globals(project: &Project, target: &Target, invocation_id: &str) -> IndexMap<String, Global> {
+    IndexMap::from([
+        ("target".to_owned(), Global::from(target.json())),
+        ("database".to_owned(), Global::from(target.dbname.as_str())),
+        ("schema".to_owned(), Global::from(target.schema.as_str())),
+        ("invocation_id".to_owned(), Global::from(invocation_id)),
+        ("project_name".to_owned(), Global::from(project.own().name.as_str())),
+    ])
+}
+
+/// The engine as building a graph needs it.
+struct EngineTemplates<'a> {
+    engine: &'a Engine,
+    globals: IndexMap<String, Global>,
+}
+
+impl EngineTemplates<'_> {
+    fn request<'r>(&self, job: &Job<'r>) -> Render<'r> {
+        let mut globals = self.globals.clone();
+        globals.insert("this".to_owned(), Global::from(job.this.clone()));
+        globals.insert("model".to_owned(), Global::from(job.node.clone()));
+        globals.insert("is_incremental".to_owned(), Global::from(false));
+        Render {
+            package: job.package,
+            within: job.within,
+            source: job.source,
+            part: None,
+            host: std::sync::Arc::clone(&job.host),
+            execute: false,
+            globals,
+        }
+    }
+}
+
+impl Templates for EngineTemplates<'_> {
+    fn render(&self, job: &Job) -> Result<String, Diagnostic> {
+        self.engine.render(&self.request(job))
+    }
+
+    fn call(&self, job: &Job, name: &str, args: &[Json]) -> Result<String, Diagnostic> {
+        let mut request = self.request(job);
+        request
+            .globals
+            .insert("node".to_owned(), Global::from(job.node.clone()));
+        let args: Vec<Arg> = args.iter().map(|value| Arg::from(value.clone())).collect();
+        Ok(self.engine.call(&request, name, &args, &IndexMap::new())?.text())
+    }
+
+    fn has_macro(&self, package: &str, name: &str) -> bool {
+        self.engine.has_macro(Some(package), name)
+    }
+
+    fn macros(&self) -> Vec<(String, String)> {
+        self.engine
+            .macros()
+            .map(|m| (m.package.clone(), m.name.clone()))
+            .collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! What was typed, turned into one call each. One file a command.
+
+mod arguments;
+mod build;
+mod clean;
+mod compile;
+mod connect;
+mod contents;
+pub mod db;
+mod debug;
+mod generate;
+mod history;
+mod load;
+mod ls;
+mod parse;
+mod rollback;
+mod select;
+mod show;
+mod workspace;
+mod yaml_host;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::report::{Format, Listener, Settings, diagnostic_text};
+use crate::run::Level;
+
+pub use arguments::Arguments;
+use arguments::{Command, Global, LogFormat, LogLevel};
+use workspace::Talk;
+
+/// How a command ended: <https://docs.getdbt.com/reference/exit-codes>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Success,
+    /// A node failed, or a test of error severity.
+    Failed,
+    /// The command could not be carried out.
+    Refused,
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(match status {
+            Status::Success => 0,
+            Status::Failed => 1,
+            Status::Refused => 2,
+        })
+    }
+}
+
+type Outcome = Result<Status, Diagnostics>;
+
+/// Runs what the process's arguments say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version go to standard output and are no failure.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Status::Refused.into()
+            } else {
+                Status::Success.into()
+            };
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error[no-runtime]: {error:#}");
+            return Status::Refused.into();
+        }
+    };
+    let settings = settings(&arguments.global);
+    let invocation_id = uuid::Uuid::new_v4().to_string();
+    let (events, listener) = Listener::start(settings.renderer(&invocation_id));
+    let talk = Talk { events, invocation_id };
+    let outcome = runtime.block_on(run(arguments, &talk));
+    let status = match outcome {
+        Ok(status) => status,
+        Err(diagnostics) => {
+            for diagnostic in diagnostics.0 {
+                talk.events.tell(crate::run::Event::Diagnostic(diagnostic));
+            }
+            Status::Refused
+        }
+    };
+    drop(talk);
+    // What still runs on a worker thread has been cancelled; it must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    listener.finish();
+    status.into()
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the system gives the program no threads")
+}
+
+async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
+    let global = arguments.global;
+    if let Some(option) = global.unsupported.typed() {
+        return Err(
+            Diagnostic::error("not-supported", format!("`{option}` is not supported yet"))
+                .because("dbt has this option; Assay would have to ignore it, and does not do that silently")
+                .help("leave it out; `assay --help` and docs/dbt.md list what is supported")
+                .into(),
+        );
+    }
+    match arguments.command {
+        Command::Build(run) => build::build(&global, talk, build::Kind::Build, &run).await,
+        Command::Run(run) => build::build(&global, talk, build::Kind::Run, &run).await,
+        Command::Test(run) => build::build(&global, talk, build::Kind::Test, &run).await,
+        Command::Seed(seed) => build::seed(&global, talk, &seed).await,
+        Command::Compile(compile) => compile::compile(&global, talk, &compile).await,
+        Command::Parse => parse::parse(&global, talk),
+        Command::Ls(ls) => ls::ls(&global, talk, &ls),
+        Command::Show(show) => show::show(&global, talk, &show).await,
+        Command::Debug => debug::debug(&global, talk).await,
+        Command::Clean => clean::clean(&global, talk),
+        Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
+        Command::History(history) => history::history(&global, talk, &history).await,
+        Command::Gc => rollback::gc(&global, talk).await,
+        Command::Db(db) => connect::db(&global, talk, &db).await,
+        Command::Generate(generate) => generate::generate(&global, talk, &generate).await,
+        Command::Watch { directory, idle } => connect::watch(&directory, idle).await,
+    }
+}
+
+fn settings(global: &Global) -> Settings {
+    Settings {
+        format: match global.log_format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Default | LogFormat::Text => Format::Text,
+        },
+        quiet: global.quiet,
+        level: match global.log_level {
+            LogLevel::Debug => Some(Level::Debug),
+            LogLevel::Info => Some(Level::Info),
+            LogLevel::Warn => Some(Level::Warn),
+            LogLevel::Error => Some(Level::Error),
+            LogLevel::None => None,
+        },
+        no_colour: global.no_color,
+    }
+}
+
+/// A diagnostic on standard output, for commands whose answer it is.
+fn shown(diagnostic: &Diagnostic) -> String {
+    diagnostic_text(diagnostic).shown(false)
+}
