@@ -1,0 +1,5 @@
+{% test expression_is_true(model, expression, column_name=none) %}
+select *
+from {{ model }}
+where not coalesce(({{ column_name ~ ' ' if column_name is not none }}{{ expression }}), false)
+{% endtest %}
