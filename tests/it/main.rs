@@ -1,0 +1,15 @@
+//! The integration tests: whole commands on a private PostgreSQL, one file a feature.
+
+mod bad_input;
+mod building;
+mod connection;
+mod db;
+mod gate;
+mod house;
+mod local_server;
+mod profiles;
+mod server;
+mod shipped;
+mod shop;
+mod support;
+mod tls;

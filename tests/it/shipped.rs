@@ -1,0 +1,294 @@
+//! The shipped project: the figures of its fixture, the generator's own truth, and increments against full refreshes.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::support::Project;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The repository's own project, connected to a database of its own.
+fn shipped() -> Project {
+    let project = Project::new();
+    for folder in ["models", "seeds", "macros", "tests/data"] {
+        copy(&root().join(folder), &project.path().join(folder));
+    }
+    project.put(
+        "project.yml",
+        &std::fs::read_to_string(root().join("project.yml")).expect("project.yml"),
+    );
+    let profile = project.read("profiles.yml").replace("schema: dev", "schema: analytics");
+    project.put("profiles.yml", &profile);
+    project
+}
+
+/// Runs a command on that database; the project itself names no profile.
+fn assay(project: &Project, arguments: &[&str]) -> super::support::Outcome {
+    project.ok(&[arguments, &["--profile", "it"]].concat())
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder of the project").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+/// Every relation of an incremental model, as `schema.name`.
+fn incremental_models(project: &Project) -> Vec<String> {
+    assay(project, &["parse"]);
+    let manifest: Json = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+    let nodes = manifest["nodes"]
+        .as_object()
+        .expect("nodes")
+        .values()
+        .cloned()
+        .collect::<Vec<_>>();
+    nodes
+        .iter()
+        .filter(|node| node["config"]["materialized"] == "incremental")
+        .map(|node| {
+            format!(
+                "{}.{}",
+                node["schema"].as_str().unwrap_or_default(),
+                node["alias"].as_str().unwrap_or_default()
+            )
+        })
+        .collect()
+}
+
+/// Rows as text, sorted: the same text is the same table.
+fn contents(project: &Project, relation: &str) -> String {
+    project.psql(&format!(
+        "select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {relation} t"
+    ))
+}
+
+#[test]
+fn the_fourteen_sessions_give_the_figures_computed_by_hand() {
+    let project = shipped();
+    let fixture = root().join("tests/it/fixtures/f_exp");
+    let read =
+        |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    project.psql(&read(root().join("src/generate/schema/exp.sql")));
+    project.psql(&read(fixture.join("raw.sql")));
+    assay(
+        &project,
+        &[
+            "build",
+            "--select",
+            "+tag:exp",
+            "--vars",
+            "{as_of: '2025-03-02T00:00:00Z'}",
+        ],
+    );
+    let mut checked = 0;
+    for entry in std::fs::read_dir(fixture.join("expected"))
+        .expect("expected figures")
+        .flatten()
+    {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "sql") {
+            let sql = read(path.clone());
+            let expected = read(path.with_extension("csv"));
+            let found = project.psql(&format!(
+                "copy (\n{}\n) to stdout (format csv, header)",
+                sql.trim().trim_end_matches(';')
+            ));
+            assert_eq!(found.trim(), expected.trim(), "{}", path.display());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 3, "only {checked} figures");
+}
+
+#[test]
+fn batch_by_batch_equals_a_full_refresh() {
+    let project = shipped();
+    // Cuts of the 90 days by arrival time, uneven on purpose; what is late in its events arrives in a later batch.
+    let mut append = "--replace";
+    for until in [
+        "2025-01-20T00:00:00Z",
+        "2025-01-21T06:00:00Z",
+        "2025-02-15T12:00:00Z",
+        "2025-03-10T00:00:00Z",
+        "2025-04-30T00:00:00Z",
+    ] {
+        assay(
+            &project,
+            &["generate", "--tier", "nano", "--seed", "7", append, "--until", until],
+        );
+        assay(&project, &["build"]);
+        append = "--append";
+    }
+    let models = incremental_models(&project);
+    assert!(models.len() >= 2, "{models:?}");
+    let before: Vec<String> = models.iter().map(|model| contents(&project, model)).collect();
+    assert!(before.iter().all(|rows| !rows.is_empty()));
+    assay(&project, &["build", "--full-refresh"]);
+    for (model, before) in models.iter().zip(before) {
+        assert_eq!(before, contents(&project, model), "{model}");
+    }
+}
+
+#[test]
+fn published_figures_are_the_generators_own() {
+    let project = shipped();
+    let manifest = assay(&project, &["generate", "--tier", "micro", "--seed", "11"]).stdout;
+    // Times are hidden in what a test sees; none of the figures below is one.
+    let manifest: Json = serde_json::from_str(&manifest).expect("a manifest");
+    assay(&project, &["build"]);
+    let (exp, voice) = (&manifest["exp"]["truth"], &manifest["voice"]["truth"]);
+    for (figure, sql) in [
+        (
+            &exp["sessions"]["total"],
+            "select count(*) from analytics.exp_conversation_sessions",
+        ),
+        (
+            &exp["sessions"]["completed"],
+            "select count(*) from analytics.exp_conversation_sessions where status = 'completed'",
+        ),
+        (
+            &exp["sessions"]["cancelled"],
+            "select count(*) from analytics.exp_conversation_sessions where status = 'cancelled'",
+        ),
+        (
+            &exp["sessions"]["dropped_off"],
+            "select count(*) from analytics.exp_conversation_sessions where status = 'dropped_off'",
+        ),
+        (
+            &exp["sessions"]["timed_out"],
+            "select count(*) from analytics.exp_conversation_sessions where status = 'timed_out'",
+        ),
+        (
+            &exp["sessions"]["turns"],
+            "select sum(turns) from analytics.exp_conversation_sessions where is_settled",
+        ),
+        (
+            &exp["sessions"]["funnel"]["progressed"],
+            "select sum(progressed_sessions) from analytics.exp_flow_funnel where slice = 'total'",
+        ),
+        (
+            &exp["sessions"]["funnel"]["engaged"],
+            "select sum(engaged_sessions) from analytics.exp_flow_funnel where slice = 'total'",
+        ),
+        (
+            &exp["start_inferred"],
+            "select count(*) from analytics.exp_conversation_sessions where start_inferred",
+        ),
+        (
+            &voice["sessions"]["sessions"],
+            "select count(*) from analytics.fact_voice_ai_sessions",
+        ),
+        (
+            &voice["sessions"]["abandoned"],
+            "select count(*) from analytics.fact_voice_ai_sessions where is_abandoned",
+        ),
+        (
+            &voice["sessions"]["transferred"],
+            "select count(*) from analytics.fact_voice_ai_sessions where is_transferred",
+        ),
+        (
+            &voice["sessions"]["turns"],
+            "select sum(total_turns) from analytics.fact_voice_ai_sessions",
+        ),
+        (
+            &voice["sessions"]["error_turns"],
+            "select sum(error_turns) from analytics.fact_voice_ai_sessions",
+        ),
+        (
+            &voice["sessions"]["noise_turns"],
+            "select sum(noise_turns) from analytics.fact_voice_ai_sessions",
+        ),
+        (
+            &voice["sessions"]["recovered"],
+            "select count(*) from analytics.fact_voice_ai_sessions where is_recovered = 'yes' and error_turns > 0",
+        ),
+        (
+            &voice["sessions_without_turns"],
+            "select count(*) from analytics.fact_voice_ai_sessions where not has_turns",
+        ),
+    ] {
+        assert!(figure.is_u64(), "{sql}: {figure}");
+        assert_eq!(project.psql(sql), figure.to_string(), "{sql}");
+    }
+    for (figure, sql) in [
+        (
+            &exp["sessions"]["completion_rate"],
+            "select sum(completed_sessions)::float8 / sum(settled_sessions) from analytics.exp_conversation_daily where slice = 'total'",
+        ),
+        (
+            &voice["sessions"]["turn_error_rate"],
+            "select sum(error_turns)::float8 / sum(total_turns) from analytics.voice_kpi_daily",
+        ),
+    ] {
+        let found: f64 = project.psql(sql).parse().expect("a rate");
+        // The manifest rounds to nine places.
+        assert!(
+            (found - figure.as_f64().expect("a rate")).abs() < 1e-9,
+            "{sql}: {found}, not {figure}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_raw_row_reaches_nobody() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "nano"]);
+    assay(&project, &["build"]);
+    let published = "select string_agg(model || ':' || rows, ' ' order by model) from analytics.published_models";
+    let before = project.psql(published);
+    let rows = contents(&project, "analytics.fact_voice_ai_sessions");
+    // A call that was transferred for a reason that nobody knows.
+    project.psql(
+        "insert into voice_raw.voice_sessions (session_id, user_id, channel, language, total_duration_sec, total_turns, final_outcome,
+                                               transfer_reason, created_at, started_at, ended_at, asr_model_version, ingested_at)
+         select 'S-broken', user_id, channel, language, total_duration_sec, total_turns, 'transferred',
+                'aliens', created_at, started_at, ended_at, asr_model_version, ingested_at
+         from voice_raw.voice_sessions where ended_at is not null order by ingested_at desc limit 1",
+    );
+    let outcome = project.ends(1, &["build", "--profile", "it"]);
+    for part in [
+        "accepted_values",
+        "transfer_reason",
+        "FAIL 1",
+        "target/compiled/conversation_analytics/",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part} in {}", outcome.stderr);
+    }
+    assert_eq!(rows, contents(&project, "analytics.fact_voice_ai_sessions"));
+    let voice = |text: &str| {
+        text.split(' ')
+            .filter(|m| m.contains("voice"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(voice(&before), voice(&project.psql(published)));
+    // The reader reads what is published and is refused everything else.
+    let others = project.psql(
+        "select string_agg(format('%I.%I', n.nspname, c.relname), ' ')
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind in ('r', 'v', 'm', 'p') and n.nspname not in ('analytics', 'pg_catalog', 'information_schema', 'pg_toast')",
+    );
+    assert!(
+        others.contains("voice_raw.voice_turns") && others.contains("assay.versions"),
+        "{others}"
+    );
+    for relation in others.split(' ') {
+        let refused = project
+            .database
+            .try_psql_as("metabase", &format!("select * from {relation}"));
+        assert!(
+            refused.clone().is_err_and(|e| e.contains("42501")),
+            "{relation}: {refused:?}"
+        );
+    }
+}

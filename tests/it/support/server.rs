@@ -1,0 +1,228 @@
+//! One throw-away PostgreSQL for the test process. A watchdog stops it and removes its files when the process is gone,
+//! however it went.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub struct Server {
+    bin: PathBuf,
+    pub socket: PathBuf,
+    /// Who runs the server where we are root.
+    owner: Option<(u32, u32)>,
+}
+
+/// A database of its own for one test.
+pub struct Database {
+    pub name: String,
+}
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Server {
+    pub fn shared() -> &'static Self {
+        SERVER.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let bin = programs();
+        let directory = PathBuf::from(format!("/tmp/assay-it-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("a directory below /tmp");
+        let owner = is_root().then(unprivileged);
+        if let Some((uid, gid)) = owner {
+            chown(&directory, Some(uid), Some(gid)).expect("root may give files away");
+        }
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("own directory");
+        let server = Self {
+            bin,
+            socket: directory.clone(),
+            owner,
+        };
+        let data = directory.join("data");
+        let made = server
+            .command("initdb")
+            .args([
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let log = fs::File::create(directory.join("log")).expect("a log file");
+        // Its own process group: it outlives this process for a moment, and the watchdog ends it.
+        #[expect(clippy::zombie_processes, reason = "the watchdog ends it")]
+        let _server = server
+            .command("postgres")
+            .arg("-D")
+            .arg(&data)
+            .args([
+                "-c",
+                "listen_addresses=",
+                "-c",
+                "fsync=off",
+                "-c",
+                "max_connections=300",
+            ])
+            .args(["-c", "autovacuum=off", "-c", "shared_buffers=64MB"])
+            .arg("-k")
+            .arg(&directory)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .expect("postgres starts");
+        Self::watchdog(&directory, &data);
+        let end = Instant::now() + Duration::from_secs(60);
+        while server.try_psql("postgres", "postgres", "select 1").is_err() {
+            assert!(
+                Instant::now() < end,
+                "the test server did not come up, see {}",
+                directory.join("log").display()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    fn watchdog(directory: &Path, data: &Path) {
+        let script = format!(
+            "while kill -0 {parent} 2>/dev/null; do sleep 0.5; done; \
+             kill -QUIT $(head -n 1 '{data}/postmaster.pid') 2>/dev/null; sleep 0.5; rm -rf '{directory}'",
+            parent = std::process::id(),
+            data = data.display(),
+            directory = directory.display(),
+        );
+        #[expect(clippy::zombie_processes, reason = "it outlives this process by design")]
+        let _watchdog = Command::new("sh")
+            .args(["-c", &script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("sh starts");
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.bin.join(program));
+        command.current_dir("/tmp");
+        if let Some((uid, gid)) = self.owner {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+
+    /// A new, empty database.
+    pub fn database(&self) -> Database {
+        let name = format!("t{}", COUNT.fetch_add(1, Ordering::SeqCst));
+        self.psql("postgres", "postgres", &format!("create database {name}"));
+        Database { name }
+    }
+
+    /// Runs SQL; rows come back as lines, columns separated by `|`, NULL as nothing.
+    pub fn psql(&self, database: &str, user: &str, sql: &str) -> String {
+        self.try_psql(database, user, sql)
+            .unwrap_or_else(|error| panic!("{sql}\n{error}"))
+    }
+
+    /// The same; an error comes back with its SQLSTATE in front.
+    pub fn try_psql(&self, database: &str, user: &str, sql: &str) -> Result<String, String> {
+        let mut command = Command::new(self.bin.join("psql"));
+        command
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-v",
+                "VERBOSITY=verbose",
+            ])
+            .args(["-U", user, "-d", database, "-h"])
+            .arg(&self.socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        {
+            use std::io::Write;
+            let mut input = child.stdin.take().expect("piped");
+            let _ = input.write_all(sql.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout)
+                .trim_end_matches('\n')
+                .to_owned())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+}
+
+impl Database {
+    pub fn psql(&self, sql: &str) -> String {
+        Server::shared().psql(&self.name, "postgres", sql)
+    }
+
+    pub fn try_psql_as(&self, user: &str, sql: &str) -> Result<String, String> {
+        Server::shared().try_psql(&self.name, user, sql)
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
+}
+
+/// `postgres`, else `nobody`: a server refuses to run as root.
+fn unprivileged() -> (u32, u32) {
+    let passwd = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| {
+            let line = passwd.lines().find(|l| l.starts_with(&format!("{name}:")))?;
+            let mut fields = line.split(':').skip(2);
+            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+        })
+        .expect("a user to run the server as")
+}
+
+/// The newest installed PostgreSQL with psql beside it.
+fn programs() -> PathBuf {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for parent in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt", "/usr"] {
+        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+            found.push(entry.path().join("bin"));
+        }
+    }
+    found.extend(
+        std::env::var_os("PATH")
+            .iter()
+            .flat_map(|path| std::env::split_paths(path).collect::<Vec<_>>()),
+    );
+    found.retain(|bin| bin.join("initdb").exists() && bin.join("postgres").exists() && bin.join("psql").exists());
+    found.sort();
+    found
+        .pop()
+        .expect("PostgreSQL's programs; install PostgreSQL 14 or newer")
+}
