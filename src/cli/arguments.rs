@@ -125,10 +125,8 @@ impl Unsupported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people; progress where there is a terminal
+    #[value(alias = "text")]
     Default,
-    /// Lines for people, without progress
-    #[value(alias = "debug")]
-    Text,
     /// One JSON object a line
     Json,
 }

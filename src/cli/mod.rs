@@ -139,7 +139,7 @@ fn settings(global: &Global) -> Settings {
     Settings {
         format: match global.log_format {
             LogFormat::Json => Format::Json,
-            LogFormat::Default | LogFormat::Text => Format::Text,
+            LogFormat::Default => Format::Text,
         },
         quiet: global.quiet,
         level: match global.log_level {
