@@ -10,6 +10,7 @@
 
 mod build;
 mod config;
+pub mod entry;
 mod generic_test;
 #[expect(clippy::module_inception, reason = "the noun of the file is the noun of the folder")]
 mod graph;

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::graph::Node;
+use crate::graph::entry;
 use crate::graph::select::resource_type;
 use crate::run::{Level, NodeResult};
 
-use super::artifact;
 use super::text::Text;
 
 #[derive(Clone, Debug)]
@@ -73,11 +73,11 @@ impl Line {
 
 /// dbt's `node_info` of a node that has `status`; times are empty where they are not known.
 pub fn node_info(node: &Node, status: &str, started: &str, finished: &str) -> Json {
-    let relation_name = artifact::relation_name(node).unwrap_or_default();
+    let relation_name = entry::relation_name(node).unwrap_or_default();
     json!({
         "materialized": node.config.materialized_name,
         "meta": node.meta,
-        "node_checksum": artifact::checksum(node).unwrap_or_default(),
+        "node_checksum": entry::checksum(node).unwrap_or_default(),
         "node_finished_at": finished,
         "node_name": node.name,
         "node_path": node.path,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::graph::{Node, ResourceType};
 
-use super::artifact::{Surroundings, node_entry};
+use crate::graph::entry::{Surroundings, node_entry};
 
 /// `--output`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use crate::run::{
     Event, FailedAudit, Held, HeldBecause, Level, NodeResult, Published, RunResult, Span, Stamped, Status,
 };
 
-use super::artifact::relation_name;
 use super::{JsonLines, Listener, Plain, Renderer, Size, Terminal};
 use crate::graph::compiled_path;
+use crate::graph::entry::relation_name;
 
 const TESTS: [&str; 3] = [
     "test.shop.accepted_values_stg_orders_status__placed__shipped__completed__return_pending__returned.080fb20aad",

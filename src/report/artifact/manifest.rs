@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value as Json, json};
 
+use crate::graph::entry::{Compiled, Surroundings, hex, node_entry, primary_keys, sha256};
 use crate::graph::{Graph, Node, NodeId, ResourceType};
 
 use super::invocation::{Invocation, moment};
-use super::node_entry::{Compiled, Surroundings, hex, node_entry, sha256};
 
 /// Seeds larger than this are told apart by their path alone, as in dbt. Bytes.
 const LARGE_SEED: u64 = 1024 * 1024;
@@ -172,45 +172,6 @@ fn seed_checksum(node: &Node, invocation: &Invocation) -> Json {
         },
         Err(_) => json!({ "name": "none", "checksum": "" }),
     }
-}
-
-/// The key columns of each model as its tests tell them: unique and not null, else unique.
-fn primary_keys<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<String>> {
-    let mut unique: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut not_null: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for node in nodes {
-        let Some(generic) = node.test.as_ref().and_then(|test| test.generic.as_ref()) else {
-            continue;
-        };
-        let Some(model) = generic.attached.as_deref() else {
-            continue;
-        };
-        let named = generic.kwargs.get("combination_of_columns").and_then(Json::as_array);
-        let columns = match generic.kwargs.get("column_name").and_then(Json::as_str) {
-            Some(column) => vec![column],
-            None => named.into_iter().flatten().filter_map(Json::as_str).collect(),
-        };
-        let set = match generic.name.as_str() {
-            "unique" | "unique_combination_of_columns" => &mut unique,
-            "not_null" => &mut not_null,
-            _ => continue,
-        };
-        set.entry(model).or_default().extend(columns);
-    }
-    let owned = |columns: Vec<&str>| columns.into_iter().map(str::to_owned).collect();
-    unique
-        .into_iter()
-        .map(|(model, unique)| {
-            let never_null = not_null.get(model).cloned().unwrap_or_default();
-            let both: Vec<&str> = unique.intersection(&never_null).copied().collect();
-            let key = if both.is_empty() {
-                unique.into_iter().collect()
-            } else {
-                both
-            };
-            (model, owned(key))
-        })
-        .collect()
 }
 
 fn neighbours(nodes: &[&Node]) -> (Map<String, Json>, Map<String, Json>) {

@@ -7,7 +7,7 @@ use crate::graph::ResourceType;
 use crate::run::{NodeResult, RunResult, Span};
 
 use super::invocation::{Invocation, moment};
-use super::node_entry::relation_name;
+use crate::graph::entry::relation_name;
 
 pub fn run_results(run: &RunResult, invocation: &Invocation, now: Timestamp) -> Json {
     let mut args = invocation.args.clone();

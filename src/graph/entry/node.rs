@@ -1,14 +1,14 @@
-//! One node as the manifest and `ls --output json` show it.
-
-use std::fmt::Write as _;
+//! The entry of what is built: models, seeds, tests and the like.
 
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
 
+use super::checksum::checksum;
+use super::config::config_entry;
+use super::exposure::exposure_entry;
+use super::object;
+use super::source::source_entry;
 use crate::graph::select::resource_type;
-use crate::graph::{Materialization, Node, NodeColumn, ResourceType, TestSpec};
-
-use super::config_entry::{config_entry, freshness};
+use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
 
 /// What compiling made of a node.
@@ -51,41 +51,6 @@ pub fn relation_name(node: &Node) -> Option<String> {
     leaves_one.then(|| node.relation.to_string())
 }
 
-/// SHA-256 in hex of what the node's file says, each run of white space taken as one space; `None` where the node has no
-/// file of its own or the file is a seed.
-pub fn checksum(node: &Node) -> Option<String> {
-    let own = match node.resource_type {
-        ResourceType::Seed | ResourceType::Source | ResourceType::Exposure => false,
-        ResourceType::Test => node.test.as_ref().is_some_and(|test| test.generic.is_none()),
-        _ => true,
-    };
-    own.then(|| {
-        let words: Vec<&str> = node.source.text.split_whitespace().collect();
-        sha256(words.join(" ").as_bytes())
-    })
-}
-
-pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-}
-
-fn map(value: Json) -> Map<String, Json> {
-    match value {
-        Json::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
 fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     let kind = node.resource_type;
     let checksum = match (checksum(node), around.seed_checksum) {
@@ -95,7 +60,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     };
     let ran = matches!(kind, ResourceType::Seed | ResourceType::Test | ResourceType::Snapshot)
         || (kind == ResourceType::Model && node.config.materialized != Materialization::Ephemeral);
-    let mut entry = map(json!({
+    let mut entry = object(json!({
         "database": node.relation.database,
         "schema": node.relation.schema,
         "name": node.name,
@@ -123,13 +88,13 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "doc_blocks": [],
     }));
     if kind == ResourceType::Seed {
-        entry.extend(map(
+        entry.extend(object(
             json!({ "root_path": around.root, "depends_on": { "macros": node.macros } }),
         ));
         return entry;
     }
     let contract = json!({ "enforced": node.config.contract_enforced, "alias_types": true, "checksum": null });
-    entry.extend(map(json!({
+    entry.extend(object(json!({
         "language": "sql",
         "refs": refs(node),
         "sources": node.sources,
@@ -139,7 +104,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "compiled_path": around.compiled.map(|_| compiled_path(around.target_path, node)),
     })));
     if let Some(compiled) = around.compiled {
-        entry.extend(map(json!({
+        entry.extend(object(json!({
             "compiled": true,
             "compiled_code": compiled.code,
             "extra_ctes_injected": true,
@@ -149,7 +114,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     entry.insert("contract".to_owned(), contract);
     match (&node.test, kind) {
         (Some(test), _) => entry.extend(test_entry(node, test)),
-        (None, ResourceType::Model) => entry.extend(map(json!({
+        (None, ResourceType::Model) => entry.extend(object(json!({
             "access": node.access,
             "constraints": [],
             "version": null,
@@ -193,7 +158,7 @@ fn test_entry(node: &Node, test: &TestSpec) -> Map<String, Json> {
         let (kind, name) = (parts.next()?, parts.nth(1)?);
         Some(format!("{kind}s.{name}"))
     });
-    map(json!({
+    object(json!({
         "column_name": generic.column,
         "file_key_name": key_name,
         // dbt leaves this empty for a test on a source.
@@ -202,98 +167,17 @@ fn test_entry(node: &Node, test: &TestSpec) -> Map<String, Json> {
     }))
 }
 
-fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
-    let spec = node.source_spec.as_ref();
-    map(json!({
-        "database": node.relation.database,
-        "schema": node.relation.schema,
-        "name": node.name,
-        "resource_type": "source",
-        "package_name": node.package,
-        "path": node.original_path,
-        "original_file_path": node.original_path,
-        "unique_id": &*node.id,
-        "fqn": node.fqn,
-        "source_name": spec.map(|spec| spec.source_name.as_str()),
-        "source_description": spec.map(|spec| spec.source_description.as_str()),
-        "loader": spec.map(|spec| spec.loader.as_str()),
-        "identifier": node.relation.identifier,
-        "quoting": { "database": null, "schema": null, "identifier": null, "column": null },
-        "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
-        "loaded_at_query": null,
-        "freshness": freshness(node),
-        "external": null,
-        "description": node.description,
-        "columns": columns(node),
-        "meta": node.meta,
-        "source_meta": {},
-        "tags": node.config.tags,
-        "config": config_entry(node),
-        "patch_path": node.patch_path,
-        "unrendered_config": {
-            "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
-            "loaded_at_query": null,
-            "meta": node.meta,
-            "tags": node.config.tags,
-        },
-        "relation_name": relation_name(node),
-        "created_at": around.created_at,
-        "unrendered_database": null,
-        "unrendered_schema": node.relation.schema,
-        "doc_blocks": [],
-    }))
-}
-
-fn exposure_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
-    let written = |key: &str| node.config.raw.get(key).cloned().unwrap_or_default();
-    let mut unrendered = Map::new();
-    if !node.config.tags.is_empty() {
-        unrendered.insert("tags".to_owned(), node.config.tags.clone().into());
-    }
-    if !node.meta.is_empty() {
-        unrendered.insert("meta".to_owned(), json!(node.meta));
-    }
-    let owner = match written("owner") {
-        Json::Object(owner) => Json::Object(owner),
-        _ => json!({ "email": null, "name": null }),
-    };
-    map(json!({
-        "name": node.name,
-        "resource_type": "exposure",
-        "package_name": node.package,
-        "path": node.path,
-        "original_file_path": node.original_path,
-        "unique_id": &*node.id,
-        "fqn": node.fqn,
-        "type": written("type"),
-        "owner": owner,
-        "description": node.description,
-        "label": written("label"),
-        "maturity": written("maturity"),
-        "meta": node.meta,
-        "tags": node.config.tags,
-        "config": config_entry(node),
-        "unrendered_config": unrendered,
-        "url": written("url"),
-        "depends_on": depends_on(node),
-        "refs": refs(node),
-        "sources": node.sources,
-        "metrics": [],
-        "created_at": around.created_at,
-    }))
-}
-
-fn depends_on(node: &Node) -> Json {
+pub(super) fn depends_on(node: &Node) -> Json {
     let nodes: Vec<&str> = node.depends_on.iter().map(|id| &**id).collect();
     json!({ "macros": node.macros, "nodes": nodes })
 }
 
-fn refs(node: &Node) -> Vec<Json> {
-    let entry = |r: &crate::graph::Ref| json!({ "name": r.name, "package": r.package, "version": r.version });
+pub(super) fn refs(node: &Node) -> Vec<Json> {
+    let entry = |r: &Ref| json!({ "name": r.name, "package": r.package, "version": r.version });
     node.refs.iter().map(entry).collect()
 }
 
-fn columns(node: &Node) -> Map<String, Json> {
+pub(super) fn columns(node: &Node) -> Map<String, Json> {
     let entry = |column: &NodeColumn| {
         json!({
             "name": column.name,

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::object;
 use crate::graph::{Hook, Node, ResourceType, Severity};
 
 /// All keys with the values in force.
@@ -29,13 +30,6 @@ pub fn config_entry(node: &Node) -> Map<String, Json> {
     entry
 }
 
-fn map(value: Json) -> Map<String, Json> {
-    match value {
-        Json::Object(map) => map,
-        _ => Map::new(),
-    }
-}
-
 fn built_config(node: &Node) -> Map<String, Json> {
     let config = &node.config;
     let hooks = |hooks: &[Hook]| -> Vec<Json> {
@@ -58,7 +52,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
         [key] if !config.raw.get("unique_key").is_some_and(Json::is_array) => key.as_str().into(),
         keys => keys.to_vec().into(),
     };
-    let mut entry = map(json!({
+    let mut entry = object(json!({
         "enabled": config.enabled,
         "alias": null,
         "schema": null,
@@ -101,7 +95,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
         }),
         _ => json!({}),
     };
-    entry.extend(map(more));
+    entry.extend(object(more));
     entry
 }
 
@@ -114,7 +108,7 @@ fn test_config(node: &Node) -> Map<String, Json> {
         (Severity::Warn, _) => "WARN".into(),
         (Severity::Error, _) => "ERROR".into(),
     });
-    map(json!({
+    object(json!({
         "enabled": config.enabled,
         "alias": null,
         "schema": config.raw.get("schema").cloned().unwrap_or_else(|| "dbt_test__audit".into()),
@@ -138,7 +132,7 @@ fn test_config(node: &Node) -> Map<String, Json> {
 
 fn source_config(node: &Node) -> Map<String, Json> {
     let spec = node.source_spec.as_ref();
-    map(json!({
+    object(json!({
         "enabled": node.config.enabled,
         "event_time": null,
         "freshness": freshness(node),
@@ -169,5 +163,5 @@ pub fn freshness(node: &Node) -> Json {
 }
 
 fn exposure_config(node: &Node) -> Map<String, Json> {
-    map(json!({ "enabled": node.config.enabled, "tags": node.config.tags, "meta": node.meta }))
+    object(json!({ "enabled": node.config.enabled, "tags": node.config.tags, "meta": node.meta }))
 }

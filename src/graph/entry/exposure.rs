@@ -1,0 +1,47 @@
+//! The entry of an exposure.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::config::config_entry;
+use super::node::{Surroundings, depends_on, refs};
+use super::object;
+use crate::graph::Node;
+
+pub(super) fn exposure_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    let written = |key: &str| node.config.raw.get(key).cloned().unwrap_or_default();
+    let mut unrendered = Map::new();
+    if !node.config.tags.is_empty() {
+        unrendered.insert("tags".to_owned(), node.config.tags.clone().into());
+    }
+    if !node.meta.is_empty() {
+        unrendered.insert("meta".to_owned(), json!(node.meta));
+    }
+    let owner = match written("owner") {
+        Json::Object(owner) => Json::Object(owner),
+        _ => json!({ "email": null, "name": null }),
+    };
+    object(json!({
+        "name": node.name,
+        "resource_type": "exposure",
+        "package_name": node.package,
+        "path": node.path,
+        "original_file_path": node.original_path,
+        "unique_id": &*node.id,
+        "fqn": node.fqn,
+        "type": written("type"),
+        "owner": owner,
+        "description": node.description,
+        "label": written("label"),
+        "maturity": written("maturity"),
+        "meta": node.meta,
+        "tags": node.config.tags,
+        "config": config_entry(node),
+        "unrendered_config": unrendered,
+        "url": written("url"),
+        "depends_on": depends_on(node),
+        "refs": refs(node),
+        "sources": node.sources,
+        "metrics": [],
+        "created_at": around.created_at,
+    }))
+}

@@ -1,0 +1,23 @@
+//! Nodes as dbt's manifest writes them, which is also how templates see them in `graph` and `model`.
+
+mod checksum;
+mod config;
+mod exposure;
+mod node;
+mod primary_key;
+mod source;
+
+use serde_json::{Map, Value as Json};
+
+pub use checksum::{checksum, hex, sha256};
+pub use config::config_entry;
+pub use node::{Compiled, Surroundings, node_entry, relation_name};
+pub use primary_key::primary_keys;
+
+/// The mapping that a `json!` makes.
+fn object(value: Json) -> Map<String, Json> {
+    match value {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}

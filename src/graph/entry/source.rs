@@ -1,0 +1,50 @@
+//! The entry of a source.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::config::{config_entry, freshness};
+use super::node::{Surroundings, columns, relation_name};
+use super::object;
+use crate::graph::Node;
+
+pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    let spec = node.source_spec.as_ref();
+    object(json!({
+        "database": node.relation.database,
+        "schema": node.relation.schema,
+        "name": node.name,
+        "resource_type": "source",
+        "package_name": node.package,
+        "path": node.original_path,
+        "original_file_path": node.original_path,
+        "unique_id": &*node.id,
+        "fqn": node.fqn,
+        "source_name": spec.map(|spec| spec.source_name.as_str()),
+        "source_description": spec.map(|spec| spec.source_description.as_str()),
+        "loader": spec.map(|spec| spec.loader.as_str()),
+        "identifier": node.relation.identifier,
+        "quoting": { "database": null, "schema": null, "identifier": null, "column": null },
+        "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
+        "loaded_at_query": null,
+        "freshness": freshness(node),
+        "external": null,
+        "description": node.description,
+        "columns": columns(node),
+        "meta": node.meta,
+        "source_meta": {},
+        "tags": node.config.tags,
+        "config": config_entry(node),
+        "patch_path": node.patch_path,
+        "unrendered_config": {
+            "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
+            "loaded_at_query": null,
+            "meta": node.meta,
+            "tags": node.config.tags,
+        },
+        "relation_name": relation_name(node),
+        "created_at": around.created_at,
+        "unrendered_database": null,
+        "unrendered_schema": node.relation.schema,
+        "doc_blocks": [],
+    }))
+}
