@@ -253,6 +253,16 @@ impl Workspace {
     pub fn refuse_unsupported(&self, selected: &IndexSet<NodeId>) -> Result<(), Diagnostics> {
         let mut problems = Diagnostics::default();
         for node in selected.iter().filter_map(|id| self.graph.node(id)) {
+            if node.resource_type == ResourceType::Snapshot {
+                problems.push(
+                    Diagnostic::error(
+                        "not-supported",
+                        format!("not supported yet: running snapshots, here `{}`", node.name),
+                    )
+                    .at(node.declared.clone())
+                    .help(format!("leave it out: --exclude {}", node.name)),
+                );
+            }
             if node.resource_type == ResourceType::Model && node.config.materialized == Materialization::Other {
                 problems.push(
                     Diagnostic::error(

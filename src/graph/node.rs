@@ -33,6 +33,7 @@ pub enum Materialization {
     Incremental,
     Ephemeral,
     Seed,
+    Snapshot,
     Test,
     Other,
 }
@@ -178,6 +179,67 @@ pub struct SourceSpec {
     pub source_description: String,
 }
 
+/// How a snapshot tells that a row has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SnapshotStrategy {
+    /// By a column that says when the row was changed last.
+    Timestamp { updated_at: String },
+    /// By comparing columns; `updated_at` dates the change where it is given.
+    Check {
+        columns: CheckColumns,
+        updated_at: Option<String>,
+    },
+    /// By a macro of the project, `snapshot_<name>_strategy`.
+    Custom(String),
+}
+
+/// The columns that a snapshot compares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckColumns {
+    All,
+    Listed(Vec<String>),
+}
+
+/// What a snapshot does about rows that are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HardDeletes {
+    #[default]
+    Ignore,
+    /// `dbt_valid_to` is set.
+    Invalidate,
+    /// The same, and a row is added that says it is deleted.
+    NewRecord,
+}
+
+/// Names of the columns that a snapshot adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SnapshotColumns {
+    pub dbt_valid_from: String,
+    pub dbt_valid_to: String,
+    pub dbt_scd_id: String,
+    pub dbt_updated_at: String,
+    pub dbt_is_deleted: String,
+}
+
+/// What is particular to a snapshot. Its key is [`NodeConfig::unique_key`]: columns, or one expression.
+#[derive(Clone, Debug)]
+pub struct SnapshotSpec {
+    pub strategy: SnapshotStrategy,
+    pub hard_deletes: HardDeletes,
+    /// The expression that stands in `dbt_valid_to` of current rows; NULL where there is none.
+    pub valid_to_current: Option<String>,
+    pub columns: SnapshotColumns,
+}
+
+/// Where a node stands that is a part of its file.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The whole file: it may declare others beside.
+    pub file: Arc<SourceFile>,
+    /// Where the node's own text begins in [`Node::source`]; there is nothing but white space before.
+    pub body: usize,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Ref {
     pub package: Option<String>,
@@ -220,9 +282,19 @@ pub struct Node {
     pub macros: Vec<String>,
     pub test: Option<TestSpec>,
     pub source_spec: Option<SourceSpec>,
+    pub snapshot: Option<SnapshotSpec>,
+    /// Of a snapshot.
+    pub part: Option<Part>,
 }
 
 impl Node {
+    /// The template as it is written: of a snapshot, what stands between its tags.
+    #[must_use]
+    pub fn raw_code(&self) -> &str {
+        let start = self.part.as_ref().map_or(0, |part| part.body);
+        &self.source.text[start..]
+    }
+
     #[must_use]
     pub fn is_published(&self) -> bool {
         self.access == Access::Public && self.resource_type == ResourceType::Model

@@ -1,6 +1,6 @@
 //! Where the SQL of a node is written, as dbt lays it out below `target/`.
 
-use super::Node;
+use super::{Node, ResourceType};
 
 /// The path below the project's root of a node's compiled SQL, such as
 /// `target/compiled/shop/models/staging/stg_orders.sql`. A generic test lies below its properties file:
@@ -18,7 +18,10 @@ fn below(target_path: &str, folder: &str, node: &Node) -> String {
     let target = target_path.trim_end_matches('/');
     let file = &node.original_path;
     let path = format!("{target}/{folder}/{}/{file}", node.package);
-    if node.test.as_ref().is_some_and(|test| test.generic.is_some()) {
+    if node.resource_type == ResourceType::Snapshot {
+        // A file may declare several.
+        format!("{path}/{}.sql", node.name)
+    } else if node.test.as_ref().is_some_and(|test| test.generic.is_some()) {
         let name = node.path.rsplit('/').next().unwrap_or_default();
         format!("{path}/{name}")
     } else {

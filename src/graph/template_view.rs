@@ -45,7 +45,7 @@ pub fn template_view(node: &Node) -> Json {
         "refs": node.refs,
         "sources": node.sources,
         "depends_on": {"nodes": node.depends_on, "macros": node.macros},
-        "raw_code": node.source.text,
+        "raw_code": node.raw_code(),
         "language": "sql",
         "access": node.access,
         "group": node.group,

@@ -57,6 +57,8 @@ pub struct Files {
     pub macros: Vec<CodeFile>,
     pub tests: Vec<CodeFile>,
     pub analyses: Vec<CodeFile>,
+    /// Files of `{% snapshot %}` blocks.
+    pub snapshots: Vec<CodeFile>,
     pub properties: Vec<CodeFile>,
     /// Markdown, for `docs` blocks.
     pub docs: Vec<CodeFile>,
@@ -146,9 +148,7 @@ impl Files {
         }
         for found in walk.all(&paths.snapshots, problems) {
             if found.ending() == "sql" {
-                if let Some(code) = found.code(problems) {
-                    problems.push(snapshot_file(&code));
-                }
+                files.snapshots.extend(found.code(problems));
             } else {
                 files.described(found, &mut read, problems);
             }
@@ -248,14 +248,4 @@ fn python_model(found: &Found) -> Diagnostic {
     Diagnostic::error("not-supported", "Python models do not run on PostgreSQL")
         .at(Place::new(&file, 0..0))
         .help("write the model in SQL, or move the file out of the model folders")
-}
-
-fn snapshot_file(code: &CodeFile) -> Diagnostic {
-    let start = code.file.text.find("{%").unwrap_or(0);
-    Diagnostic::error(
-        "not-supported",
-        format!("not supported yet: snapshots, here `{}`", code.stem()),
-    )
-    .at(Place::new(&code.file, start..start))
-    .help("move the file out of the snapshot folders")
 }

@@ -8,6 +8,7 @@ mod gate;
 mod house;
 mod local_server;
 mod profiles;
+mod resources;
 mod server;
 mod shipped;
 mod shop;

@@ -141,6 +141,7 @@ pub(super) fn unused_paths(project: &Project, nodes: &[&Node], problems: &mut Di
             &[ResourceType::Model, ResourceType::Analysis, ResourceType::Operation][..],
         ),
         ("seeds", &settings.seeds, &[ResourceType::Seed][..]),
+        ("snapshots", &settings.snapshots, &[ResourceType::Snapshot][..]),
         ("data_tests", &settings.data_tests, &[ResourceType::Test][..]),
         ("sources", &settings.sources, &[ResourceType::Source][..]),
         ("exposures", &settings.exposures, &[ResourceType::Exposure][..]),

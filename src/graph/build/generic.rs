@@ -36,6 +36,7 @@ impl Builder<'_> {
                 let (kind, other) = match entry.kind {
                     PropertyKind::Model => (ResourceType::Model, ResourceType::Seed),
                     PropertyKind::Seed => (ResourceType::Seed, ResourceType::Model),
+                    PropertyKind::Snapshot => (ResourceType::Snapshot, ResourceType::Snapshot),
                     PropertyKind::Analysis | PropertyKind::Test => continue,
                 };
                 let find = |kind| nodes.find(&package.name, kind, &entry.name);

@@ -7,6 +7,7 @@ mod generic;
 mod operation;
 mod placement;
 mod resolve;
+mod snapshot;
 mod source;
 #[cfg(test)]
 mod stub;
@@ -196,7 +197,12 @@ impl Builder<'_> {
     }
 
     /// What the project file and then `described` say about a node.
-    fn settings(package: &Package, resource_type: ResourceType, fqn: &[String], described: &[&Settings]) -> Settings {
+    pub(super) fn settings(
+        package: &Package,
+        resource_type: ResourceType,
+        fqn: &[String],
+        described: &[&Settings],
+    ) -> Settings {
         let mut settings = Settings::new();
         for layer in tree(&package.settings, resource_type).along(fqn) {
             merge(&mut settings, layer);

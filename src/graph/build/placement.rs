@@ -58,6 +58,13 @@ impl Builder<'_> {
             .unwrap_or_else(|| {
                 custom_database.map_or_else(|| self.target.database.clone(), |name| name.trim().to_owned())
             });
+        // What a snapshot says in the old way is taken as it is.
+        let as_written = |key: &str, made: String| match settings.get(key).and_then(|setting| setting.value.as_str()) {
+            Some(name) if draft.resource_type == ResourceType::Snapshot && !name.is_empty() => name.to_owned(),
+            _ => made,
+        };
+        let schema = as_written("target_schema", schema);
+        let database = as_written("target_database", database);
         let alias = self
             .generated(
                 draft,

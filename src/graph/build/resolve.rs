@@ -117,6 +117,7 @@ impl<'a> Nodes<'a> {
                 let resource_type = match entry.kind {
                     PropertyKind::Model => ResourceType::Model,
                     PropertyKind::Seed => ResourceType::Seed,
+                    PropertyKind::Snapshot => ResourceType::Snapshot,
                     PropertyKind::Analysis => ResourceType::Analysis,
                     PropertyKind::Test => ResourceType::Test,
                 };
@@ -133,7 +134,7 @@ impl<'a> Nodes<'a> {
                 let swapped = match entry.kind {
                     PropertyKind::Model => Some((ResourceType::Seed, "a seed", "seeds")),
                     PropertyKind::Seed => Some((ResourceType::Model, "a model", "models")),
-                    PropertyKind::Analysis | PropertyKind::Test => None,
+                    PropertyKind::Snapshot | PropertyKind::Analysis | PropertyKind::Test => None,
                 };
                 if let Some((kind, what, key)) = swapped
                     && names.contains(&(package.name.as_str(), kind, entry.name.as_str()))

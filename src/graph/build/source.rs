@@ -92,6 +92,8 @@ impl Builder<'_> {
             depends_on: Vec::new(),
             macros: Vec::new(),
             test: None,
+            snapshot: None,
+            part: None,
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),

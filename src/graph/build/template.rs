@@ -1,4 +1,4 @@
-//! Nodes that are a file of their own: models, seeds, analyses and singular tests.
+//! Nodes that are a file of their own: models, snapshots, seeds, analyses and singular tests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,16 +8,18 @@ use crate::diagnostic::{Diagnostics, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
-use crate::graph::{Node, ResourceType, TestSpec};
+use crate::graph::{Node, Part, ResourceType, TestSpec};
 use crate::project::{CodeFile, NodeProperties, Package, PropertyKind, Settings};
 
-struct Item<'a> {
-    draft: Draft<'a>,
-    properties: Option<&'a NodeProperties>,
+pub(super) struct Item<'a> {
+    pub(super) draft: Draft<'a>,
+    pub(super) properties: Option<&'a NodeProperties>,
+    /// Of a snapshot.
+    pub(super) part: Option<Part>,
 }
 
 /// The properties of a package's files by kind and name.
-type Described<'p> = HashMap<(PropertyKind, &'p str), &'p NodeProperties>;
+pub(super) type Described<'p> = HashMap<(PropertyKind, &'p str), &'p NodeProperties>;
 
 fn described(package: &Package) -> Described<'_> {
     let properties = &package.properties;
@@ -53,6 +55,7 @@ impl Builder<'_> {
                     .iter()
                     .map(|file| code(file, ResourceType::Model, PropertyKind::Model, file.path.clone())),
             );
+            items.extend(Self::snapshots(package, &described, problems));
             items.extend(files.analyses.iter().map(|file| {
                 let path = format!("analysis/{}", file.path);
                 code(file, ResourceType::Analysis, PropertyKind::Analysis, path)
@@ -123,6 +126,7 @@ impl Builder<'_> {
                 source: Arc::clone(source),
             },
             properties,
+            part: None,
         }
     }
 
@@ -139,6 +143,7 @@ impl Builder<'_> {
             .then(|| TestSpec::of(&settings, &self.owner(draft, &|_| false), problems));
         let mut node = self.finished(draft, &settings, typed, recorded, &draft.name, problems);
         node.test = test;
+        self.finish_snapshot(item, &settings, &mut node, problems);
         if let Some(properties) = item.properties {
             let (_, file) = draft.package.properties_file(&properties.place);
             node.patch_path = Some(format!("{}://{file}", draft.package.name));
@@ -210,6 +215,8 @@ impl Builder<'_> {
             macros: recorded.macros,
             test: None,
             source_spec: None,
+            snapshot: None,
+            part: None,
         }
     }
 }

@@ -378,3 +378,32 @@ fn a_failing_template_says_where() {
         "{shown}"
     );
 }
+
+#[test]
+fn a_snapshot_says_what_it_lacks() {
+    let shown = refused(&[
+        PROJECT,
+        ("models/a.sql", "select 1 as id"),
+        (
+            "snapshots/s.sql",
+            "-- two of them\n{% snapshot one %}\n{{ config(unique_key='id', strategy='timestamp') }}\nselect * from {{ ref('b') }}\n{% endsnapshot %}\n{% snapshot two %}{{ config(strategy='check', check_cols='some') }}{% endsnapshot %}",
+        ),
+        (
+            "snapshots/s.yml",
+            "snapshots:\n- {name: three, relation: ref('a'), config: {unique_key: id}}\n- {name: four, relation: a}\n- {name: five, relation: ref('a'), config: {unique_key: id, strategy: timestamp, updated_at: u, hard_deletes: x, invalidate_hard_deletes: true, snapshot_meta_column_names: {dbt_valid_form: y}}}\n",
+        ),
+    ]);
+    for part in [
+        "snapshot `one` has no `updated_at`\n  --> snapshots/s.sql:3:",
+        "snapshot `two` has no `unique_key`\n  --> snapshots/s.sql:6:13",
+        "`check_cols` of snapshot `two` takes `all`",
+        "snapshot `three` has no `strategy`\n  --> snapshots/s.yml:2:10",
+        "`a` is no call of `ref` or `source`\n  --> snapshots/s.yml:3:26",
+        "snapshot `five` has `hard_deletes: x`, which does not exist",
+        "snapshot `five` has both `hard_deletes`",
+        "did you mean `dbt_valid_from`?",
+        "snapshot `one` refers to `b`, which does not exist\n  --> snapshots/s.sql:4:",
+    ] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+}

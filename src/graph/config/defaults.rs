@@ -28,10 +28,10 @@ pub fn defaults(resource_type: ResourceType) -> IndexMap<String, Json> {
 }
 
 fn node_defaults(resource_type: ResourceType) -> Json {
-    let materialized = if resource_type == ResourceType::Seed {
-        "seed"
-    } else {
-        "view"
+    let materialized = match resource_type {
+        ResourceType::Seed => "seed",
+        ResourceType::Snapshot => "snapshot",
+        _ => "view",
     };
     let mut value = json!({
         "enabled": true, "alias": null, "schema": null, "database": null, "tags": [], "meta": {}, "group": null,
@@ -48,6 +48,14 @@ fn node_defaults(resource_type: ResourceType) -> Json {
             "latest_version_pointer": {"enabled": null, "alias": null}
         }),
         ResourceType::Seed => json!({"delimiter": ",", "quote_columns": null}),
+        ResourceType::Snapshot => json!({
+            "strategy": null, "target_schema": null, "target_database": null, "updated_at": null, "check_cols": null,
+            "snapshot_meta_column_names": {
+                "dbt_valid_to": null, "dbt_valid_from": null, "dbt_scd_id": null, "dbt_updated_at": null,
+                "dbt_is_deleted": null
+            },
+            "dbt_valid_to_current": null
+        }),
         _ => json!({}),
     };
     if let (Json::Object(value), Json::Object(more)) = (&mut value, more) {

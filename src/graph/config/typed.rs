@@ -102,7 +102,7 @@ fn raw(settings: &Settings, resource_type: ResourceType, config: &NodeConfig) ->
         match key.as_str() {
             "pre_hook" => raw.insert("pre-hook".to_owned(), hook_list(&config.pre_hooks)),
             "post_hook" => raw.insert("post-hook".to_owned(), hook_list(&config.post_hooks)),
-            "docs" | "contract" => {
+            "docs" | "contract" | "snapshot_meta_column_names" => {
                 let merged = match (raw.get(key), &setting.value) {
                     (Some(Json::Object(there)), Json::Object(new)) => {
                         let mut there = there.clone();
@@ -187,6 +187,7 @@ impl Typer<'_> {
         let fixed = match self.owner.resource_type {
             ResourceType::Seed => Some((Materialization::Seed, "seed")),
             ResourceType::Test => Some((Materialization::Test, "test")),
+            ResourceType::Snapshot => Some((Materialization::Snapshot, "snapshot")),
             // What the project file says of all models reaches these too, and means nothing for them.
             ResourceType::Analysis | ResourceType::Operation => Some((Materialization::View, "view")),
             _ => None,

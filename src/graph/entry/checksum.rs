@@ -15,7 +15,8 @@ pub fn checksum(node: &Node) -> Option<String> {
         _ => true,
     };
     own.then(|| {
-        let words: Vec<&str> = node.source.text.split_whitespace().collect();
+        let file = node.part.as_ref().map_or(&node.source, |part| &part.file);
+        let words: Vec<&str> = file.text.split_whitespace().collect();
         sha256(words.join(" ").as_bytes())
     })
 }

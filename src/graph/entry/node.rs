@@ -140,6 +140,7 @@ fn raw_code(node: &Node) -> String {
             format!("{{{{ {namespace}test_{}(**_dbt_generic_test_kwargs) }}}}", generic.name)
         }
         None if node.resource_type == ResourceType::Seed => String::new(),
+        None if node.resource_type == ResourceType::Snapshot => node.raw_code().to_owned(),
         None => node.source.text.trim().to_owned(),
     }
 }

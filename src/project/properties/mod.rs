@@ -112,19 +112,12 @@ impl Properties {
         for (key, kind) in [
             ("models", PropertyKind::Model),
             ("seeds", PropertyKind::Seed),
+            ("snapshots", PropertyKind::Snapshot),
             ("analyses", PropertyKind::Analysis),
         ] {
             for item in section.list(key, reader) {
                 self.nodes.extend(NodeProperties::read(item, kind, reader));
             }
-        }
-        for item in section.list("snapshots", reader) {
-            let name = item
-                .get("name")
-                .and_then(Yaml::as_str)
-                .unwrap_or("without a name")
-                .to_owned();
-            reader.unsupported(&format!("snapshot `{name}`"), &item.place);
         }
         for key in ["data_tests", "tests"] {
             for item in section.list(key, reader) {

@@ -12,6 +12,7 @@ use crate::project::{Reader, Section, Setting, Settings, Yaml, read_settings};
 pub enum PropertyKind {
     Model,
     Seed,
+    Snapshot,
     Analysis,
     Test,
 }
@@ -22,6 +23,7 @@ impl PropertyKind {
         match self {
             Self::Model => "model",
             Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
             Self::Analysis => "analysis",
             Self::Test => "test",
         }
@@ -32,6 +34,7 @@ impl PropertyKind {
         match self {
             Self::Model => "models",
             Self::Seed => "seeds",
+            Self::Snapshot => "snapshots",
             Self::Analysis => "analyses",
             Self::Test => "data_tests",
         }
@@ -50,6 +53,8 @@ pub struct NodeProperties {
     pub tests: Vec<TestProperties>,
     /// Of the whole model, as written.
     pub constraints: Vec<Json>,
+    /// A snapshot without a file: the call of `ref` or `source` that names what it records.
+    pub relation: Option<(String, Place)>,
     pub place: Place,
 }
 
@@ -96,6 +101,11 @@ impl NodeProperties {
             columns,
             tests: TestProperties::read_list(&mut section, reader),
             constraints: constraints(&mut section, reader),
+            relation: if kind == PropertyKind::Snapshot {
+                relation(&mut section, reader)
+            } else {
+                None
+            },
             place: name_place(yaml),
             name,
         };
@@ -108,6 +118,11 @@ impl NodeProperties {
         section.finish(reader);
         Some(node)
     }
+}
+
+fn relation(section: &mut Section, reader: &mut Reader) -> Option<(String, Place)> {
+    let place = section.take("relation")?.place.clone();
+    Some((section.text("relation", reader)?, place))
 }
 
 /// Keys of a mapping that the more specific mapping does not have.

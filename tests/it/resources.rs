@@ -1,0 +1,78 @@
+//! Small projects, each about one kind of resource: parsing them must leave the manifest that dbt 1.12 leaves
+//! (recorded by `fixtures/resources/record.py`).
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::support::Project;
+
+const SECTIONS: [&str; 6] = ["nodes", "sources", "exposures", "groups", "disabled", "selectors"];
+
+/// What differs from run to run, and what is recorded in another way.
+const LEFT_OUT: [&str; 4] = ["created_at", "build_path", "unrendered_config", "doc_blocks"];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/fixtures/resources")
+        .join(name)
+}
+
+fn project(name: &str) -> Project {
+    let profiles = std::fs::read_to_string(fixture("profiles.yml")).expect("profiles");
+    Project::copy_of(&fixture(name)).write("profiles.yml", &profiles)
+}
+
+/// Adds every difference between two values, with where it is.
+fn differences(at: &str, dbt: &Json, assay: &Json, found: &mut Vec<String>) {
+    if let (Json::Object(left), Json::Object(right)) = (dbt, assay) {
+        let keys: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+        for key in keys.into_iter().filter(|key| !LEFT_OUT.contains(&key.as_str())) {
+            match (left.get(key), right.get(key)) {
+                (Some(left), Some(right)) => differences(&format!("{at}/{key}"), left, right, found),
+                (Some(_), None) => found.push(format!("{at}/{key}: only in dbt's")),
+                _ => found.push(format!("{at}/{key}: only in Assay's")),
+            }
+        }
+    } else if let (Json::Array(left), Json::Array(right)) = (dbt, assay)
+        && left.len() == right.len()
+    {
+        for (index, (left, right)) in left.iter().zip(right).enumerate() {
+            differences(&format!("{at}/{index}"), left, right, found);
+        }
+    } else if dbt != assay {
+        found.push(format!("{at}: dbt {dbt}, Assay {assay}"));
+    }
+}
+
+fn compare(name: &str) -> Project {
+    let project = project(name);
+    project.ok(&["parse"]);
+    let manifest: Json = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+    let expected: Json = serde_json::from_str(&project.read("expected.json")).expect("JSON");
+    let mut found = Vec::new();
+    for section in SECTIONS {
+        differences(section, &expected[section], &manifest[section], &mut found);
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    project
+}
+
+fn listed(project: &Project, selector: &str, kind: &str) -> Vec<String> {
+    let outcome = project.ok(&["ls", "--select", selector, "--resource-type", kind]);
+    outcome.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn snapshots() {
+    let project = compare("snapshots");
+    let all = [
+        "shop.sub.of_source",
+        "shop.sub.of_yaml",
+        "shop.sub.two.orders_snapshot",
+        "shop.sub.two.second",
+    ];
+    assert_eq!(listed(&project, "resource_type:snapshot", "all")[..4], all);
+    assert_eq!(listed(&project, "resource_type:snapshot", "snapshot"), all);
+    assert_eq!(listed(&project, "of_yaml+1", "model"), ["shop.reads"]);
+}
