@@ -1,11 +1,14 @@
 //! What goes into a render and comes out of a call.
 
+use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use minijinja::Value;
 use serde_json::Value as Json;
 
-use super::object::RelationObject;
+use super::module;
+use super::object::{GraphView, RelationObject};
 use super::value::{from_json, to_json};
 use crate::sql::Relation;
 
@@ -14,6 +17,22 @@ use crate::sql::Relation;
 pub enum Global {
     Data(Arc<Json>),
     Relation(Relation),
+    /// Data that is made only where a template looks at it.
+    Lazy(Lazy),
+    /// `graph`
+    Graph(Arc<GraphView>),
+    /// A moment in UTC, as a `datetime` with its zone.
+    Moment(Timestamp),
+}
+
+/// Makes data when asked.
+#[derive(Clone)]
+pub struct Lazy(Arc<dyn Fn() -> Json + Send + Sync>);
+
+impl fmt::Debug for Lazy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
 }
 
 /// An argument of a macro that is called from Rust.
@@ -43,11 +62,24 @@ impl From<Relation> for Global {
     }
 }
 
+impl From<Timestamp> for Global {
+    fn from(at: Timestamp) -> Self {
+        Self::Moment(at)
+    }
+}
+
 impl Global {
+    pub fn lazy(make: impl Fn() -> Json + Send + Sync + 'static) -> Self {
+        Self::Lazy(Lazy(Arc::new(make)))
+    }
+
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Data(json) => from_json(json),
             Self::Relation(relation) => RelationObject::value(relation.clone()),
+            Self::Lazy(lazy) => from_json(&(lazy.0)()),
+            Self::Graph(graph) => graph.value(),
+            Self::Moment(at) => module::moment(*at),
         }
     }
 }

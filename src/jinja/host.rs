@@ -79,6 +79,16 @@ pub trait Host: Send + Sync {
     /// `log(..)`, `print(..)`: to the log file, and to the terminal where `show`.
     fn log(&self, message: &str, show: bool);
 
+    /// `print(..)`: on standard output, as it is.
+    fn print(&self, text: &str) {
+        self.log(text, true);
+    }
+
+    /// `thread_id`: who renders.
+    fn thread(&self) -> String {
+        "MainThread".to_owned()
+    }
+
     /// `exceptions.warn(..)`.
     fn warn(&self, message: &str);
 }

@@ -19,9 +19,10 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use datum::{Arg, Global, Returned};
+pub use datum::{Arg, Global, Lazy, Returned};
 pub use engine::{DispatchRule, Engine, MacroFile, Render};
 pub use host::{Host, Refusal};
+pub use object::{GraphEntries, GraphView};
 pub use syntax::{BlockKind, DocsBlock};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 

@@ -11,6 +11,7 @@ use minijinja::{State, Value};
 use super::datum::Global;
 use super::engine::Shared;
 use super::failure::Origin;
+use super::function::{DEFAULTS, default_value};
 use super::host::Host;
 use super::object::ContextObject;
 
@@ -81,12 +82,14 @@ impl Session {
     }
 
     fn global(&self, name: &str) -> Option<Value> {
-        let global = self.globals.get(name)?;
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = values.get(name) {
             return Some(value.clone());
         }
-        let value = global.to_value();
+        let value = match self.globals.get(name) {
+            Some(global) => global.to_value(),
+            None => default_value(name)?,
+        };
         values.insert(name.to_owned(), value.clone());
         Some(value)
     }
@@ -100,26 +103,64 @@ impl Session {
         Some((&def.origin, format!("macro {}", def.info.name)))
     }
 
-    /// Everything that a bare name may mean, for suggestions.
-    pub(super) fn known_names(&self) -> Vec<String> {
-        let macros = self.shared.table.names(&self.package).cloned();
-        let globals = self.globals.keys().cloned();
-        let engine = self.shared.run.globals().map(|(name, _)| name.to_owned());
-        macros
+    /// The names of dbt's own values and functions, macros left out.
+    pub(super) fn member_names(&self) -> Vec<String> {
+        let globals = self.globals.keys().map(String::as_str);
+        let engine = self.shared.run.globals().map(|(name, _)| name);
+        let mut names: Vec<String> = MEMBERS
+            .into_iter()
+            .chain(DEFAULTS)
             .chain(globals)
             .chain(engine)
-            .chain(["execute", "context", "project_name"].map(str::to_owned))
             .filter(|name| !name.starts_with('_'))
-            .collect()
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Everything that a bare name may mean, for suggestions.
+    pub(super) fn known_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.shared.table.names(&self.package).cloned().collect();
+        names.extend(self.member_names());
+        names
+    }
+
+    /// One of dbt's own values and functions, also where a macro has taken its name.
+    pub(super) fn member(self: &Arc<Self>, name: &str) -> Option<Value> {
+        self.own_value(name).or_else(|| {
+            let mut engine = self.shared.run.globals();
+            engine.find(|(known, _)| *known == name).map(|(_, value)| value)
+        })
+    }
+
+    fn own_value(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some(found) = self.global(name) {
+            return Some(found);
+        }
+        match name {
+            "execute" => Some(Value::from(self.execute)),
+            "project_name" => Some(Value::from(self.shared.table.root.as_str())),
+            "thread_id" => Some(Value::from(self.host.thread())),
+            "env" => self.global("target"),
+            "context" => Some(ContextObject::everything(self)),
+            "builtins" => Some(ContextObject::builtins(self)),
+            _ => None,
+        }
     }
 
     pub(super) fn is_known(&self, name: &str) -> bool {
         self.shared.table.resolve(&self.package, name).is_some()
             || self.globals.contains_key(name)
             || self.shared.run.globals().any(|(known, _)| known == name)
-            || matches!(name, "execute" | "context" | "project_name")
+            || MEMBERS.contains(&name)
+            || DEFAULTS.contains(&name)
     }
 }
+
+/// Members that each render makes itself.
+const MEMBERS: [&str; 6] = ["execute", "context", "project_name", "thread_id", "env", "builtins"];
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,16 +177,10 @@ impl Object for Session {
         if let Some(found) = self.shared.table.resolve(&self.package, name) {
             return Some(found);
         }
-        if let Some(found) = self.global(name) {
-            return Some(found);
+        if name == "_session" {
+            return Some(Value::from_dyn_object(Arc::clone(self)));
         }
-        match name {
-            "execute" => Some(Value::from(self.execute)),
-            "project_name" => Some(Value::from(self.shared.table.root.as_str())),
-            "context" => Some(Value::from_object(ContextObject(Arc::clone(self)))),
-            "_session" => Some(Value::from_dyn_object(Arc::clone(self))),
-            _ => None,
-        }
+        self.own_value(name)
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

@@ -106,7 +106,12 @@ fn wrong(error: impl fmt::Display) -> Error {
 
 /// When the program started, in UTC.
 pub fn started_at() -> Value {
-    Moment::of(&Timestamp::now().to_zoned(TimeZone::UTC))
+    moment(Timestamp::now())
+}
+
+/// A moment, in UTC.
+pub fn moment(at: Timestamp) -> Value {
+    Moment::of(&at.to_zoned(TimeZone::UTC))
 }
 
 /// A date as the server prints it; `None` for `infinity` and the like.

@@ -7,7 +7,7 @@ mod iterate;
 mod regex;
 mod zone;
 
-pub use datetime::{date_value, moment_minus, moment_plus, started_at, timestamp_value};
+pub use datetime::{date_value, moment, moment_minus, moment_plus, started_at, timestamp_value};
 
 use minijinja::Value;
 

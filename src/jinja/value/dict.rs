@@ -1,28 +1,63 @@
 //! Python's dict.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::frozen::{Frozen, FrozenDict};
 use super::{PyList, invalid, items, split_kwargs};
 
 /// A dict that keeps the order of insertion and that its methods change in place.
-pub struct PyDict(RwLock<IndexMap<Value, Value>>);
+pub struct PyDict {
+    body: OnceLock<RwLock<IndexMap<Value, Value>>>,
+    /// What the body is made from when somebody looks at more than one plain value.
+    frozen: Option<Arc<FrozenDict>>,
+}
 
 impl PyDict {
     pub fn from_pairs(pairs: impl IntoIterator<Item = (Value, Value)>) -> Self {
-        Self(RwLock::new(pairs.into_iter().collect()))
+        Self {
+            body: OnceLock::from(RwLock::new(pairs.into_iter().collect())),
+            frozen: None,
+        }
+    }
+
+    /// A dict of one's own with the entries of a shared one, which are copied when they are needed.
+    pub fn frozen(entries: Arc<FrozenDict>) -> Self {
+        Self {
+            body: OnceLock::new(),
+            frozen: Some(entries),
+        }
+    }
+
+    fn body(&self) -> &RwLock<IndexMap<Value, Value>> {
+        self.body.get_or_init(|| {
+            let entries = self.frozen.iter().flat_map(|entries| entries.iter());
+            RwLock::new(entries.map(|(k, v)| (k.clone(), v.thaw())).collect())
+        })
+    }
+
+    /// The value of a key; a plain one is read where it is.
+    fn value_of(&self, key: &Value) -> Option<Value> {
+        if let (None, Some(frozen)) = (self.body.get(), &self.frozen) {
+            match frozen.get(key) {
+                Some(Frozen::Scalar(value)) => return Some(value.clone()),
+                None => return None,
+                Some(_) => {}
+            }
+        }
+        self.read().get(key).cloned()
     }
 
     pub fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.body().read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.body().write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,7 +98,7 @@ pub fn pairs(args: &[Value]) -> Result<Vec<(Value, Value)>, Error> {
 
 impl Object for PyDict {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.read().get(key).cloned()
+        self.value_of(key)
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -79,12 +114,7 @@ impl Object for PyDict {
         match name {
             "get" => {
                 let (key, default): (&Value, Option<Value>) = from_args(args)?;
-                Ok(self
-                    .read()
-                    .get(key)
-                    .cloned()
-                    .or(default)
-                    .unwrap_or_else(|| Value::from(())))
+                Ok(self.value_of(key).or(default).unwrap_or_else(|| Value::from(())))
             }
             "keys" => Ok(self.read().keys().cloned().collect::<PyList>().into()),
             "values" => Ok(self.read().values().cloned().collect::<PyList>().into()),

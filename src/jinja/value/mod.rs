@@ -3,6 +3,7 @@
 mod absent;
 mod decimal;
 mod dict;
+mod frozen;
 mod json;
 mod list;
 mod operator;
@@ -12,6 +13,7 @@ mod text;
 pub use absent::Absent;
 pub use decimal::print_float;
 pub use dict::{PyDict, pairs};
+pub use frozen::Frozen;
 pub use json::{JsonStyle, from_json, json_text, to_json};
 pub use list::PyList;
 pub use operator::{add, remainder, subtract};

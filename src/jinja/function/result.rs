@@ -1,0 +1,69 @@
+//! Results of statements, kept by name while a node renders.
+
+use minijinja::{Environment, Error, State, Value};
+
+use super::{Args, session};
+use crate::jinja::object;
+use crate::jinja::session::Session;
+use crate::jinja::value::{Absent, PyDict, PyList, argument, invalid, split_kwargs, text_argument};
+
+pub(super) fn add_to(environment: &mut Environment<'static>) {
+    environment.add_function("load_result", load_result);
+    environment.add_function("store_result", store_result);
+    environment.add_function("store_raw_result", store_raw_result);
+    environment.add_function("_query", query);
+}
+
+fn load_result(state: &mut State, name: &str) -> Result<Value, Error> {
+    let session = session(state)?;
+    let found = session.results().get(name).cloned();
+    Ok(match found {
+        Some(found) => found,
+        None if session.execute => Value::from(()),
+        None => Absent::value(),
+    })
+}
+
+fn put_result(session: &Session, name: &str, response: Value, table: Value) {
+    let data = table
+        .downcast_object_ref::<object::ResultTable>()
+        .map_or_else(|| PyList::default().into(), object::ResultTable::data);
+    let entry = [("response", response), ("data", data), ("table", table)];
+    let entry = PyDict::from_pairs(entry.map(|(k, v)| (Value::from(k), v)));
+    session.results().insert(name.to_owned(), entry.into());
+}
+
+fn store_result(state: &mut State, args: Args) -> Result<&'static str, Error> {
+    let args = args.into_values();
+    let (args, kwargs) = split_kwargs(&args)?;
+    let name = text_argument(args, &kwargs, 0, "name").ok_or_else(|| invalid("`store_result` wants a name"))?;
+    let response = argument(args, &kwargs, 1, "response").unwrap_or_default();
+    let table = argument(args, &kwargs, 2, "agate_table").unwrap_or_else(|| Value::from(()));
+    put_result(&*session(state)?, &name, response, table);
+    Ok("")
+}
+
+fn store_raw_result(state: &mut State, args: Args) -> Result<&'static str, Error> {
+    let args = args.into_values();
+    let (args, kwargs) = split_kwargs(&args)?;
+    let name = text_argument(args, &kwargs, 0, "name").ok_or_else(|| invalid("`store_raw_result` wants a name"))?;
+    let message = argument(args, &kwargs, 1, "message").unwrap_or_default();
+    let table = argument(args, &kwargs, 4, "agate_table").unwrap_or_else(|| Value::from(()));
+    put_result(&*session(state)?, &name, message, table);
+    Ok("")
+}
+
+/// Runs SQL and stores its result under a name, as `statement` does.
+fn query(state: &mut State, sql: &str, name: Option<&str>) -> Result<Value, Error> {
+    let session = session(state)?;
+    if !session.execute {
+        return Ok(Absent::value());
+    }
+    let table = session.host.query(sql)?;
+    let response = object::response(&table);
+    let table = object::ResultTable::value(&table);
+    if let Some(name) = name {
+        put_result(&session, name, response, table.clone());
+    }
+    Ok(table)
+}
