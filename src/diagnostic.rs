@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// A text file of the project, shared by every place that points into it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct SourceFile {
     /// Relative to the project's root where it lies below it, with `/` separators.
     pub path: String,
@@ -22,7 +22,7 @@ impl SourceFile {
 }
 
 /// A range of bytes in a file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub file: Arc<SourceFile>,
     pub span: Range<usize>,
@@ -98,7 +98,7 @@ pub enum Level {
 }
 
 /// A caller on the way to the place of an error: a macro, a model, a properties file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// What contains the call, such as `model stg_orders` or `macro total`.
     pub within: String,
@@ -106,7 +106,7 @@ pub struct Frame {
 }
 
 /// What happened, where, why, and what to do next.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     pub level: Level,
     /// A stable name such as `unknown-key`; `docs/errors.md` lists them.

@@ -150,6 +150,8 @@ pub enum Command {
     Test(RunArguments),
     /// Load the CSV files
     Seed(SeedArguments),
+    /// Keep history in snapshots
+    Snapshot(RunArguments),
     /// Render the SQL of nodes into target/compiled without running it
     Compile(CompileArguments),
     /// Read the whole project, check it, and write target/manifest.json

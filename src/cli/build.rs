@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::gate::{RunRecord, version_relation};
@@ -13,10 +13,12 @@ use crate::graph::{Materialization, NodeId, ResourceType};
 use crate::plan::{Current, Facts, Plan};
 use crate::postgres::{Connection, catalog};
 use crate::run::{
-    self, Event, GateSession, Level, NodeResult, RunContext, RunResult, create_schemas, run_project_hooks,
+    self, Event, GateSession, HookKind, HooksEnd, Level, NodeResult, RunContext, RunResult, create_schemas, end_context,
+    run_project_hooks,
 };
 use crate::sql::RelationKind;
 
+use super::builders::Macros;
 use super::arguments::{Global, RunArguments, SeedArguments};
 use super::connect::{Connected, connect, watch_signals};
 use super::select::select;
@@ -29,6 +31,7 @@ pub(super) enum Kind {
     Run,
     Test,
     Seed,
+    Snapshot,
 }
 
 impl Kind {
@@ -38,6 +41,7 @@ impl Kind {
             Self::Run => "run",
             Self::Test => "test",
             Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
         }
     }
 
@@ -47,6 +51,7 @@ impl Kind {
             Self::Run => &kinds::RUN,
             Self::Test => &kinds::TEST,
             Self::Seed => &kinds::SEED,
+            Self::Snapshot => &kinds::SNAPSHOT,
         }
     }
 }
@@ -75,10 +80,10 @@ pub(super) async fn build(global: &Global, talk: &Talk, kind: Kind, arguments: &
         talk.say(Level::Warn, "Nothing to do.");
         return Ok(Status::Success);
     }
-    workspace.refuse_unsupported(&selected)?;
+    let macros = workspace.builders(&selected)?;
     workspace.check_seeds(&selected)?;
     let connected = connect(&workspace, running.threads).await?;
-    let outcome = connected_build(&workspace, &connected, kind, arguments, &selected).await;
+    let outcome = connected_build(&workspace, &connected, kind, arguments, &selected, macros).await;
     let left = connected.leave(outcome.is_ok()).await;
     let status = outcome?;
     left?;
@@ -91,6 +96,7 @@ async fn connected_build(
     kind: Kind,
     arguments: &RunArguments,
     selected: &IndexSet<NodeId>,
+    macros: Macros,
 ) -> Outcome {
     let running = &arguments.running;
     connected.practice_data(workspace, selected).await?;
@@ -131,7 +137,7 @@ async fn connected_build(
         session = Some(opened);
     }
     let connection = Arc::new(context.pool.get().await?);
-    let facts = facts(
+    let mut facts = facts(
         workspace,
         &context,
         &connection,
@@ -141,6 +147,7 @@ async fn connected_build(
         running.full_refresh,
     )
     .await?;
+    facts.macros = macros;
     let plan = Plan::new(&workspace.graph, selected, &facts);
     create_schemas(&connection, &plan).await?;
     let watch = watch_signals(&context.interrupt);
@@ -149,10 +156,15 @@ async fn connected_build(
         threads: connected.threads,
         target: connected.target.name.clone(),
     });
-    run_project_hooks(&context, &connection, "on-run-start").await?;
+    let start = run_project_hooks(&context, &connection, HookKind::Start, IndexMap::new()).await;
     drop(connection);
-    let result = run::run(&context, plan).await;
-    let outcome = finish(workspace, connected, &context, session, result).await;
+    let go_on = start.broken.is_none() && !context.interrupt.is_raised();
+    let result = if go_on && (start.is_success() || !workspace.skips_after_failed_hook()) {
+        run::run(&context, plan).await
+    } else {
+        run::skip_all(&context, &plan)
+    };
+    let outcome = finish(workspace, connected, &context, session, start, result).await;
     // Not before: once a signal is watched, nothing else stops the process on it.
     watch.abort();
     outcome
@@ -163,16 +175,23 @@ async fn finish(
     connected: &Connected,
     context: &Arc<RunContext>,
     session: Option<GateSession>,
-    result: RunResult,
+    start: HooksEnd,
+    mut result: RunResult,
 ) -> Outcome {
     let mut problems = Diagnostics::default();
+    let seen = end_context(context, &start, &result);
+    result.results.splice(0..0, start.results);
     // Readers already see what was published, so what goes wrong from here on is told beside the results.
-    let mut hooks = Ok(());
+    let mut broken = start.broken;
     let ended = async {
-        let connection = Arc::new(context.pool.get().await?);
-        if !result.interrupted {
-            hooks = run_project_hooks(context, &connection, "on-run-end").await;
+        if !result.interrupted && broken.is_none() {
+            let connection = Arc::new(context.pool.get().await?);
+            let end = run_project_hooks(context, &connection, HookKind::End, seen).await;
+            result.results.extend(end.results);
+            result.interrupted = context.interrupt.is_raised();
+            broken = end.broken;
         }
+        let connection = Arc::new(context.pool.get().await?);
         if let Some(session) = session {
             let collected = session.close(&connection, &result).await?;
             for (version, reader) in collected.kept {
@@ -183,7 +202,8 @@ async fn finish(
         connected.flush(&connection).await
     };
     let ended = ended.await;
-    for diagnostic in [hooks.err(), ended.err()].into_iter().flatten() {
+    let refused = broken.is_some();
+    for diagnostic in [broken, ended.err()].into_iter().flatten() {
         problems.push(diagnostic);
     }
     if let Err(diagnostic) = workspace.write_artifacts(&result) {
@@ -193,8 +213,8 @@ async fn finish(
         let code = result.diagnostic.as_ref().map(|diagnostic| diagnostic.code);
         matches!(code, Some("connection-lost" | "server-unreachable"))
     };
-    let status = if result.results.iter().any(lost) {
-        // Nothing is wrong with the project: there was no server to work on any more.
+    let status = if refused || result.results.iter().any(lost) {
+        // A hook that cannot be rendered; or nothing is wrong with the project, and there was no server any more.
         Status::Refused
     } else if result.is_success() && problems.0.is_empty() {
         Status::Success

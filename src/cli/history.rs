@@ -59,7 +59,7 @@ pub(super) async fn history(global: &Global, talk: &Talk, arguments: &HistoryArg
                 ]
             })
             .collect(),
-        affected: None,
+        ..Table::default()
     };
     let format = match arguments.output {
         ShowOutput::Text => report::ShowFormat::Text,

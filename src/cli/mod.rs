@@ -2,6 +2,7 @@
 
 mod arguments;
 mod build;
+mod builders;
 mod clean;
 mod compile;
 mod connect;
@@ -117,6 +118,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
     }
     match arguments.command {
         Command::Build(run) => build::build(&global, talk, build::Kind::Build, &run).await,
+        Command::Snapshot(run) => build::build(&global, talk, build::Kind::Snapshot, &run).await,
         Command::Run(run) => build::build(&global, talk, build::Kind::Run, &run).await,
         Command::Test(run) => build::build(&global, talk, build::Kind::Test, &run).await,
         Command::Seed(seed) => build::seed(&global, talk, &seed).await,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
-use crate::graph::{Graph, Materialization, Node, NodeId, ResourceType, Variables};
+use crate::graph::{Graph, Node, NodeId, ResourceType, Variables};
 use crate::jinja::{Engine, Global as TemplateGlobal};
 use crate::postgres::Session;
 use crate::postgres::local::Options;
@@ -247,38 +247,6 @@ impl Workspace {
         let results = artifact::run_results(result, &self.invocation(), Timestamp::now());
         let path = self.root.join(&self.target_path).join("run_results.json");
         artifact::write_json(&path, &results)
-    }
-
-    /// Names what the selection needs and Assay does not have, before anything runs.
-    pub fn refuse_unsupported(&self, selected: &IndexSet<NodeId>) -> Result<(), Diagnostics> {
-        let mut problems = Diagnostics::default();
-        for node in selected.iter().filter_map(|id| self.graph.node(id)) {
-            if node.resource_type == ResourceType::Snapshot {
-                problems.push(
-                    Diagnostic::error(
-                        "not-supported",
-                        format!("not supported yet: running snapshots, here `{}`", node.name),
-                    )
-                    .at(node.declared.clone())
-                    .help(format!("leave it out: --exclude {}", node.name)),
-                );
-            }
-            if node.resource_type == ResourceType::Model && node.config.materialized == Materialization::Other {
-                problems.push(
-                    Diagnostic::error(
-                        "not-supported",
-                        format!(
-                            "the materialization `{}` is not supported yet",
-                            node.config.materialized_name
-                        ),
-                    )
-                    .at(node.declared.clone())
-                    .because("view, table, incremental and ephemeral are; materializations of a project's own are not")
-                    .help(format!("change it, or leave the model out: --exclude {}", node.name)),
-                );
-            }
-        }
-        if problems.has_errors() { Err(problems) } else { Ok(()) }
     }
 
     /// Reads every selected seed, so that a bad row is told before anything is built. In a project that follows dbt's

@@ -24,6 +24,9 @@ fn below(target_path: &str, folder: &str, node: &Node) -> String {
     } else if node.test.as_ref().is_some_and(|test| test.generic.is_some()) {
         let name = node.path.rsplit('/').next().unwrap_or_default();
         format!("{path}/{name}")
+    } else if node.resource_type == ResourceType::Operation {
+        // A hook of the run lies below the project file that names it.
+        format!("{path}/{}", node.path)
     } else {
         path
     }

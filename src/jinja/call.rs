@@ -10,7 +10,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use super::failure::failure;
 use super::host::Refusal;
 use super::session::{RenderState, Session};
-use super::table::MacroDef;
+use super::table::{MacroDef, MacroTable};
 use super::value::{PyDict, split_kwargs};
 use crate::diagnostic::nearest;
 
@@ -224,6 +224,15 @@ impl Object for Package {
 /// The adapter's names, the nearest first.
 const PREFIXES: [&str; 2] = ["postgres", "default"];
 
+/// The first implementation in the search order.
+pub(super) fn dispatched(table: &MacroTable, from: &str, name: &str, namespace: Option<&str>) -> Option<Value> {
+    table.search_order(namespace).into_iter().find_map(|package| {
+        PREFIXES
+            .iter()
+            .find_map(|prefix| table.find(package, from, &format!("{prefix}__{name}")))
+    })
+}
+
 /// `adapter.dispatch(name, namespace)`: the implementation to call.
 pub(super) fn dispatch(session: &Session, name: &str, namespace: Option<&str>) -> Result<Value, Error> {
     if let Some((package, bare)) = name.split_once('.') {
@@ -234,16 +243,16 @@ pub(super) fn dispatch(session: &Session, name: &str, namespace: Option<&str>) -
         .help(format!("write `adapter.dispatch('{bare}', '{package}')`"))
         .into());
     }
-    let mut tried = Vec::new();
-    for package in session.shared.table.search_order(namespace) {
-        for prefix in PREFIXES {
-            let full = format!("{prefix}__{name}");
-            if let Some(found) = session.shared.table.find(package, &session.package, &full) {
-                return Ok(found);
-            }
-            tried.push(package.map_or(full.clone(), |p| format!("{p}.{full}")));
-        }
+    let table = &session.shared.table;
+    if let Some(found) = dispatched(table, &session.package, name, namespace) {
+        return Ok(found);
     }
+    let tried: Vec<String> = table
+        .search_order(namespace)
+        .into_iter()
+        .flat_map(|package| PREFIXES.map(|prefix| (package, format!("{prefix}__{name}"))))
+        .map(|(package, full)| package.map_or(full.clone(), |p| format!("{p}.{full}")))
+        .collect();
     let mut refusal = Refusal::new(
         "undefined-macro",
         format!("dispatch finds no implementation of `{name}`"),

@@ -8,7 +8,7 @@ use minijinja::Value;
 use serde_json::Value as Json;
 
 use super::module;
-use super::object::{GraphView, RelationObject};
+use super::object::{GraphView, Record, RelationObject};
 use super::value::{from_json, to_json};
 use crate::sql::Relation;
 
@@ -21,6 +21,8 @@ pub enum Global {
     Lazy(Lazy),
     /// `graph`
     Graph(Arc<GraphView>),
+    /// Mappings whose keys are attributes: `results` of `on-run-end`.
+    Records(Arc<Vec<Json>>),
     /// A moment in UTC, as a `datetime` with its zone.
     Moment(Timestamp),
 }
@@ -77,6 +79,7 @@ impl Global {
         match self {
             Self::Data(json) => from_json(json),
             Self::Relation(relation) => RelationObject::value(relation.clone()),
+            Self::Records(records) => Record::list(records),
             Self::Lazy(lazy) => from_json(&(lazy.0)()),
             Self::Graph(graph) => graph.value(),
             Self::Moment(at) => module::moment(*at),

@@ -96,6 +96,10 @@ impl Engine {
         Ok(engine)
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
     /// The engine that a session renders with.
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
         Self(Arc::clone(shared))
@@ -121,6 +125,11 @@ impl Engine {
         if wrong.has_errors() { Err(wrong) } else { Ok(()) }
     }
 
+    /// The package of the project itself.
+    pub fn root_package(&self) -> &str {
+        &self.0.table.root
+    }
+
     /// All macros, tests and materializations, those of the builtin package included.
     pub fn macros(&self) -> impl Iterator<Item = &MacroInfo> {
         self.0.table.macros.iter().map(|def| &def.info)
@@ -137,6 +146,26 @@ impl Engine {
         let found = table.find(package, &table.root, name)?;
         let found = found.downcast_object_ref::<super::call::MacroRef>()?;
         table.by_id(found.id()).map(|def| &def.info)
+    }
+
+    /// Whether a template of `package` can call a macro by its name, or reach it by `adapter.dispatch`.
+    pub fn has_macro_for(&self, package: &str, name: &str) -> bool {
+        let table = &self.0.table;
+        table.find(None, package, name).is_some()
+            || super::call::dispatched(table, package, name, Some(super::table::BUILTIN)).is_some()
+    }
+
+    /// The id of the macro, outside the builtin package, that a call of a builtin macro reaches in a template of `package`:
+    /// by its name, or by `adapter.dispatch`.
+    pub fn overriding(&self, package: &str, name: &str) -> Option<String> {
+        let table = &self.0.table;
+        let theirs = |found: minijinja::Value| {
+            let found = found.downcast_object_ref::<super::call::MacroRef>()?;
+            let def = table.by_id(found.id())?;
+            (def.info.package != super::table::BUILTIN).then(|| def.info.id.clone())
+        };
+        let direct = table.find(None, package, name).and_then(theirs);
+        direct.or_else(|| super::call::dispatched(table, package, name, Some(super::table::BUILTIN)).and_then(theirs))
     }
 
     /// Renders a template to text.
@@ -232,7 +261,7 @@ impl Engine {
         Ok((Arc::new(session), origin))
     }
 
-    fn session_of(&self, request: &Render<'_>, origin: Option<Origin>) -> Session {
+    pub(super) fn session_of(&self, request: &Render<'_>, origin: Option<Origin>) -> Session {
         Session::new(
             &self.0,
             request.package,

@@ -70,6 +70,30 @@ pub trait Host: Send + Sync {
     /// One or more statements on the node's connection; the last one's rows. Never called while parsing.
     fn query(&self, sql: &str) -> Result<Table, Refusal>;
 
+    /// `statement(..)`, `adapter.execute(..)`: runs SQL, in a transaction that begins now where `auto_begin` says so and none
+    /// is open; its rows where `fetch`. Never called while parsing.
+    fn execute(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<Table, Refusal> {
+        let _ = (auto_begin, fetch);
+        self.query(sql)
+    }
+
+    /// `adapter.commit()`: ends the transaction that an `auto_begin` opened. Nothing to do where every statement is
+    /// committed by itself.
+    fn commit(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// `adapter.clear_transaction()`: what follows is committed statement by statement.
+    fn clear_transaction(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// `write(..)`: notes SQL below `target/run`.
+    fn write(&self, sql: &str) -> Result<(), Refusal> {
+        let _ = sql;
+        Ok(())
+    }
+
     /// `adapter.get_relation` and friends: the relation as the database has it.
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal>;
 

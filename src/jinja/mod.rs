@@ -9,6 +9,7 @@ mod failure;
 mod filter;
 mod function;
 mod host;
+mod materialize;
 mod module;
 mod object;
 mod session;
@@ -23,6 +24,7 @@ pub use datum::{Arg, Global, Lazy, Returned};
 pub use engine::{DispatchRule, Engine, MacroFile, Render};
 pub use host::{Host, Refusal};
 pub use object::{GraphEntries, GraphView};
+pub use materialize::Materialized;
 pub use syntax::{BlockKind, DocsBlock};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 

@@ -235,6 +235,10 @@ impl MacroTable {
         }
     }
 
+    pub(super) fn reference_by_id(&self, id: &str) -> Option<Value> {
+        self.by_id.get(id).map(|&index| self.reference(index))
+    }
+
     pub(super) fn by_id(&self, id: &str) -> Option<&Arc<MacroDef>> {
         self.by_id.get(id).map(|&index| &self.macros[index])
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::{IndexMap, IndexSet};
 
+use crate::diagnostic::Diagnostic;
 use crate::graph::{Graph, Materialization, Node, NodeId, ResourceType};
 use crate::sql::{Relation, RelationKind};
 
@@ -51,6 +52,13 @@ pub enum Action {
     Delta,
     Seed {
         existing: Option<RelationKind>,
+    },
+    /// Built by a materialization written in Jinja.
+    Jinja {
+        /// Its macro, or what is missing, which is this node's failure.
+        id: Result<String, Diagnostic>,
+        /// What `is_incremental()` answers.
+        incremental: bool,
     },
     /// A data test on a connection of its own.
     Test,
@@ -111,6 +119,8 @@ pub struct Current {
 pub struct Facts {
     /// By (schema, identifier).
     pub relations: HashMap<(String, String), RelationKind>,
+    /// The materialization macros of nodes that are not built by Rust.
+    pub macros: HashMap<NodeId, Result<String, Diagnostic>>,
     /// By published name; `None` where the project has no gate.
     pub current: Option<HashMap<String, Current>>,
     pub definitions: HashMap<NodeId, String>,
@@ -286,7 +296,7 @@ impl Plan {
 fn becomes_step(graph: &Graph, id: &NodeId) -> bool {
     graph.node(id).is_some_and(|node| match node.resource_type {
         ResourceType::Model => node.config.materialized != Materialization::Ephemeral,
-        ResourceType::Seed | ResourceType::Test | ResourceType::Exposure => true,
+        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Test | ResourceType::Exposure => true,
         _ => false,
     })
 }
@@ -317,6 +327,15 @@ fn action(node: &Node, facts: &Facts) -> Action {
     }
     if node.resource_type == ResourceType::Exposure {
         return Action::Nothing;
+    }
+    if let Some(id) = facts.macros.get(&node.id) {
+        let incremental = node.config.materialized == Materialization::Incremental
+            && existing == Some(RelationKind::Table)
+            && !full_refresh;
+        return Action::Jinja {
+            id: id.clone(),
+            incremental,
+        };
     }
     if let Some(current) = facts.current.as_ref().filter(|_| node.is_published()) {
         return gated_action(node, facts, current.get(&node.relation.identifier), full_refresh);

@@ -273,7 +273,18 @@ impl Connection {
         {
             table.columns = self.named(statement.columns()).await?;
         }
+        table.response = super::tag::response(sql, table.affected.unwrap_or(0));
         Ok(table)
+    }
+
+    /// Runs one or more statements whose rows nobody wants; what the server says of the last.
+    pub async fn run(&self, sql: &str) -> Result<Table, SqlError> {
+        let affected = self.batch(sql).await?.last().copied();
+        Ok(Table {
+            affected,
+            response: super::tag::response(sql, affected.unwrap_or(0)),
+            ..Table::default()
+        })
     }
 
     async fn last_result(&self, sql: &str) -> Result<Table, tokio_postgres::Error> {

@@ -10,6 +10,7 @@ pub mod local;
 mod pool;
 mod session;
 mod statements;
+mod tag;
 mod tls;
 
 pub use address::url;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join_all;
@@ -81,6 +82,7 @@ impl Pool {
         Ok(PooledConnection {
             inner: Arc::clone(&self.0),
             held: Some((id, connection, place)),
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -99,6 +101,14 @@ impl Pool {
 pub struct PooledConnection {
     inner: Arc<Inner>,
     held: Option<(u64, Connection, OwnedSemaphorePermit)>,
+    retired: AtomicBool,
+}
+
+impl PooledConnection {
+    /// Ends the session once it is given back: it holds what nobody else should find.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Deref for PooledConnection {
@@ -115,7 +125,7 @@ impl Drop for PooledConnection {
             return;
         };
         let inner = Arc::clone(&self.inner);
-        if connection.is_lost() {
+        if connection.is_lost() || self.retired.load(Ordering::SeqCst) {
             inner.state().live.remove(&id);
         } else if connection.is_abandoned() || connection.in_transaction() {
             let Ok(runtime) = tokio::runtime::Handle::try_current() else {

@@ -57,6 +57,18 @@ fn words(statement: &str) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || scan.next_word())
 }
 
+/// The same, of those that stand in no brackets.
+pub(super) fn depth_zero_words(statement: &str) -> Vec<String> {
+    let mut scan = Scan::new(statement);
+    let mut found = Vec::new();
+    while let Some(word) = scan.next_word() {
+        if scan.parentheses == 0 {
+            found.push(word);
+        }
+    }
+    found
+}
+
 struct Scan<'a> {
     text: &'a str,
     at: usize,

@@ -1,7 +1,7 @@
 //! What to say about an event.
 
 use crate::diagnostic::{self, Diagnostic};
-use crate::graph::Node;
+use crate::graph::{Node, ResourceType};
 use crate::run::{Event, Held, HeldBecause, Level, Published, Stamped};
 
 use super::diagnostic::{fields, text};
@@ -41,9 +41,22 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
             node,
             thread,
         } => {
-            vec![node_line::started(*index, *total, node, thread, stamped.at)]
+            let line = node_line::started(*index, *total, node, thread, stamped.at);
+            // Hooks stand apart from the nodes between them.
+            if is_hook(node, "on-run-end") && *index == 1 {
+                vec![Line::blank(), line]
+            } else {
+                vec![line]
+            }
         }
-        Event::NodeFinished { index, total, result } => vec![node_line::finished(*index, *total, result)],
+        Event::NodeFinished { index, total, result } => {
+            let line = node_line::finished(*index, *total, result);
+            if is_hook(&result.node, "on-run-start") && index == total {
+                vec![line, Line::blank()]
+            } else {
+                vec![line]
+            }
+        }
         Event::Certified { model, tests } => {
             let text = gate_line(
                 Style::Good,
@@ -118,4 +131,8 @@ fn gate_line(style: Style, verb: &str, model: &Node, said: &str) -> Text {
     Text::default()
         .and(style, verb)
         .and(Style::Plain, format!(" {}: {said}", model.relation.plain()))
+}
+
+fn is_hook(node: &Node, kind: &str) -> bool {
+    node.resource_type == ResourceType::Operation && node.config.tags.first().is_some_and(|tag| tag == kind)
 }

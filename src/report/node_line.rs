@@ -14,6 +14,16 @@ pub const PRINTER_WIDTH: usize = 80;
 
 /// `1 of 29 START sql view model shop.stg_orders ... [RUN]`.
 pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timestamp) -> Line {
+    if node.resource_type == ResourceType::Operation {
+        let text = padded(index, total, &format!("START {}", hook(index, node)), Style::Plain, "RUN", None);
+        return Line::new(Level::Info, "Q032", "LogHookStartLine", text)
+            .with("statement", hook_name(index, node))
+            .with("index", index)
+            .about(node_info(node, "started", &timestamp(at), ""))
+            .with("total", total)
+            .by(thread)
+            .shown_live();
+    }
     let description = description(node);
     let text = padded(index, total, &format!("START {description}"), Style::Plain, "RUN", None);
     Line::new(Level::Info, "Q011", "LogStartLine", text)
@@ -28,6 +38,7 @@ pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timest
 /// How a node ended.
 pub fn finished(index: usize, total: usize, result: &NodeResult) -> Line {
     let line = match (result.status, result.node.resource_type) {
+        (_, ResourceType::Operation) => hooked(index, total, result),
         (Status::Skipped, _) => skipped(index, total, result),
         (Status::NoOp, _) => no_op(index, total, result),
         (_, ResourceType::Test) => tested(index, total, result),
@@ -37,6 +48,31 @@ pub fn finished(index: usize, total: usize, result: &NodeResult) -> Line {
         .with("total", total)
         .about(result_info(result))
         .by(&result.thread)
+}
+
+fn hooked(index: usize, total: usize, result: &NodeResult) -> Line {
+    let (level, style, said) = match result.status {
+        Status::Success => (Level::Info, Style::Good, "OK"),
+        Status::Skipped => (Level::Info, Style::Warn, "SKIP"),
+        _ => (Level::Error, Style::Bad, "ERROR"),
+    };
+    let time = Some(result.execution_time_seconds);
+    let shown = format!("{said} {}", hook(index, &result.node));
+    let text = padded(index, total, &shown, style, said, time);
+    Line::new(level, "Q033", "LogHookEndLine", text)
+        .with("execution_time", result.execution_time_seconds)
+        .with("statement", hook_name(index, &result.node))
+        .with("status", result.status.name())
+}
+
+fn hook(index: usize, node: &Node) -> String {
+    format!("hook: {}", hook_name(index, node))
+}
+
+/// `shop.on-run-start.0`, counted through all packages.
+fn hook_name(index: usize, node: &Node) -> String {
+    let kind = node.config.tags.first().map_or("", String::as_str);
+    format!("{}.{kind}.{}", node.package, index.saturating_sub(1))
 }
 
 fn tested(index: usize, total: usize, result: &NodeResult) -> Line {

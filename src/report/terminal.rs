@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::graph::NodeId;
+use crate::graph::{NodeId, ResourceType};
 use crate::run::{Event, Level, Stamped};
 
 use super::Renderer;
@@ -79,7 +79,10 @@ impl<W: Write> Terminal<W> {
             }
             Event::NodeFinished { result, .. } => {
                 self.running.shift_remove(&result.node.id);
-                self.done += 1;
+                // Hooks are not among the nodes that were announced.
+                if result.node.resource_type != ResourceType::Operation {
+                    self.done += 1;
+                }
             }
             Event::Finished(_) => {
                 self.running.clear();

@@ -14,6 +14,7 @@ use crate::sql::{Relation, with_expressions};
 
 use super::context::RunContext;
 use super::host::RunHost;
+use super::transaction::Transaction;
 
 /// The text of a node as the server gets it, with ephemeral parents written in.
 #[derive(Clone, Debug)]
@@ -39,7 +40,54 @@ pub fn compile_node(
     view: &View,
     connection: Option<&Arc<PooledConnection>>,
 ) -> Result<Compiled, Diagnostic> {
-    let sql = render(context, node, view, connection)?;
+    let sql = render(context, node, view, connection, None)?;
+    written(context, node, sql)
+}
+
+/// The same, with the template's own queries inside a transaction.
+pub(super) fn compile_within(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    view: &View,
+    transaction: &Arc<Transaction>,
+) -> Result<Compiled, Diagnostic> {
+    let sql = render(context, node, view, Some(transaction.connection()), Some(transaction))?;
+    written(context, node, sql)
+}
+
+/// The same for a project's hook, whose template sees `more`.
+pub(super) fn compile_with(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    view: &View,
+    transaction: &Arc<Transaction>,
+    more: &IndexMap<String, Global>,
+) -> Result<Compiled, Diagnostic> {
+    let host = RunHost::new(context, node, Some(Arc::clone(transaction.connection()))).within_transaction(transaction);
+    let mut globals = context.globals(node, view);
+    globals.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let sql = context.engine.render(&Render {
+        package: &node.package,
+        within: &context.describe(node),
+        source: &node.source,
+        part: None,
+        host: Arc::new(host),
+        execute: true,
+        globals,
+    })?;
+    let path = context.layout.compiled(node);
+    // As in dbt, a hook that has done its work while it was rendered leaves no file.
+    if !sql.trim().is_empty() {
+        context.layout.write(&path, &sql)?;
+    }
+    Ok(Compiled {
+        file: SourceFile::new(path.clone(), sql.clone()),
+        path,
+        sql,
+    })
+}
+
+fn written(context: &Arc<RunContext>, node: &Arc<Node>, sql: String) -> Result<Compiled, Diagnostic> {
     let path = context.layout.compiled(node);
     context.layout.write(&path, &sql)?;
     Ok(Compiled {
@@ -59,7 +107,7 @@ pub fn compile_inline(
         this: node.relation.clone(),
         incremental: false,
     };
-    render(context, node, &view, connection)
+    render(context, node, &view, connection, None)
 }
 
 /// A fingerprint of what a published model is made from: both ways its template can render, its contract with the
@@ -94,8 +142,13 @@ fn render(
     node: &Arc<Node>,
     view: &View,
     connection: Option<&Arc<PooledConnection>>,
+    transaction: Option<&Arc<Transaction>>,
 ) -> Result<String, Diagnostic> {
-    let host = Arc::new(RunHost::new(context, node, connection.cloned()));
+    let mut host = RunHost::new(context, node, connection.cloned());
+    if let Some(transaction) = transaction {
+        host = host.within_transaction(transaction);
+    }
+    let host = Arc::new(host);
     let sql = render_with(context, node, view, &host, true)?;
     let mut expressions = IndexMap::new();
     collect_ephemeral(context, &host, connection, &mut expressions)?;

@@ -74,13 +74,11 @@ impl NodeRun {
             return vec![self.test_result(&node, verdict, started)];
         }
         let mut audits = Vec::new();
-        let outcome = match self.outside_hooks(true).await {
-            Ok(()) => self.materialize(&mut audits).await,
-            Err(diagnostic) => Err(diagnostic),
-        };
-        let outcome = match outcome {
-            Ok(done) => self.outside_hooks(false).await.map(|()| done),
-            Err(diagnostic) => Err(diagnostic),
+        let outcome = if matches!(self.step.action, Action::Jinja { .. }) {
+            // The macro runs the hooks itself.
+            self.materialize(&mut audits).await
+        } else {
+            self.materialize_between_hooks(&mut audits).await
         };
         let mut results = vec![self.own_result(outcome, started)];
         for audit in audits {
@@ -94,6 +92,12 @@ impl NodeRun {
             }
         }
         results
+    }
+
+    async fn materialize_between_hooks(&self, audits: &mut Vec<Audit>) -> Result<Done, Diagnostic> {
+        self.outside_hooks(true).await?;
+        let done = self.materialize(audits).await?;
+        self.outside_hooks(false).await.map(|()| done)
     }
 
     async fn materialize(&self, audits: &mut Vec<Audit>) -> Result<Done, Diagnostic> {
@@ -112,6 +116,11 @@ impl NodeRun {
                 *audits = end.audits;
                 end.done
             }
+            Action::Jinja {
+                id: Ok(id),
+                incremental,
+            } => self.jinja(id, *incremental).await,
+            Action::Jinja { id: Err(missing), .. } => Err(missing.clone()),
             Action::Test | Action::AuditInside { .. } | Action::Nothing => Err(Diagnostic::error(
                 "internal",
                 format!("{} builds nothing", self.step.node.id),
@@ -125,9 +134,14 @@ impl NodeRun {
             incremental,
         };
         let compiled = compile_node(&self.context, &self.step.node, &view, Some(&self.connection))?;
+        self.note_compiled(&compiled);
+        Ok(compiled)
+    }
+
+    /// Compiling has ended; for the timing and the artifact.
+    pub fn note_compiled(&self, compiled: &Compiled) {
         let mut slot = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *slot = Some((Timestamp::now(), compiled.clone()));
-        Ok(compiled)
     }
 
     /// SQL that belongs into the transaction, before and after the node's own.
@@ -339,7 +353,7 @@ pub(super) fn ended(
 }
 
 /// Where in the compiled file the server found the error: its position counts characters of what was sent.
-fn place_of(error: &SqlError, sent: &str, compiled: &Compiled) -> Option<Place> {
+pub(super) fn place_of(error: &SqlError, sent: &str, compiled: &Compiled) -> Option<Place> {
     let at = sent.char_indices().nth(error.position?.checked_sub(1)?)?.0;
     let start = sent.find(&compiled.sql)?;
     let offset = at.checked_sub(start).filter(|o| *o <= compiled.sql.len())?;

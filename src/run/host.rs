@@ -7,11 +7,12 @@ use serde_json::Value as Json;
 
 use crate::graph::{Materialization, Node, NodeId};
 use crate::jinja::{Host, Refusal};
-use crate::postgres::{PooledConnection, catalog, find_relation};
+use crate::postgres::{PooledConnection, SqlError, catalog, find_relation};
 use crate::sql::{Column, Relation, RelationKind, Table};
 
 use super::context::RunContext;
 use super::event::Level;
+use super::transaction::Transaction;
 
 /// One render of one node.
 pub struct RunHost {
@@ -19,6 +20,8 @@ pub struct RunHost {
     node: Arc<Node>,
     /// `None` where the render must do without the server.
     connection: Option<Arc<PooledConnection>>,
+    /// Where the statements of the template belong together.
+    transaction: Option<Arc<Transaction>>,
     /// Ephemeral models met on the way, in order.
     ephemeral: Mutex<IndexSet<NodeId>>,
     /// Stands for what changes from run to run, where the text only serves to tell definitions apart.
@@ -34,6 +37,7 @@ impl RunHost {
             context: Arc::clone(context),
             node: Arc::clone(node),
             connection,
+            transaction: None,
             ephemeral: Mutex::new(IndexSet::new()),
             stable: false,
             version: context.gate.is_some() && node.is_published(),
@@ -54,6 +58,15 @@ impl RunHost {
     pub fn within(self, published: bool) -> Self {
         Self {
             version: published,
+            ..self
+        }
+    }
+
+    /// A host whose statements share a transaction.
+    #[must_use]
+    pub(super) fn within_transaction(self, transaction: &Arc<Transaction>) -> Self {
+        Self {
+            transaction: Some(Arc::clone(transaction)),
             ..self
         }
     }
@@ -177,11 +190,44 @@ impl Host for RunHost {
     fn called(&self, _macro_id: &str) {}
 
     fn query(&self, sql: &str) -> Result<Table, Refusal> {
-        let connection = self.connection()?;
-        Self::wait(connection.table(sql)).map_err(|error| {
-            let mut refusal = Refusal::new("sql-error", error.to_string());
-            refusal.cause.clone_from(&error.detail);
-            refusal.help.clone_from(&error.hint);
+        self.execute(sql, false, true)
+    }
+
+    fn execute(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<Table, Refusal> {
+        let done = match &self.transaction {
+            Some(transaction) => Self::wait(transaction.execute(sql, auto_begin, fetch)),
+            None if fetch => Self::wait(self.connection()?.table(sql)),
+            None => Self::wait(self.connection()?.run(sql)),
+        };
+        done.map_err(|error| refusal(&error))
+    }
+
+    fn commit(&self) -> Result<(), Refusal> {
+        let Some(transaction) = &self.transaction else {
+            return Ok(());
+        };
+        match Self::wait(transaction.commit()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(
+                Refusal::new("no-transaction", "there is no open transaction to commit")
+                    .help("a statement opens one: {% call statement('main') %}, with `auto_begin` as it is"),
+            ),
+            Err(error) => Err(refusal(&error)),
+        }
+    }
+
+    fn clear_transaction(&self) -> Result<(), Refusal> {
+        match &self.transaction {
+            Some(transaction) => Self::wait(transaction.clear()).map_err(|error| refusal(&error)),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&self, sql: &str) -> Result<(), Refusal> {
+        let layout = &self.context.layout;
+        layout.write(&layout.run(&self.node), sql).map_err(|diagnostic| {
+            let mut refusal = Refusal::new(diagnostic.code, diagnostic.message);
+            refusal.cause = diagnostic.cause;
             refusal
         })
     }
@@ -189,13 +235,13 @@ impl Host for RunHost {
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal> {
         let connection = self.connection()?;
         Self::wait(find_relation(connection, schema, identifier))
-            .map_err(|error| Refusal::new("sql-error", error.to_string()))
+            .map_err(|error| refusal(&error))
     }
 
     fn columns(&self, relation: &Relation) -> Result<Vec<Column>, Refusal> {
         let connection = self.connection()?;
         Self::wait(catalog::columns(connection, &relation.schema, &relation.identifier))
-            .map_err(|error| Refusal::new("sql-error", error.to_string()))
+            .map_err(|error| refusal(&error))
     }
 
     fn log(&self, message: &str, show: bool) {
@@ -206,4 +252,11 @@ impl Host for RunHost {
     fn warn(&self, message: &str) {
         self.context.warn(&self.node, message);
     }
+}
+
+fn refusal(error: &SqlError) -> Refusal {
+    let mut refusal = Refusal::new("sql-error", error.message.clone());
+    refusal.cause.clone_from(&error.detail);
+    refusal.help.clone_from(&error.hint);
+    refusal
 }

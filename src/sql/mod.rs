@@ -7,5 +7,5 @@ mod with;
 
 pub use quote::{ident, literal};
 pub use relation::{Relation, RelationKind};
-pub use table::{Column, Table};
+pub use table::{Column, Response, Table};
 pub use with::with_expressions;

@@ -149,12 +149,9 @@ fn hook_list(hooks: &[Hook]) -> Json {
 }
 
 impl Typer<'_> {
-    /// Unknown keys, and known ones that nothing here does yet.
+    /// Unknown keys.
     fn check_keys(&mut self) {
         for (key, setting) in self.settings {
-            if key == "sql_header" && !setting.value.is_null() {
-                self.unsupported(setting, "`sql_header`");
-            }
             if CONFIG_KEYS.contains(&key.as_str()) {
                 continue;
             }
@@ -203,15 +200,19 @@ impl Typer<'_> {
             self.bad(&setting, "materialized", "a name");
             return view;
         };
-        if (self.owner.custom)(name) {
-            return (Materialization::Other, name.to_owned());
-        }
         if let Some((_, materialized)) = MATERIALIZATIONS.iter().find(|(known, _)| *known == name) {
             return (*materialized, name.to_owned());
         }
-        if matches!(name, "materialized_view" | "snapshot" | "clone" | "unit") {
+        if name == "materialized_view" || (self.owner.custom)(name) {
+            return (Materialization::Other, name.to_owned());
+        }
+        if matches!(name, "snapshot" | "clone" | "unit") {
             self.unsupported(&setting, &format!("`materialized: {name}`"));
             return view;
+        }
+        if self.owner.flavour == Flavour::Dbt {
+            // As in dbt, the failure of the node that wants it.
+            return (Materialization::Other, name.to_owned());
         }
         let custom: Vec<&str> = self.owner.custom_names.iter().map(String::as_str).collect();
         self.unknown(
@@ -248,15 +249,8 @@ impl Typer<'_> {
                 self.unsupported(&setting, &format!("`incremental_strategy: {name}`"));
                 default
             }
-            _ => {
-                self.unknown(
-                    &setting,
-                    "incremental_strategy",
-                    name,
-                    ["append", "delete+insert", "merge"],
-                );
-                default
-            }
+            // A macro `get_incremental_<name>_sql` of the project's own; whether there is one shows when it is wanted.
+            _ => return None,
         };
         if strategy == IncrementalStrategy::Merge && !has_key {
             self.problems.push(
@@ -492,12 +486,17 @@ mod tests {
         ] {
             assert!(problems.contains(part), "{part} is not in:\n{problems}");
         }
-        let (_, problems) = typed(&json!({"my_own": 1, "materialized": "materialized_view"}), Flavour::Dbt);
+        let (_, problems) = typed(&json!({"my_own": 1, "materialized": "clone"}), Flavour::Dbt);
         assert!(
-            problems.contains("not supported yet: `materialized: materialized_view`"),
+            problems.contains("not supported yet: `materialized: clone`"),
             "{problems}"
         );
         assert_eq!(problems.matches("error").count(), 1, "{problems}");
+        let (typed_view, problems) = typed(&json!({"materialized": "materialized_view"}), Flavour::Native);
+        assert_eq!(
+            (typed_view.config.materialized, problems.as_str()),
+            (Materialization::Other, "")
+        );
         let (typed, problems) = typed(&json!({"materialized": "mine", "my_own": 1}), Flavour::Native);
         assert_eq!(
             (typed.config.materialized, problems.as_str()),

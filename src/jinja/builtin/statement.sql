@@ -1,7 +1,7 @@
 {% macro statement(name=none, fetch_result=false, auto_begin=true, language='sql') -%}
     {%- if execute -%}
         {%- set code = caller() -%}
-        {%- do _query(code, name) -%}
+        {%- do _query(code, name, auto_begin, fetch_result) -%}
     {%- endif -%}
 {%- endmacro %}
 

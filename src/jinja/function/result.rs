@@ -47,19 +47,32 @@ fn store_raw_result(state: &mut State, args: Args) -> Result<&'static str, Error
     let args = args.into_values();
     let (args, kwargs) = split_kwargs(&args)?;
     let name = text_argument(args, &kwargs, 0, "name").ok_or_else(|| invalid("`store_raw_result` wants a name"))?;
-    let message = argument(args, &kwargs, 1, "message").unwrap_or_default();
+    let said = object::ResponseObject::raw(
+        text_argument(args, &kwargs, 1, "message").unwrap_or_else(|| "None".to_owned()),
+        text_argument(args, &kwargs, 2, "code").unwrap_or_default(),
+        argument(args, &kwargs, 3, "rows_affected").and_then(|rows| rows.as_i64()),
+    );
     let table = argument(args, &kwargs, 4, "agate_table").unwrap_or_else(|| Value::from(()));
-    put_result(&*session(state)?, &name, message, table);
+    put_result(&*session(state)?, &name, Value::from_object(said), table);
     Ok("")
 }
 
 /// Runs SQL and stores its result under a name, as `statement` does.
-fn query(state: &mut State, sql: &str, name: Option<&str>) -> Result<Value, Error> {
+fn query(
+    state: &mut State,
+    sql: &str,
+    name: Option<&str>,
+    auto_begin: bool,
+    fetch: bool,
+) -> Result<Value, Error> {
     let session = session(state)?;
     if !session.execute {
         return Ok(Absent::value());
     }
-    let table = session.host.query(sql)?;
+    if name == Some("main") {
+        session.host.write(sql)?;
+    }
+    let table = session.host.execute(sql, auto_begin, fetch)?;
     let response = object::response(&table);
     let table = object::ResultTable::value(&table);
     if let Some(name) = name {

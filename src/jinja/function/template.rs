@@ -11,8 +11,13 @@ use crate::jinja::value::invalid;
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("render", render);
-    // The engine writes what it runs below the target folder itself.
-    environment.add_function("write", |_: &Value| "");
+    environment.add_function("write", |state: &mut State, text: &Value| -> Result<&str, Error> {
+        let session = session(state)?;
+        if session.execute {
+            session.host.write(&text.to_string())?;
+        }
+        Ok("")
+    });
     environment.add_function("try_or_compiler_error", try_or_compiler_error);
     environment.add_function("adapter_macro", |name: &Value| -> Result<Value, Error> {
         Err(failure(

@@ -6,7 +6,8 @@ use minijinja::value::{Kwargs, Object};
 use minijinja::{Error, State, Value};
 
 use super::relation::RelationObject;
-use super::table::{ResultTable, response};
+use super::response::response;
+use super::table::ResultTable;
 use super::{ColumnObject, api};
 use crate::jinja::call::dispatch;
 use crate::jinja::failure::failure;
@@ -167,28 +168,41 @@ impl Object for Adapter {
             }
             "check_schema_exists" => exists(&session, &text(1, "schema").unwrap_or_default()),
             "execute" => {
-                let table = run(&session, &text(0, "sql").unwrap_or_default())?;
-                let response = response(&table);
-                let table = if session.execute {
-                    ResultTable::value(&table)
-                } else {
-                    Absent::value()
-                };
-                Ok(Value::from(vec![response, table]))
+                if !session.execute {
+                    return Ok(Value::from(vec![Absent::value(), Absent::value()]));
+                }
+                let is = |at, name| arg(at, name).is_some_and(|v| v.is_true());
+                let sql = text(0, "sql").unwrap_or_default();
+                let table = session.host.execute(&sql, is(1, "auto_begin"), is(2, "fetch"))?;
+                Ok(Value::from(vec![response(&table), ResultTable::value(&table)]))
             }
             "add_query" => {
-                run(&session, &text(0, "sql").unwrap_or_default())?;
+                if session.execute {
+                    let auto_begin = arg(1, "auto_begin").is_none_or(|v| v.is_true());
+                    session
+                        .host
+                        .execute(&text(0, "sql").unwrap_or_default(), auto_begin, false)?;
+                }
+                Ok(Value::from(""))
+            }
+            "commit" | "commit_if_has_connection" => {
+                if session.execute {
+                    session.host.commit()?;
+                }
+                Ok(Value::from(""))
+            }
+            "clear_transaction" => {
+                if session.execute {
+                    session.host.clear_transaction()?;
+                }
                 Ok(Value::from(""))
             }
             // What caches and other databases need does nothing here.
             "cache_added"
             | "cache_dropped"
             | "cache_renamed"
-            | "commit"
-            | "commit_if_has_connection"
             | "expand_target_column_types"
             | "valid_snapshot_target"
-            | "clear_transaction"
             | "verify_database" => Ok(Value::from("")),
             "render_raw_columns_constraints" => {
                 let raw = arg(0, "raw_columns").unwrap_or_default();

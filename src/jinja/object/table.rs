@@ -300,12 +300,3 @@ impl Object for ResultColumn {
     }
 }
 
-/// What dbt calls the response of a statement.
-pub fn response(table: &Table) -> Value {
-    let rows = table.affected.unwrap_or(table.rows.len() as u64);
-    Value::from_pairs([
-        ("_message", Value::from(format!("OK {rows}"))),
-        ("code", Value::from("OK")),
-        ("rows_affected", Value::from(rows)),
-    ])
-}

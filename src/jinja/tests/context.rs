@@ -19,7 +19,7 @@ fn table(columns: &[(&str, &str)], rows: &[&[Option<&str>]]) -> Table {
             .iter()
             .map(|row| row.iter().map(|cell| cell.map(str::to_owned)).collect())
             .collect(),
-        affected: None,
+        ..Table::default()
     }
 }
 

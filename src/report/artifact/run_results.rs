@@ -1,12 +1,12 @@
 //! `run_results.json`, version 6 of dbt's schema.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::graph::ResourceType;
-use crate::run::{NodeResult, RunResult, Span};
+use crate::run::{NodeResult, RunResult};
 
-use super::invocation::{Invocation, moment};
+use super::invocation::Invocation;
 use crate::graph::entry::relation_name;
 
 pub fn run_results(run: &RunResult, invocation: &Invocation, now: Timestamp) -> Json {
@@ -21,14 +21,9 @@ pub fn run_results(run: &RunResult, invocation: &Invocation, now: Timestamp) -> 
 }
 
 fn entry(result: &NodeResult) -> Json {
-    let timing = [("compile", result.compile), ("execute", result.execute)];
-    let timing: Vec<Json> = timing
-        .into_iter()
-        .filter_map(|(name, span)| Some(self::timing(name, span?)))
-        .collect();
     let compiles = matches!(
         result.node.resource_type,
-        ResourceType::Model | ResourceType::Test | ResourceType::Snapshot | ResourceType::Analysis
+        ResourceType::Model | ResourceType::Test | ResourceType::Snapshot | ResourceType::Analysis | ResourceType::Operation
     );
     let message = match (&result.message, &result.diagnostic) {
         (Some(message), _) => Some(message.clone()),
@@ -37,10 +32,10 @@ fn entry(result: &NodeResult) -> Json {
     };
     json!({
         "status": result.status.name(),
-        "timing": timing,
+        "timing": result.timing(),
         "thread_id": result.thread,
         "execution_time": result.execution_time_seconds,
-        "adapter_response": adapter_response(result),
+        "adapter_response": result.adapter_response(),
         "message": message,
         "failures": result.failures,
         "unique_id": &*result.node.id,
@@ -50,26 +45,6 @@ fn entry(result: &NodeResult) -> Json {
         "batch_results": null,
         "overload_results": null,
     })
-}
-
-fn timing(name: &str, span: Span) -> Json {
-    json!({ "name": name, "started_at": moment(span.started), "completed_at": moment(span.completed) })
-}
-
-/// What the server answered to the last statement; empty where nothing was asked.
-fn adapter_response(result: &NodeResult) -> Map<String, Json> {
-    let mut response = Map::new();
-    let Some(code) = &result.code else { return response };
-    let message = match result.rows_affected {
-        Some(rows) => format!("{code} {rows}"),
-        None => code.clone(),
-    };
-    response.insert("_message".to_owned(), message.into());
-    response.insert("code".to_owned(), code.as_str().into());
-    // -1 is what a driver in Python answers for a command that counts nothing.
-    let rows = result.rows_affected.map_or_else(|| (-1).into(), Json::from);
-    response.insert("rows_affected".to_owned(), rows);
-    response
 }
 
 #[cfg(test)]

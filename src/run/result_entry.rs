@@ -1,0 +1,68 @@
+//! A result as templates of `on-run-end` and `run_results.json` show it.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::graph::entry;
+
+use super::layout::Layout;
+use super::result::{NodeResult, Span};
+
+impl NodeResult {
+    /// What the server answered to the main statement; empty where nothing was asked.
+    #[must_use]
+    pub fn adapter_response(&self) -> Map<String, Json> {
+        let mut response = Map::new();
+        let Some(code) = &self.code else { return response };
+        let message = match (&self.message, self.rows_affected) {
+            (Some(message), _) if !self.status.is_failure() && message.starts_with(code.as_str()) => message.clone(),
+            (_, Some(rows)) => format!("{code} {rows}"),
+            (_, None) => code.clone(),
+        };
+        response.insert("_message".to_owned(), message.into());
+        response.insert("code".to_owned(), code.as_str().into());
+        // -1 is what a driver in Python answers for a command that counts nothing.
+        let rows = self.rows_affected.map_or_else(|| (-1).into(), Json::from);
+        response.insert("rows_affected".to_owned(), rows);
+        response
+    }
+
+    /// When compiling and executing took place, as far as they did.
+    #[must_use]
+    pub fn timing(&self) -> Vec<Json> {
+        let moment = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+        let entry = |name: &str, span: Span| {
+            json!({"name": name, "started_at": moment(span.started), "completed_at": moment(span.completed)})
+        };
+        [("compile", self.compile), ("execute", self.execute)]
+            .into_iter()
+            .filter_map(|(name, span)| Some(entry(name, span?)))
+            .collect()
+    }
+
+    /// dbt's `RunResult`, with the whole node.
+    pub(super) fn entry_for_templates(&self, layout: &Layout) -> Json {
+        let compiled = self.compiled_code.as_ref().map(|code| entry::Compiled { code: code.clone() });
+        let node = entry::node_entry(
+            &self.node,
+            entry::Surroundings {
+                root: &layout.root.display().to_string(),
+                target_path: &layout.target_path,
+                compiled: compiled.as_ref(),
+                ..entry::Surroundings::default()
+            },
+        );
+        json!({
+            "status": self.status.name(),
+            "timing": self.timing(),
+            "thread_id": self.thread,
+            "execution_time": self.execution_time_seconds,
+            "adapter_response": self.adapter_response(),
+            "message": self.message,
+            "failures": self.failures,
+            "node": node,
+            "agate_table": null,
+            "batch_results": null,
+            "overload_results": null,
+        })
+    }
+}
