@@ -11,15 +11,15 @@ use crate::gate::{RunRecord, version_relation};
 use crate::graph::select::kinds;
 use crate::graph::{Materialization, NodeId, ResourceType};
 use crate::plan::{Current, Facts, Plan};
-use crate::postgres::{Connection, catalog};
+use crate::postgres::{Connection, PooledConnection, catalog};
 use crate::run::{
-    self, Event, GateSession, HookKind, HooksEnd, Level, NodeResult, RunContext, RunResult, create_schemas, end_context,
-    run_project_hooks,
+    self, Event, GateSession, HookKind, HooksEnd, Level, NodeResult, RunContext, RunResult, create_schemas,
+    end_context, run_project_hooks,
 };
 use crate::sql::RelationKind;
 
-use super::builders::Macros;
 use super::arguments::{Global, RunArguments, SeedArguments};
+use super::builders::Macros;
 use super::connect::{Connected, connect, watch_signals};
 use super::select::select;
 use super::workspace::{Talk, Workspace};
@@ -136,20 +136,25 @@ async fn connected_build(
         opened.guard(&context.interrupt, &context.events);
         session = Some(opened);
     }
-    let connection = Arc::new(context.pool.get().await?);
-    let mut facts = facts(
+    let prepared = prepare(
         workspace,
         &context,
-        &connection,
         kind,
         session.is_some(),
         selected,
         running.full_refresh,
+        macros,
     )
-    .await?;
-    facts.macros = macros;
-    let plan = Plan::new(&workspace.graph, selected, &facts);
-    create_schemas(&connection, &plan).await?;
+    .await;
+    let (connection, plan) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problems) => {
+            if let Some(session) = session {
+                session.abandon().await;
+            }
+            return Err(problems);
+        }
+    };
     let watch = watch_signals(&context.interrupt);
     workspace.talk.events.tell(Event::Started {
         nodes: plan.steps.len(),
@@ -168,6 +173,24 @@ async fn connected_build(
     // Not before: once a signal is watched, nothing else stops the process on it.
     watch.abort();
     outcome
+}
+
+/// The plan, the schemas that it builds in, and the connection for what comes before its nodes.
+async fn prepare(
+    workspace: &Workspace,
+    context: &Arc<RunContext>,
+    kind: Kind,
+    gated: bool,
+    selected: &IndexSet<NodeId>,
+    full_refresh: bool,
+    macros: Macros,
+) -> Result<(Arc<PooledConnection>, Plan), Diagnostics> {
+    let connection = Arc::new(context.pool.get().await?);
+    let mut facts = facts(workspace, context, &connection, kind, gated, selected, full_refresh).await?;
+    facts.macros = macros;
+    let plan = Plan::new(&workspace.graph, selected, &facts);
+    create_schemas(&connection, &plan).await?;
+    Ok((connection, plan))
 }
 
 async fn finish(

@@ -29,8 +29,7 @@ impl Workspace {
     /// Finds who builds the selected nodes. What nobody can build is refused before anything runs; in a project that follows
     /// dbt's lenience it is that node's failure, as in dbt.
     pub fn builders(&self, selected: &IndexSet<NodeId>) -> Result<Macros, Diagnostics> {
-        let packages_may_override =
-            !self.is_flag_on("require_explicit_package_overrides_for_builtin_materializations");
+        let packages_may_override = !self.is_flag_on("require_explicit_package_overrides_for_builtin_materializations");
         let mut problems = Diagnostics::default();
         let mut macros = Macros::new();
         for node in selected.iter().filter_map(|id| self.graph.node(id)) {
@@ -51,14 +50,20 @@ impl Workspace {
             }
             macros.insert(Arc::clone(&node.id), made_by);
         }
-        if problems.has_errors() { Err(problems) } else { Ok(macros) }
+        if problems.has_errors() {
+            Err(problems)
+        } else {
+            Ok(macros)
+        }
     }
 }
 
 fn gate_refusal(node: &Node, id: &str, why: &Reason) -> Diagnostic {
     let cause = match why {
         Reason::Defined => format!("`{id}` builds it, which may show readers rows before any audit"),
-        Reason::Overridden(by) => format!("`{by}` takes part in building it, and may show readers rows before any audit"),
+        Reason::Overridden(by) => {
+            format!("`{by}` takes part in building it, and may show readers rows before any audit")
+        }
         Reason::OnlyThere => "only a macro can build it, which may show readers rows before any audit".to_owned(),
     };
     Diagnostic::error(
@@ -90,5 +95,8 @@ fn no_strategy(node: &Node, strategy: &str) -> Diagnostic {
     )
     .at(node.declared.clone())
     .because("append, delete+insert and merge are there; another needs a macro of the project")
-    .help(format!("define the macro get_incremental_{}_sql", strategy.replace('+', "_")))
+    .help(format!(
+        "define the macro get_incremental_{}_sql",
+        strategy.replace('+', "_")
+    ))
 }

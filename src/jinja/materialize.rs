@@ -25,7 +25,12 @@ pub struct Materialized {
 impl Engine {
     /// Calls a materialization by the id of its macro. It must return `{'relations': [..]}` and have run a statement named
     /// `main`.
-    pub fn materialize(&self, request: &Render<'_>, id: &str, materialization: &str) -> Result<Materialized, Diagnostic> {
+    pub fn materialize(
+        &self,
+        request: &Render<'_>,
+        id: &str,
+        materialization: &str,
+    ) -> Result<Materialized, Diagnostic> {
         let shared = self.shared();
         let session = Arc::new(self.session_of(request, None));
         let Some(found) = shared.table.reference_by_id(id) else {
@@ -97,7 +102,11 @@ fn relations(answer: &Value, materialization: &str) -> Result<Vec<Relation>, Dia
     for item in items(&listed).unwrap_or_default() {
         match item.downcast_object_ref::<RelationObject>() {
             Some(object) => relations.push(object.relation.clone()),
-            None => return Err(wrong(format!("returned `{item}` among its `relations`, which is no relation"))),
+            None => {
+                return Err(wrong(format!(
+                    "returned `{item}` among its `relations`, which is no relation"
+                )));
+            }
         }
     }
     Ok(relations)

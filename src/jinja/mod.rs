@@ -23,8 +23,8 @@ mod tests;
 pub use datum::{Arg, Global, Lazy, Returned};
 pub use engine::{DispatchRule, Engine, MacroFile, Render};
 pub use host::{Host, Refusal};
-pub use object::{GraphEntries, GraphView};
 pub use materialize::Materialized;
+pub use object::{GraphEntries, GraphView};
 pub use syntax::{BlockKind, DocsBlock};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 

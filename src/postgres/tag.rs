@@ -10,7 +10,13 @@ pub(super) fn response(sql: &str, count: u64) -> Response {
     let Some(last) = all.last() else {
         return Response::default();
     };
-    let (tag, counted) = tag(&depth_zero_words(last));
+    // A query in brackets has its verb inside them.
+    let words = if last.starts_with('(') {
+        Vec::new()
+    } else {
+        depth_zero_words(last)
+    };
+    let (tag, counted) = tag(&words);
     let message = match (counted, tag.as_str()) {
         (false, _) => tag.clone(),
         (true, "INSERT") => format!("INSERT 0 {count}"),
@@ -27,7 +33,6 @@ pub(super) fn response(sql: &str, count: u64) -> Response {
 fn tag(words: &[String]) -> (String, bool) {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some(&first) = words.first() else {
-        // A query in brackets.
         return ("SELECT".to_owned(), true);
     };
     match first {
@@ -77,8 +82,21 @@ fn create(words: &[&str]) -> (String, bool) {
 /// What is created, altered or dropped, past the words that say how.
 fn object(words: &[&str]) -> String {
     let how = [
-        "or", "replace", "temp", "temporary", "unlogged", "global", "local", "unique", "recursive", "trusted",
-        "procedural", "constraint", "if", "not", "exists",
+        "or",
+        "replace",
+        "temp",
+        "temporary",
+        "unlogged",
+        "global",
+        "local",
+        "unique",
+        "recursive",
+        "trusted",
+        "procedural",
+        "constraint",
+        "if",
+        "not",
+        "exists",
     ];
     let mut rest = words.iter().skip_while(|word| how.contains(word));
     let Some(first) = rest.next() else {
@@ -88,9 +106,14 @@ fn object(words: &[&str]) -> String {
     match (*first, second) {
         ("materialized", _) => "MATERIALIZED VIEW".to_owned(),
         ("user" | "group", second) if second != "mapping" => "ROLE".to_owned(),
-        ("foreign" | "default" | "event" | "user" | "text" | "access" | "operator" | "large", second)
-            if !second.is_empty() && !(*first == "operator" && second != "class" && second != "family") =>
-        {
+        ("operator", "class" | "family")
+        | ("foreign", "table" | "data")
+        | ("default", "privileges")
+        | ("event", "trigger")
+        | ("user", "mapping")
+        | ("text", "search")
+        | ("access", "method")
+        | ("large", "object") => {
             let third = rest.next().copied().unwrap_or_default();
             let long = matches!((*first, second), ("foreign", "data") | ("text", "search"));
             let third = if long { format!(" {third}") } else { String::new() };
@@ -114,14 +137,20 @@ mod tests {
             ("create view v as select 1", "CREATE VIEW"),
             ("create or replace view v as (select 1)", "CREATE VIEW"),
             ("create temporary table t as select 1", "SELECT 3"),
-            ("create table if not exists t (a int, b text default 'as')", "CREATE TABLE"),
+            (
+                "create table if not exists t (a int, b text default 'as')",
+                "CREATE TABLE",
+            ),
             ("create table t as select 1 with no data", "CREATE TABLE AS"),
             ("create materialized view if not exists m as select 1", "SELECT 3"),
             ("refresh materialized view m", "REFRESH MATERIALIZED VIEW"),
             ("create unique index if not exists i on t (a)", "CREATE INDEX"),
             ("alter table a rename to b", "ALTER TABLE"),
             ("drop materialized view if exists m cascade", "DROP MATERIALIZED VIEW"),
-            ("alter default privileges in schema s grant select on tables to r", "ALTER DEFAULT PRIVILEGES"),
+            (
+                "alter default privileges in schema s grant select on tables to r",
+                "ALTER DEFAULT PRIVILEGES",
+            ),
             ("create user u", "CREATE ROLE"),
             ("select 1; delete from t; -- done", "DELETE 3"),
             ("truncate t", "TRUNCATE TABLE"),

@@ -15,7 +15,14 @@ pub const PRINTER_WIDTH: usize = 80;
 /// `1 of 29 START sql view model shop.stg_orders ... [RUN]`.
 pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timestamp) -> Line {
     if node.resource_type == ResourceType::Operation {
-        let text = padded(index, total, &format!("START {}", hook(index, node)), Style::Plain, "RUN", None);
+        let text = padded(
+            index,
+            total,
+            &format!("START {}", hook(index, node)),
+            Style::Plain,
+            "RUN",
+            None,
+        );
         return Line::new(Level::Info, "Q032", "LogHookStartLine", text)
             .with("statement", hook_name(index, node))
             .with("index", index)

@@ -147,7 +147,7 @@ mod tests {
                 row([Some("10"), Some("two\nlines \"quoted\" c:\\x"), Some("NaN"), Some("f")]),
                 row([None, Some("日本"), None, None]),
             ],
-            affected: None,
+            ..Table::default()
         }
     }
 

@@ -208,10 +208,8 @@ impl Host for RunHost {
         };
         match Self::wait(transaction.commit()) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(
-                Refusal::new("no-transaction", "there is no open transaction to commit")
-                    .help("a statement opens one: {% call statement('main') %}, with `auto_begin` as it is"),
-            ),
+            Ok(false) => Err(Refusal::new("no-transaction", "there is no open transaction to commit")
+                .help("a statement opens one: {% call statement('main') %}, with `auto_begin` as it is")),
             Err(error) => Err(refusal(&error)),
         }
     }
@@ -234,8 +232,7 @@ impl Host for RunHost {
 
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal> {
         let connection = self.connection()?;
-        Self::wait(find_relation(connection, schema, identifier))
-            .map_err(|error| refusal(&error))
+        Self::wait(find_relation(connection, schema, identifier)).map_err(|error| refusal(&error))
     }
 
     fn columns(&self, relation: &Relation) -> Result<Vec<Column>, Refusal> {

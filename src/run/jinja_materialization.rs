@@ -63,7 +63,8 @@ impl NodeRun {
         ] {
             globals.insert(name.to_owned(), Global::from(value));
         }
-        let host = RunHost::new(&self.context, node, Some(Arc::clone(&self.connection))).within_transaction(transaction);
+        let host =
+            RunHost::new(&self.context, node, Some(Arc::clone(&self.connection))).within_transaction(transaction);
         let made = self.context.engine.materialize(
             &Render {
                 package: &node.package,
@@ -98,7 +99,8 @@ impl NodeRun {
         if error.lost || self.context.interrupt.is_raised() {
             return placed;
         }
-        placed.place = place_of(&error, &sent, compiled).or_else(|| place_in(&error, &sent, &self.context.layout.run(node)));
+        placed.place =
+            place_of(&error, &sent, compiled).or_else(|| place_in(&error, &sent, &self.context.layout.run(node)));
         if let Some(place) = diagnostic.place {
             let within = "statement".to_owned();
             placed.frames.push(Frame { within, place });

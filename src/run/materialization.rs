@@ -176,7 +176,11 @@ pub fn builder(engine: &Engine, root: &str, packages_may_override: bool, node: &
 
 /// What only a macro knows how to do.
 fn needs_macro(node: &Node) -> bool {
-    let has_header = node.config.raw.get("sql_header").is_some_and(|header| !header.is_null());
+    let has_header = node
+        .config
+        .raw
+        .get("sql_header")
+        .is_some_and(|header| !header.is_null());
     has_header || strategy_of_its_own(node).is_some()
 }
 

@@ -67,7 +67,9 @@ pub async fn run_project_hooks(
     let mut hooks: Vec<&Arc<Node>> = context
         .graph
         .nodes()
-        .filter(|node| node.resource_type == ResourceType::Operation && node.config.tags.iter().any(|t| t == kind.name()))
+        .filter(|node| {
+            node.resource_type == ResourceType::Operation && node.config.tags.iter().any(|t| t == kind.name())
+        })
         .collect();
     // Stable: the hooks of a package stay in their order.
     hooks.sort_by_key(|node| (node.package == root, node.package.clone()));

@@ -30,9 +30,7 @@ impl NodeResult {
     #[must_use]
     pub fn timing(&self) -> Vec<Json> {
         let moment = |at: jiff::Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
-        let entry = |name: &str, span: Span| {
-            json!({"name": name, "started_at": moment(span.started), "completed_at": moment(span.completed)})
-        };
+        let entry = |name: &str, span: Span| json!({"name": name, "started_at": moment(span.started), "completed_at": moment(span.completed)});
         [("compile", self.compile), ("execute", self.execute)]
             .into_iter()
             .filter_map(|(name, span)| Some(entry(name, span?)))
@@ -41,7 +39,10 @@ impl NodeResult {
 
     /// dbt's `RunResult`, with the whole node.
     pub(super) fn entry_for_templates(&self, layout: &Layout) -> Json {
-        let compiled = self.compiled_code.as_ref().map(|code| entry::Compiled { code: code.clone() });
+        let compiled = self
+            .compiled_code
+            .as_ref()
+            .map(|code| entry::Compiled { code: code.clone() });
         let node = entry::node_entry(
             &self.node,
             entry::Surroundings {

@@ -67,6 +67,16 @@ impl GateSession {
         }));
     }
 
+    /// Ends a run that could not begin.
+    pub async fn abandon(self) {
+        if let Some(guard) = &self.guard {
+            guard.abort();
+        }
+        let connection = self.lock.connection();
+        // What kept it from beginning is told; the next run clears away what stays.
+        let _ = self.gate.ledger.end_run(connection, &self.run_id, "error").await;
+    }
+
     /// Writes the run's end and its timings, and drops versions that are no longer kept.
     pub async fn close(self, connection: &Connection, result: &RunResult) -> Result<Collected, Diagnostic> {
         if let Some(guard) = &self.guard {

@@ -58,13 +58,7 @@ fn store_raw_result(state: &mut State, args: Args) -> Result<&'static str, Error
 }
 
 /// Runs SQL and stores its result under a name, as `statement` does.
-fn query(
-    state: &mut State,
-    sql: &str,
-    name: Option<&str>,
-    auto_begin: bool,
-    fetch: bool,
-) -> Result<Value, Error> {
+fn query(state: &mut State, sql: &str, name: Option<&str>, auto_begin: bool, fetch: bool) -> Result<Value, Error> {
     let session = session(state)?;
     if !session.execute {
         return Ok(Absent::value());

@@ -23,7 +23,7 @@ pub use flags::default_flags;
 pub use graph::{GraphEntries, GraphView};
 pub use record::Record;
 pub use relation::{RelationObject, api};
-pub use validation::validation;
 pub use response::{ResponseObject, response};
 pub use table::ResultTable;
+pub use validation::validation;
 pub use variable::var;

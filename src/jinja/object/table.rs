@@ -299,4 +299,3 @@ impl Object for ResultColumn {
         }
     }
 }
-

@@ -53,6 +53,6 @@ impl Invocation {
 }
 
 /// As dbt's artifacts write times: UTC, microseconds, `Z`.
-fn moment(at: Timestamp) -> String {
+pub(super) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
 }

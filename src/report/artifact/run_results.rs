@@ -23,7 +23,11 @@ pub fn run_results(run: &RunResult, invocation: &Invocation, now: Timestamp) -> 
 fn entry(result: &NodeResult) -> Json {
     let compiles = matches!(
         result.node.resource_type,
-        ResourceType::Model | ResourceType::Test | ResourceType::Snapshot | ResourceType::Analysis | ResourceType::Operation
+        ResourceType::Model
+            | ResourceType::Test
+            | ResourceType::Snapshot
+            | ResourceType::Analysis
+            | ResourceType::Operation
     );
     let message = match (&result.message, &result.diagnostic) {
         (Some(message), _) => Some(message.clone()),
@@ -52,7 +56,10 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use serde_json::Map;
+
     use crate::graph::select::shop;
+    use crate::run::Span;
     use crate::run::Status;
 
     const STATUSES: [Status; 9] = [
