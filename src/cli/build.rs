@@ -104,7 +104,7 @@ async fn connected_build(
     let mut flags = workspace.flags(kind.name(), connected.threads);
     flags.full_refresh = running.full_refresh;
     flags.fail_fast = running.fail_fast;
-    let context = workspace.context(connected, flags, as_of.clone());
+    let context = workspace.context(connected, flags, as_of.clone(), selected);
     let builds = kind != Kind::Test;
     let mut session = None;
     if let Some(gate) = context

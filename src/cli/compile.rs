@@ -36,7 +36,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         let as_of = workspace.as_of(&connected, &selected).await?;
         let mut flags = workspace.flags("compile", connected.threads);
         flags.full_refresh = arguments.full_refresh;
-        let context = workspace.context(&connected, flags, as_of);
+        let context = workspace.context(&connected, flags, as_of, &selected);
         let connection = Arc::new(context.pool.get().await?);
         let mut shown = Vec::new();
         if let Some(sql) = &arguments.inline {

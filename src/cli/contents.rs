@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 
+use crate::graph::entry::GroupEntry;
 use crate::jinja::Engine;
 use crate::project::Project;
-use crate::report::artifact::{Contents, DocEntry, GroupEntry, MacroArgument, MacroEntry};
+use crate::report::artifact::{Contents, DocEntry, MacroArgument, MacroEntry};
 
 /// Fills in what is not in the graph.
 pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &Engine) {
@@ -42,7 +43,15 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
             original_path: doc.original_path.clone(),
             contents: doc.text.clone(),
         }));
-        contents.groups.extend(package.properties.groups.iter().map(|group| {
+    }
+    contents.groups = groups(project);
+}
+
+/// The groups of all packages.
+pub(super) fn groups(project: &Project) -> Vec<GroupEntry> {
+    let mut groups = Vec::new();
+    for package in &project.packages {
+        groups.extend(package.properties.groups.iter().map(|group| {
             let (path, original_path) = package.properties_file(&group.place);
             GroupEntry {
                 package: package.name.clone(),
@@ -54,4 +63,5 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
             }
         }));
     }
+    groups
 }

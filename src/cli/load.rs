@@ -21,7 +21,8 @@ pub(super) struct Wanted<'a> {
     pub profiles_dir: Option<&'a Path>,
     /// `--vars`.
     pub vars: &'a Map<String, Json>,
-    pub invocation_id: &'a str,
+    /// What every template is told of this call of the program.
+    pub globals: &'a IndexMap<String, Global>,
 }
 
 /// A project that compiles.
@@ -68,7 +69,7 @@ pub(super) fn load(wanted: &Wanted<'_>) -> Result<Loaded, Diagnostics> {
     let engine = engine(&project)?;
     let templates = EngineTemplates {
         engine: &engine,
-        globals: globals(&project, &target, wanted.invocation_id),
+        globals: globals(&project, &target, wanted.globals),
     };
     let place = graph::Target {
         database: target.dbname.clone(),
@@ -112,14 +113,19 @@ fn engine(project: &Project) -> Result<Engine, Diagnostics> {
 }
 
 /// What every template sees, whatever its node.
-pub(super) fn globals(project: &Project, target: &Target, invocation_id: &str) -> IndexMap<String, Global> {
-    IndexMap::from([
+pub(super) fn globals(
+    project: &Project,
+    target: &Target,
+    invocation: &IndexMap<String, Global>,
+) -> IndexMap<String, Global> {
+    let mut globals = invocation.clone();
+    globals.extend([
         ("target".to_owned(), Global::from(target.json())),
         ("database".to_owned(), Global::from(target.dbname.as_str())),
         ("schema".to_owned(), Global::from(target.schema.as_str())),
-        ("invocation_id".to_owned(), Global::from(invocation_id)),
         ("project_name".to_owned(), Global::from(project.own().name.as_str())),
-    ])
+    ]);
+    globals
 }
 
 /// The engine as building a graph needs it.

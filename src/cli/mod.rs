@@ -11,6 +11,7 @@ pub mod db;
 mod debug;
 mod generate;
 mod history;
+mod invocation;
 mod load;
 mod ls;
 mod parse;
@@ -22,9 +23,10 @@ mod yaml_host;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::report::{Format, Listener, Settings, diagnostic_text};
@@ -32,6 +34,7 @@ use crate::run::Level;
 
 pub use arguments::Arguments;
 use arguments::{Command, Global, LogFormat, LogLevel};
+use invocation::Invoked;
 use workspace::Talk;
 
 /// How a command ended: <https://docs.getdbt.com/reference/exit-codes>.
@@ -59,8 +62,11 @@ type Outcome = Result<Status, Diagnostics>;
 /// Runs what the process's arguments say.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let mut command = Arguments::command();
+    let read = command.try_get_matches_from_mut(std::env::args_os());
+    let read = read.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Invoked::of(&command, &matches))));
+    let (arguments, invoked) = match read {
+        Ok(read) => read,
         Err(error) => {
             // Help and version go to standard output and are no failure.
             let _ = error.print();
@@ -81,7 +87,11 @@ pub fn main() -> ExitCode {
     let settings = settings(&arguments.global);
     let invocation_id = uuid::Uuid::new_v4().to_string();
     let (events, listener) = Listener::start(settings.renderer(&invocation_id));
-    let talk = Talk { events, invocation_id };
+    let talk = Talk {
+        events,
+        invocation_id,
+        invoked: Arc::new(invoked),
+    };
     let outcome = runtime.block_on(run(arguments, &talk));
     let status = match outcome {
         Ok(status) => status,

@@ -65,7 +65,7 @@ async fn rows(
         None => select(workspace, "show", &arguments.selection, &KINDS, false)?.nodes,
     };
     let as_of = workspace.as_of(connected, &selected).await?;
-    let context = workspace.context(connected, workspace.flags("show", 1), as_of);
+    let context = workspace.context(connected, workspace.flags("show", 1), as_of, &selected);
     let connection = Arc::new(context.pool.get().await?);
     if let Some(sql) = &arguments.inline {
         let node = workspace.inline_node(sql)?;

@@ -1,7 +1,7 @@
 //! A project read for a command: files, target, graph, and the ways to talk about them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use indexmap::{IndexMap, IndexSet};
 use jiff::Timestamp;
@@ -9,8 +9,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
+use crate::graph::entry::FlatGraph;
 use crate::graph::{Graph, Node, NodeId, ResourceType, Variables};
-use crate::jinja::{Engine, Global as TemplateGlobal};
+use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
 use crate::postgres::Session;
 use crate::postgres::local::Options;
 use crate::project::profile::{Environment, Secret, Target, TargetKind};
@@ -20,7 +21,8 @@ use crate::run::{Event, Events, Flags, Gate, Interrupt, Layout, Level, Made, Run
 
 use super::arguments::Global;
 use super::connect::Connected;
-use super::contents::complete;
+use super::contents::{complete, groups};
+use super::invocation::Invoked;
 use super::load::{Wanted, globals, load};
 
 /// How a command speaks, and who it is.
@@ -29,6 +31,7 @@ pub(super) struct Talk {
     pub events: Events,
     /// A UUID.
     pub invocation_id: String,
+    pub invoked: Arc<Invoked>,
 }
 
 impl Talk {
@@ -68,7 +71,7 @@ impl Workspace {
             target: global.target.as_deref(),
             profiles_dir: global.profiles_dir.as_deref(),
             vars: &given,
-            invocation_id: &talk.invocation_id,
+            globals: &invocation_globals(talk, command, started),
         })?;
         for warning in loaded.warnings.0 {
             talk.tell(warning);
@@ -186,9 +189,27 @@ impl Workspace {
         })
     }
 
-    pub fn context(&self, connected: &Connected, flags: Flags, as_of: Option<String>) -> Arc<RunContext> {
+    /// `selected` are the nodes of this run, for `selected_resources`.
+    pub fn context(
+        &self,
+        connected: &Connected,
+        flags: Flags,
+        as_of: Option<String>,
+        selected: &IndexSet<NodeId>,
+    ) -> Arc<RunContext> {
         let mut globals = self.globals(&connected.target);
-        globals.insert("flags".into(), TemplateGlobal::from(flag_values(&flags)));
+        let selected: Vec<&str> = selected.iter().map(|id| &**id).collect();
+        globals.insert("selected_resources".into(), TemplateGlobal::from(json!(selected)));
+        let flat = Arc::new(FlatGraph {
+            graph: Arc::clone(&self.graph),
+            groups: groups(&self.project),
+            root: self.root.clone(),
+            target_path: self.target_path.clone(),
+            created_at: self.started.as_duration().as_secs_f64(),
+            keys: OnceLock::new(),
+        });
+        let entries = Arc::clone(&flat) as Arc<dyn GraphEntries>;
+        globals.insert("graph".into(), TemplateGlobal::Graph(GraphView::new(entries)));
         Arc::new(RunContext {
             graph: Arc::clone(&self.graph),
             engine: self.engine.clone(),
@@ -199,6 +220,7 @@ impl Workspace {
             as_of,
             layout: self.layout(),
             base_globals: globals,
+            flat,
             interrupt: Interrupt::default(),
             events: self.talk.events.clone(),
             made: Made::default(),
@@ -206,10 +228,8 @@ impl Workspace {
     }
 
     fn globals(&self, target: &Target) -> IndexMap<String, TemplateGlobal> {
-        let mut globals = globals(&self.project, target, &self.talk.invocation_id);
-        let started = self.started.strftime("%Y-%m-%d %H:%M:%S.%6f+00:00").to_string();
-        globals.insert("run_started_at".to_owned(), TemplateGlobal::from(started.as_str()));
-        globals
+        let given = invocation_globals(&self.talk, &self.command, self.started);
+        globals(&self.project, target, &given)
     }
 
     fn layout(&self) -> Layout {
@@ -227,7 +247,7 @@ impl Workspace {
             root: self.root.clone(),
             target_path: self.target_path.clone(),
             command: self.command.clone(),
-            args: Map::new(),
+            args: self.talk.invoked.args(&self.command),
             env: Invocation::told_environment(),
         }
     }
@@ -379,7 +399,7 @@ pub(super) fn target_only(global: &Global, talk: &Talk) -> Result<(PathBuf, Targ
         target: global.target.as_deref(),
         profiles_dir: global.profiles_dir.as_deref(),
         vars: &given,
-        invocation_id: &talk.invocation_id,
+        globals: &IndexMap::new(),
     })?;
     for warning in resolved.warnings {
         talk.tell(warning);
@@ -394,16 +414,19 @@ pub(super) fn clean_targets(global: &Global, talk: &Talk) -> Result<(PathBuf, Ve
     Ok((workspace.root, targets))
 }
 
-/// What a template sees as `flags`.
-fn flag_values(flags: &Flags) -> Json {
-    json!({
-        "FULL_REFRESH": flags.full_refresh,
-        "FAIL_FAST": flags.fail_fast,
-        "WHICH": flags.command,
-        "STORE_FAILURES": false,
-        "EMPTY": false,
-        "INVOCATION_COMMAND": format!("assay {}", flags.command),
-    })
+/// What every template is told of this call of the program.
+fn invocation_globals(talk: &Talk, command: &str, started: Timestamp) -> IndexMap<String, TemplateGlobal> {
+    let data = |map: Map<String, Json>| TemplateGlobal::from(Json::Object(map));
+    IndexMap::from([
+        (
+            "invocation_id".to_owned(),
+            TemplateGlobal::from(talk.invocation_id.as_str()),
+        ),
+        ("run_started_at".to_owned(), TemplateGlobal::from(started)),
+        ("flags".to_owned(), data(talk.invoked.flags(command))),
+        ("invocation_args_dict".to_owned(), data(talk.invoked.args(command))),
+        ("dbt_metadata_envs".to_owned(), data(Invocation::told_environment())),
+    ])
 }
 
 /// How many there are of what, for people.

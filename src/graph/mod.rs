@@ -19,7 +19,6 @@ mod path;
 mod python;
 mod recorder;
 pub mod select;
-mod template_view;
 mod templates;
 #[cfg(test)]
 mod test_node;
@@ -29,7 +28,6 @@ pub use graph::{BadGraph, Graph};
 pub use node::*;
 pub use path::{compiled_path, run_path};
 pub use recorder::{AS_OF, Variables};
-pub use template_view::template_view;
 pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;

@@ -22,9 +22,10 @@ mod tests;
 
 pub use datum::{Arg, Global, Lazy, Returned};
 pub use engine::{DispatchRule, Engine, MacroFile, Render};
+pub use function::COLLECTIONS;
 pub use host::{Host, Refusal};
 pub use materialize::Materialized;
-pub use object::{GraphEntries, GraphView};
+pub use object::{GraphEntries, GraphView, both_spellings, flag_defaults};
 pub use syntax::{BlockKind, DocsBlock};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 

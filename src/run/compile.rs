@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::gate::fingerprint;
-use crate::graph::{Node, ResourceType};
+use crate::graph::{Hook, Node, ResourceType};
 use crate::jinja::{Global, Render};
 use crate::postgres::PooledConnection;
 use crate::sql::{Relation, with_expressions};
@@ -184,10 +184,10 @@ fn steady(globals: &mut IndexMap<String, Global>) {
         "invocation_id".into(),
         Global::from("00000000-0000-0000-0000-000000000000"),
     );
-    globals.insert(
-        "run_started_at".into(),
-        Global::from("1970-01-01 00:00:00.000000+00:00"),
-    );
+    globals.insert("run_started_at".into(), Global::from(jiff::Timestamp::UNIX_EPOCH));
+    for name in ["selected_resources", "invocation_args_dict", "dbt_metadata_envs"] {
+        globals.shift_remove(name);
+    }
     if let Some(Global::Data(flags)) = globals.get("flags") {
         let mut flags = (**flags).clone();
         for (name, value) in [
@@ -196,8 +196,10 @@ fn steady(globals: &mut IndexMap<String, Global>) {
             ("WHICH", Json::from("build")),
             ("INVOCATION_COMMAND", Json::from("assay build")),
         ] {
-            if let Some(flag) = flags.get_mut(name) {
-                *flag = value;
+            for name in [name.to_owned(), name.to_ascii_lowercase()] {
+                if let Some(flag) = flags.get_mut(&name) {
+                    *flag = value.clone();
+                }
             }
         }
         globals.insert("flags".into(), Global::from(flags));
@@ -256,8 +258,27 @@ impl RunContext {
         let mut globals = self.base_globals.clone();
         globals.insert("this".into(), Global::from(view.this.clone()));
         globals.insert("is_incremental".into(), Global::from(view.incremental));
-        globals.insert("model".into(), Global::from(crate::graph::template_view(node)));
+        let flat = Arc::clone(&self.flat);
+        let own = flat
+            .graph
+            .node(&node.id)
+            .filter(|known| Arc::ptr_eq(&known.source, &node.source));
+        let own = own.cloned().unwrap_or_else(|| Arc::new(node.clone()));
+        globals.insert("model".into(), Global::lazy(move || flat.model(&own)));
+        globals.insert("pre_hooks".into(), hooks(&node.config.pre_hooks));
+        globals.insert("post_hooks".into(), hooks(&node.config.post_hooks));
+        if let Some(database) = &node.relation.database {
+            globals.insert("database".into(), Global::from(database.as_str()));
+        }
         globals.insert("schema".into(), Global::from(node.relation.schema.as_str()));
         globals
     }
+}
+
+/// `pre_hooks`, `post_hooks`
+fn hooks(hooks: &[Hook]) -> Global {
+    let hooks = hooks
+        .iter()
+        .map(|hook| json!({ "sql": hook.sql, "transaction": hook.transaction }));
+    Global::from(Json::Array(hooks.collect()))
 }

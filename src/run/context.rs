@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 
 use crate::gate::Ledger;
 use crate::graph::Variables;
+use crate::graph::entry::FlatGraph;
 use crate::graph::{Graph, Node, NodeId};
 use crate::jinja::{Engine, Global};
 use crate::postgres::Pool;
@@ -51,6 +52,8 @@ pub struct RunContext {
     pub layout: Layout,
     /// What every template sees, whatever its node.
     pub base_globals: IndexMap<String, Global>,
+    /// The entries of nodes, for `model`.
+    pub flat: Arc<FlatGraph>,
     pub interrupt: Interrupt,
     pub events: Events,
     pub made: Made,

@@ -271,9 +271,11 @@ impl Draft<'_> {
         ))
     }
 
-    /// The node as templates see it.
-    fn json(&self, config: &Json) -> Json {
+    /// The node as templates see it while they are parsed: what is known before anything is resolved.
+    fn json(&self, config: &Json, target: &Target) -> Json {
         json!({
+            "database": target.database,
+            "schema": target.schema,
             "name": self.name,
             "resource_type": type_word(self.resource_type),
             "package_name": self.package.name,
@@ -285,6 +287,19 @@ impl Draft<'_> {
             "config": config,
             "tags": config.get("tags").cloned().unwrap_or_else(|| json!([])),
             "meta": config.get("meta").cloned().unwrap_or_else(|| json!({})),
+            "description": "",
+            "columns": {},
+            "docs": { "show": true },
+            "unrendered_config": {},
+            "raw_code": self.source.text,
+            "doc_blocks": [],
+            "language": "sql",
+            "refs": [],
+            "sources": [],
+            "metrics": [],
+            "functions": [],
+            "depends_on": { "macros": [], "nodes": [] },
+            "constraints": [],
             "version": null,
         })
     }

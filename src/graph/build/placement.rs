@@ -94,7 +94,7 @@ impl Builder<'_> {
             return None;
         }
         let config = settings_json(settings);
-        let node = draft.json(&config);
+        let node = draft.json(&config, self.target);
         let this = self.stand_in(&draft.name);
         let host = Recorder::new(this.clone(), &self.variables, settings.clone());
         let job = Job {

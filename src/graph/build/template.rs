@@ -157,7 +157,7 @@ impl Builder<'_> {
     pub(super) fn parsed(&self, draft: &Draft, problems: &mut Diagnostics) -> (Recorded, Settings) {
         let this = self.stand_in(&draft.name);
         let host = Recorder::new(this.clone(), &self.variables, draft.settings.clone());
-        let node = draft.json(&settings_json(&draft.settings));
+        let node = draft.json(&settings_json(&draft.settings), self.target);
         let job = Job {
             package: &draft.package.name,
             within: &draft.what,

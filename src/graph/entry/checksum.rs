@@ -1,10 +1,16 @@
 //! What tells one text of a node from another.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::graph::{Node, ResourceType};
+
+/// Seeds larger than this are told apart by their path alone, as in dbt. Bytes.
+const LARGE_SEED: u64 = 1024 * 1024;
 
 /// SHA-256 in hex of what the node's file says, each run of white space taken as one space; `None` where the node has no
 /// file of its own or the file is a seed.
@@ -33,4 +39,17 @@ pub fn hex(bytes: &[u8]) -> String {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+/// A file that cannot be read any more has no checksum; loading it is what reports that.
+pub fn seed_checksum(node: &Node, root: &Path) -> Json {
+    let path = root.join(&node.original_path);
+    match fs::metadata(&path) {
+        Ok(found) if found.len() > LARGE_SEED => json!({ "name": "path", "checksum": node.original_path }),
+        Ok(_) => match fs::read_to_string(&path) {
+            Ok(text) => json!({ "name": "sha256", "checksum": sha256(text.trim().as_bytes()) }),
+            Err(_) => json!({ "name": "none", "checksum": "" }),
+        },
+        Err(_) => json!({ "name": "none", "checksum": "" }),
+    }
 }

@@ -3,14 +3,20 @@
 mod checksum;
 mod config;
 mod exposure;
+mod flat;
+mod group;
+mod model;
 mod node;
 mod primary_key;
 mod source;
 
 use serde_json::{Map, Value as Json};
 
-pub use checksum::{checksum, hex, sha256};
+pub use checksum::{checksum, hex, seed_checksum, sha256};
 pub use config::config_entry;
+pub use flat::FlatGraph;
+pub use group::GroupEntry;
+pub use model::model_entry;
 pub use node::{Compiled, Surroundings, node_entry, relation_name};
 pub use primary_key::primary_keys;
 

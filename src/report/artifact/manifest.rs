@@ -1,19 +1,15 @@
 //! `manifest.json`, version 12 of dbt's schema.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::{Map, Value as Json, json};
 
-use crate::graph::entry::{Compiled, Surroundings, hex, node_entry, primary_keys, sha256};
+use crate::graph::entry::{Compiled, GroupEntry, Surroundings, hex, node_entry, primary_keys, seed_checksum};
 use crate::graph::{Graph, Node, NodeId, ResourceType};
 
 use super::invocation::{Invocation, moment};
-
-/// Seeds larger than this are told apart by their path alone, as in dbt. Bytes.
-const LARGE_SEED: u64 = 1024 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct MacroArgument {
@@ -48,16 +44,6 @@ pub struct DocEntry {
     pub contents: String,
 }
 
-#[derive(Clone, Debug)]
-pub struct GroupEntry {
-    pub package: String,
-    pub name: String,
-    pub path: String,
-    pub original_path: String,
-    pub owner: Json,
-    pub description: Option<String>,
-}
-
 /// What a manifest lists.
 #[derive(Clone, Debug, Default)]
 pub struct Contents<'a> {
@@ -88,7 +74,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         .nodes
         .iter()
         .filter(|node| node.resource_type == ResourceType::Seed)
-        .map(|node| (&*node.id, seed_checksum(node, invocation)))
+        .map(|node| (&*node.id, seed_checksum(node, &invocation.root)))
         .collect();
     let root = invocation.root.to_string_lossy();
     let keys = primary_keys(&contents.nodes);
@@ -159,19 +145,6 @@ fn metadata(invocation: &Invocation, now: Timestamp) -> Map<String, Json> {
         metadata.insert(key.to_owned(), value);
     }
     metadata
-}
-
-/// A file that cannot be read any more has no checksum; loading it is what reports that.
-fn seed_checksum(node: &Node, invocation: &Invocation) -> Json {
-    let path = invocation.root.join(&node.original_path);
-    match fs::metadata(&path) {
-        Ok(found) if found.len() > LARGE_SEED => json!({ "name": "path", "checksum": node.original_path }),
-        Ok(_) => match fs::read_to_string(&path) {
-            Ok(text) => json!({ "name": "sha256", "checksum": sha256(text.trim().as_bytes()) }),
-            Err(_) => json!({ "name": "none", "checksum": "" }),
-        },
-        Err(_) => json!({ "name": "none", "checksum": "" }),
-    }
 }
 
 fn neighbours(nodes: &[&Node]) -> (Map<String, Json>, Map<String, Json>) {
@@ -253,23 +226,11 @@ fn docs(contents: &Contents<'_>) -> Map<String, Json> {
 }
 
 fn groups(contents: &Contents<'_>) -> Map<String, Json> {
-    let mut map = Map::new();
-    for group in &contents.groups {
-        let id = format!("group.{}.{}", group.package, group.name);
-        let entry = json!({
-            "name": group.name,
-            "resource_type": "group",
-            "package_name": group.package,
-            "path": group.path,
-            "original_file_path": group.original_path,
-            "unique_id": id,
-            "owner": group.owner,
-            "description": group.description,
-            "config": { "meta": {} },
-        });
-        map.insert(id, entry);
-    }
-    map
+    contents
+        .groups
+        .iter()
+        .map(|group| (group.id(), group.entry()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,6 @@ mod run_results;
 mod write;
 
 pub use invocation::Invocation;
-pub use manifest::{Contents, DocEntry, GroupEntry, MacroArgument, MacroEntry, manifest};
+pub use manifest::{Contents, DocEntry, MacroArgument, MacroEntry, manifest};
 pub use run_results::run_results;
 pub use write::{write_json, write_text};

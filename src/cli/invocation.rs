@@ -1,0 +1,155 @@
+//! What was typed, as templates and artifacts are told of it.
+
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches};
+use serde_json::{Map, Value as Json};
+
+use crate::jinja::{both_spellings, flag_defaults};
+
+/// One call of the program, for `flags`, `invocation_args_dict` and the `args` of `run_results.json`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Invoked {
+    /// Options in force, in lower case.
+    options: Map<String, Json>,
+}
+
+impl Invoked {
+    pub fn of(command: &clap::Command, matches: &ArgMatches) -> Self {
+        let mut options = flag_defaults();
+        let typed: Vec<String> = std::env::args().skip(1).collect();
+        options.insert(
+            "invocation_command".to_owned(),
+            format!("assay {}", typed.join(" ")).into(),
+        );
+        options.insert("print".to_owned(), true.into());
+        add(&mut options, command, matches);
+        Self { options }
+    }
+
+    /// `flags`, both of dbt's spellings.
+    pub fn flags(&self, which: &str) -> Map<String, Json> {
+        let mut options = self.options.clone();
+        options.insert("which".to_owned(), which.into());
+        both_spellings(&options)
+    }
+
+    /// `invocation_args_dict`: like dbt's, without what is not set or simply off.
+    pub fn args(&self, which: &str) -> Map<String, Json> {
+        let mut args = self.options.clone();
+        args.insert("which".to_owned(), which.into());
+        args.retain(|name, value| {
+            !value.is_null() && !(UNTOLD.contains(&name.as_str()) && *value == Json::Bool(false))
+        });
+        args
+    }
+}
+
+/// Options that dbt leaves out of the dict while they are off.
+const UNTOLD: [&str; 8] = [
+    "debug",
+    "full_refresh",
+    "fail_fast",
+    "warn_error",
+    "single_threaded",
+    "log_cache_events",
+    "store_failures",
+    "use_experimental_parser",
+];
+
+fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMatches) {
+    for argument in command.get_arguments() {
+        let id = argument.get_id().as_str();
+        let known = matches.try_contains_id(id).unwrap_or(false);
+        if !known
+            || !matches!(
+                argument.get_action(),
+                ArgAction::Set | ArgAction::Append | ArgAction::SetTrue
+            )
+        {
+            continue;
+        }
+        let name = match id {
+            "resource_type" => "resource_types",
+            "exclude_resource_type" => "exclude_resource_types",
+            "no_color" => "use_colors",
+            id => id,
+        };
+        let value = if matches!(argument.get_action(), ArgAction::SetTrue) {
+            Json::Bool(matches.get_flag(id) != (id == "no_color"))
+        } else {
+            let raw: Vec<String> = matches
+                .get_raw(id)
+                .into_iter()
+                .flatten()
+                .map(|value| value.to_string_lossy().into_owned())
+                .collect();
+            let many = argument.get_num_args().is_some_and(|range| range.max_values() > 1)
+                || matches!(argument.get_action(), ArgAction::Append);
+            match (&raw[..], many) {
+                (_, true) => raw.into(),
+                ([one], false) if matches!(id, "vars" | "args") => serde_yaml::from_str(one).unwrap_or_default(),
+                ([one], false) => one.parse::<i64>().map_or_else(|_| Json::from(one.as_str()), Json::from),
+                _ => continue,
+            }
+        };
+        // A default of ours does not hide what dbt says by default.
+        if matches.value_source(id) == Some(ValueSource::DefaultValue) && options.contains_key(name) {
+            continue;
+        }
+        options.insert(name.to_owned(), value);
+    }
+    if let Some((name, inner)) = matches.subcommand()
+        && let Some(command) = command.find_subcommand(name)
+    {
+        options.insert("which".to_owned(), name.into());
+        add(options, command, inner);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    #[test]
+    fn options_are_told_under_dbts_names() {
+        let command = Arguments::command();
+        let typed = [
+            "assay",
+            "build",
+            "-s",
+            "a",
+            "+b",
+            "--full-refresh",
+            "--vars",
+            "{x: 1}",
+            "--threads",
+            "3",
+            "-t",
+            "ci",
+        ];
+        let matches = command.clone().try_get_matches_from(typed).expect("arguments");
+        let invoked = Invoked::of(&command, &matches);
+        let flags = invoked.flags("build");
+        let found: Vec<&Json> = [
+            "FULL_REFRESH",
+            "full_refresh",
+            "WHICH",
+            "THREADS",
+            "TARGET",
+            "STORE_FAILURES",
+            "SELECT",
+            "VARS",
+        ]
+        .map(|name| &flags[name])
+        .to_vec();
+        let expected = json!([true, true, "build", 3, "ci", false, ["a", "+b"], { "x": 1 }]);
+        assert_eq!(json!(found), expected);
+        let args = invoked.args("build");
+        assert_eq!(args["exclude"], json!([]));
+        assert!(args.contains_key("full_refresh") && !args.contains_key("fail_fast") && !args.contains_key("selector"));
+    }
+}
