@@ -4,7 +4,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches};
 use serde_json::{Map, Value as Json};
 
-use crate::jinja::{both_spellings, flag_defaults};
+use crate::jinja::{flag_defaults, shown_flags};
 
 /// One call of the program, for `flags`, `invocation_args_dict` and the `args` of `run_results.json`.
 #[derive(Clone, Debug, Default)]
@@ -26,19 +26,21 @@ impl Invoked {
         Self { options }
     }
 
-    /// `flags`, both of dbt's spellings.
+    /// `flags`
     pub fn flags(&self, which: &str) -> Map<String, Json> {
         let mut options = self.options.clone();
         options.insert("which".to_owned(), which.into());
-        both_spellings(&options)
+        shown_flags(&options)
     }
 
     /// `invocation_args_dict`: like dbt's, without what is not set or simply off.
     pub fn args(&self, which: &str) -> Map<String, Json> {
         let mut args = self.options.clone();
         args.insert("which".to_owned(), which.into());
-        args.retain(|name, value| {
-            !value.is_null() && !(UNTOLD.contains(&name.as_str()) && *value == Json::Bool(false))
+        args.retain(|name, value| match value {
+            Json::Null => false,
+            Json::Bool(false) => !UNTOLD.contains(&name.as_str()),
+            _ => true,
         });
         args
     }
@@ -134,22 +136,11 @@ mod tests {
         let matches = command.clone().try_get_matches_from(typed).expect("arguments");
         let invoked = Invoked::of(&command, &matches);
         let flags = invoked.flags("build");
-        let found: Vec<&Json> = [
-            "FULL_REFRESH",
-            "full_refresh",
-            "WHICH",
-            "THREADS",
-            "TARGET",
-            "STORE_FAILURES",
-            "SELECT",
-            "VARS",
-        ]
-        .map(|name| &flags[name])
-        .to_vec();
-        let expected = json!([true, true, "build", 3, "ci", false, ["a", "+b"], { "x": 1 }]);
-        assert_eq!(json!(found), expected);
+        let found = ["FULL_REFRESH", "WHICH", "STORE_FAILURES", "WRITE_JSON"].map(|name| &flags[name]);
+        assert_eq!(json!(found), json!([true, "build", false, true]));
         let args = invoked.args("build");
-        assert_eq!(args["exclude"], json!([]));
+        let found = ["exclude", "select", "threads", "target", "vars"].map(|name| &args[name]);
+        assert_eq!(json!(found), json!([[], ["a", "+b"], 3, "ci", { "x": 1 }]));
         assert!(args.contains_key("full_refresh") && !args.contains_key("fail_fast") && !args.contains_key("selector"));
     }
 }

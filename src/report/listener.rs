@@ -1,5 +1,6 @@
 //! The thread that shows what happens while others work.
 
+use std::io::Write as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -37,6 +38,12 @@ fn listen(receiver: &Receiver<Stamped>, renderer: &mut dyn Renderer) {
     loop {
         match receiver.recv_timeout(PULSE) {
             Ok(stamped) => {
+                if let Event::Printed(text) = &stamped.event {
+                    // What is drawn below must be gone before a line goes to the same terminal.
+                    drop(renderer.close());
+                    let mut out = std::io::stdout().lock();
+                    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+                }
                 drop(renderer.event(&stamped));
                 if matches!(stamped.event, Event::Finished(_)) {
                     drop(renderer.close());

@@ -13,6 +13,8 @@ use super::text::{Style, Text, counted, counted_u64, harmless};
 /// The lines of an event, none where it is only of use to a live display.
 pub fn lines(stamped: &Stamped) -> Vec<Line> {
     match &stamped.event {
+        // The listener puts it on standard output.
+        Event::Printed(_) => Vec::new(),
         Event::Invoked => {
             let version = env!("CARGO_PKG_VERSION");
             let text = format!("Running with assay={version}");

@@ -196,10 +196,8 @@ fn steady(globals: &mut IndexMap<String, Global>) {
             ("WHICH", Json::from("build")),
             ("INVOCATION_COMMAND", Json::from("assay build")),
         ] {
-            for name in [name.to_owned(), name.to_ascii_lowercase()] {
-                if let Some(flag) = flags.get_mut(&name) {
-                    *flag = value.clone();
-                }
+            if let Some(flag) = flags.get_mut(name) {
+                *flag = value;
             }
         }
         globals.insert("flags".into(), Global::from(flags));

@@ -56,6 +56,8 @@ pub enum Event {
         level: Level,
         text: String,
     },
+    /// What a template prints: it goes to standard output as it is.
+    Printed(String),
     Diagnostic(Diagnostic),
     /// The last event of a run.
     Finished(Arc<RunResult>),

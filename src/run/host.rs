@@ -11,7 +11,8 @@ use crate::postgres::{PooledConnection, SqlError, catalog, find_relation};
 use crate::sql::{Column, Relation, RelationKind, Table};
 
 use super::context::RunContext;
-use super::event::Level;
+use super::event::{Event, Level};
+use super::thread::current_thread;
 use super::transaction::Transaction;
 
 /// One render of one node.
@@ -244,6 +245,14 @@ impl Host for RunHost {
     fn log(&self, message: &str, show: bool) {
         let severity = if show { Level::Info } else { Level::Debug };
         self.context.events.message(severity, message);
+    }
+
+    fn print(&self, text: &str) {
+        self.context.events.tell(Event::Printed(text.to_owned()));
+    }
+
+    fn thread(&self) -> String {
+        current_thread()
     }
 
     fn warn(&self, message: &str) {

@@ -25,6 +25,7 @@ mod session;
 mod statement;
 mod strategy;
 mod test;
+mod thread;
 mod transaction;
 
 pub use as_of::newest_arrival;

@@ -17,6 +17,7 @@ use super::event::Event;
 use super::execute::{NodeRun, ended};
 use super::publication::{SetEnd, finish_set};
 use super::result::{NodeResult, RunResult, Status};
+use super::thread::on_thread;
 
 /// A step that may start, ordered by what hangs on it.
 #[derive(PartialEq)]
@@ -408,7 +409,10 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
         return vec![ended(&node, Status::NoOp, started, &thread, None)];
     }
     match context.pool.get().await {
-        Ok(connection) => NodeRun::new(context, step, connection, thread.clone()).execute().await,
+        Ok(connection) => {
+            let run = NodeRun::new(context, step, connection, thread.clone());
+            on_thread(thread.clone(), run.execute()).await
+        }
         Err(diagnostic) => broken(diagnostic),
     }
 }

@@ -52,7 +52,14 @@ impl FlatGraph {
     /// The entry of a node in `graph`.
     #[must_use]
     pub fn node(&self, node: &Node) -> Json {
-        self.with(node, |around| Json::Object(node_entry(node, around)))
+        self.with(node, |around| {
+            let mut entry = node_entry(node, around);
+            if let Some(path) = entry.get_mut("build_path") {
+                // Not known before it is written.
+                *path = Json::Null;
+            }
+            Json::Object(entry)
+        })
     }
 
     /// `model`, while the node runs.

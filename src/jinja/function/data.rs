@@ -34,7 +34,11 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         let args = args.into_values();
         let (args, kwargs) = split_kwargs(&args)?;
         let value = argument(args, &kwargs, 0, "value").ok_or_else(|| invalid("`toyaml` wants a value"))?;
-        let text = serde_yaml::to_string(&to_json(&value)).map_err(|e| invalid(e.to_string()))?;
+        let mut json = to_json(&value);
+        if argument(args, &kwargs, 2, "sort_keys").is_some_and(|v| v.is_true()) {
+            json.sort_all_objects();
+        }
+        let text = serde_yaml::to_string(&json).map_err(|e| invalid(e.to_string()))?;
         Ok(Value::from(text))
     });
     environment.add_function("dict", |args: Args| -> Result<Value, Error> {
@@ -95,10 +99,11 @@ fn diff_of_two_dicts(left: &Value, right: &Value) -> Result<Value, Error> {
     for key in items(left)? {
         let here = items(&left.get_item(&key)?)?;
         let there = items(right)?.into_iter().find(|other| lower(other) == lower(&key));
-        let there = match there {
-            Some(other) => items(&right.get_item(&other)?)?.iter().map(lower).collect(),
-            None => Vec::new(),
+        let Some(there) = there else {
+            found.push((key, here.into_iter().collect::<PyList>().into()));
+            continue;
         };
+        let there: Vec<String> = items(&right.get_item(&there)?)?.iter().map(lower).collect();
         let missing: Vec<_> = here.into_iter().filter(|v| !there.contains(&lower(v))).collect();
         if !missing.is_empty() {
             found.push((key, missing.into_iter().collect::<PyList>().into()));

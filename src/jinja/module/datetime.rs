@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
-use minijinja::value::{DynObject, Object, ObjectRepr};
+use minijinja::value::{DynObject, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::class::{Call, Class, Methods, not_callable};
@@ -342,6 +342,11 @@ pub(super) fn module() -> Value {
 fn date_method(date: Date, name: &str, args: &[Value]) -> Result<Value, Error> {
     match name {
         "weekday" => Ok(Value::from(date.weekday().to_monday_zero_offset())),
+        "isocalendar" => {
+            let week = date.iso_week_date();
+            let day = week.weekday().to_monday_one_offset();
+            Ok(Tuple::from([Value::from(week.year()), Value::from(week.week()), Value::from(day)]).into())
+        }
         "isoweekday" => Ok(Value::from(date.weekday().to_monday_one_offset())),
         "toordinal" => {
             let first = Date::new(1, 1, 1).map_err(wrong)?;
@@ -405,6 +410,20 @@ impl Object for Moment {
                 let micros = self.instant()?.as_micros();
                 #[allow(clippy::cast_precision_loss)] // a float is what Python gives
                 Ok(Value::from(micros as f64 / 1e6))
+            }
+            "ctime" => self.format("%a %b %e %H:%M:%S %Y").map(Value::from),
+            "timetuple" => {
+                let parts = [
+                    ("tm_year", i64::from(self.at.year())),
+                    ("tm_mon", self.at.month().into()),
+                    ("tm_mday", self.at.day().into()),
+                    ("tm_hour", self.at.hour().into()),
+                    ("tm_min", self.at.minute().into()),
+                    ("tm_sec", self.at.second().into()),
+                    ("tm_wday", self.at.weekday().to_monday_zero_offset().into()),
+                    ("tm_yday", self.at.date().day_of_year().into()),
+                ];
+                Ok(Value::from_pairs(parts))
             }
             "astimezone" => {
                 let zone = zone_argument(args, 0, "tz")?.unwrap_or_else(TimeZone::system);

@@ -4,6 +4,7 @@ use minijinja::value::Tuple;
 use minijinja::{Error, ErrorKind, Value};
 
 use super::class::{Class, not_callable};
+use crate::jinja::failure::failure;
 use crate::jinja::value::{PyList, argument, integer, invalid, items, split_kwargs};
 
 /// More results than that are a mistake.
@@ -138,6 +139,29 @@ fn call(name: &str, args: &[Value]) -> Result<Value, Error> {
         "zip_longest" => zip_longest(args),
         "islice" => islice(args),
         "chain" => chain(args),
+        "compress" => match args {
+            [all, chosen] => {
+                let pairs = items(all)?.into_iter().zip(items(chosen)?);
+                let kept = pairs.filter(|(_, chosen)| chosen.is_true()).map(|(item, _)| item);
+                Ok(kept.collect::<PyList>().into())
+            }
+            _ => Err(invalid("`compress` wants values and which of them to keep")),
+        },
+        "tee" => {
+            let all = items(args.first().unwrap_or(&Value::UNDEFINED))?;
+            let times = args.get(1).map_or(Ok(2), integer)?;
+            let times = usize::try_from(times).unwrap_or(0).min(MOST);
+            let copies = (0..times).map(|_| all.iter().cloned().collect::<PyList>().into());
+            Ok(Value::from(Tuple::from(copies.collect::<Vec<Value>>())))
+        }
+        "count" | "cycle" => Err(failure(
+            "not-supported",
+            format!("`itertools.{name}` never ends; use range(..) or loop.cycle(..)"),
+        )),
+        "starmap" => Err(failure(
+            "not-supported",
+            "`itertools.starmap` is not supported; write a loop",
+        )),
         "repeat" => match args {
             [item, times] => {
                 let times = usize::try_from(integer(times)?).unwrap_or(0).min(MOST);

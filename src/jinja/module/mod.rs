@@ -11,12 +11,15 @@ pub use datetime::{date_value, moment, moment_minus, moment_plus, started_at, ti
 
 use minijinja::Value;
 
+use super::value::PyDict;
+
 /// `modules`
 pub fn modules() -> Value {
-    Value::from_pairs([
-        ("datetime", datetime::module()),
-        ("itertools", iterate::module()),
+    let modules = [
         ("pytz", zone::module()),
+        ("datetime", datetime::module()),
         ("re", regex::module()),
-    ])
+        ("itertools", iterate::module()),
+    ];
+    PyDict::from_pairs(modules.map(|(name, module)| (Value::from(name), module))).into()
 }

@@ -50,7 +50,8 @@ fn lookup(session: &Session, name: &str, in_meta: bool) -> Option<Value> {
     } else {
         session.host.config(name).or_else(|| session.host.config(&key(name)))
     };
-    found.filter(|json| !json.is_null()).map(|json| from_json(&json))
+    // As in dbt, a key that it knows and nobody set is none, whatever the default.
+    found.map(|json| from_json(&json))
 }
 
 fn persists(session: &Session, part: &str) -> bool {

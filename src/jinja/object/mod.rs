@@ -19,7 +19,7 @@ pub use column::{ColumnObject, column_class};
 pub use config::config;
 pub use context::ContextObject;
 pub use exceptions::exceptions;
-pub use flags::{both_spellings, default_flags, flag_defaults};
+pub use flags::{default_flags, flag_defaults, shown_flags};
 pub use graph::{GraphEntries, GraphView};
 pub use record::Record;
 pub use relation::{RelationObject, api};

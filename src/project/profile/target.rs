@@ -153,23 +153,28 @@ impl Target {
     #[must_use]
     pub fn json(&self) -> Json {
         json!({
-            "profile_name": self.profile_name,
-            "name": self.name,
-            "target_name": self.name,
-            "type": "postgres",
-            "threads": self.threads,
-            "schema": self.schema,
-            "database": self.dbname,
-            "dbname": self.dbname,
             "host": self.host,
             "port": self.port,
             "user": self.user,
+            "database": self.dbname,
+            "schema": self.schema,
+            "connect_timeout": self.connect_timeout.as_secs(),
             "role": self.role,
             "search_path": self.search_path,
-            "sslmode": self.sslmode.name(),
             "keepalives_idle": self.keepalives_idle.as_secs(),
-            "connect_timeout": self.connect_timeout.as_secs(),
+            "sslmode": self.sslmode.name(),
+            "sslcert": self.sslcert,
+            "sslkey": self.sslkey,
+            "sslrootcert": self.sslrootcert,
+            "application_name": self.application_name,
+            "autocommit": false,
             "retries": self.retries,
+            "dbname": self.dbname,
+            "type": "postgres",
+            "threads": self.threads,
+            "name": self.name,
+            "target_name": self.name,
+            "profile_name": self.profile_name,
         })
     }
 
