@@ -8,13 +8,17 @@ use md5::{Digest, Md5};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
+use crate::project::VersionName;
+
 use super::python::{hashable_repr, str_of};
 
 /// What a test is written below.
 #[derive(Clone, Debug)]
 pub enum Subject {
-    /// A model or a seed.
+    /// A model, a seed or a snapshot.
     Node(String),
+    /// A model and one of its versions.
+    Version(String, VersionName),
     /// A source and its table.
     Source(String, String),
 }
@@ -24,6 +28,7 @@ impl Subject {
     pub fn model_kwarg(&self) -> String {
         match self {
             Self::Node(name) => format!("{{{{ get_where_subquery(ref('{name}')) }}}}"),
+            Self::Version(name, version) => format!("{{{{ get_where_subquery(ref('{name}', version='{version}')) }}}}"),
             Self::Source(source, table) => format!("{{{{ get_where_subquery(source('{source}', '{table}')) }}}}"),
         }
     }
@@ -53,6 +58,7 @@ impl TestNames {
         let mut kind = namespace.map_or_else(|| test.to_owned(), |namespace| format!("{namespace}_{test}"));
         let target = match subject {
             Subject::Node(name) => name.clone(),
+            Subject::Version(name, version) => format!("{name}_v{version}"),
             Subject::Source(source, table) => {
                 kind = format!("source_{kind}");
                 format!("{source}_{table}")

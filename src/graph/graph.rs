@@ -67,11 +67,9 @@ impl Graph {
         for node in nodes {
             graph.edges.add_node(());
             if is_refable(node.resource_type) {
-                graph
-                    .refable
-                    .entry(node.name.clone())
-                    .or_default()
-                    .push(Arc::clone(&node.id));
+                for name in node.ref_names() {
+                    graph.refable.entry(name).or_default().push(Arc::clone(&node.id));
+                }
             }
             if let Some(old) = graph.nodes.insert(Arc::clone(&node.id), node) {
                 return Err(BadGraph::Duplicate(Arc::clone(&old.id)));
@@ -150,7 +148,7 @@ impl Graph {
         self.order.iter().map(|id| &self.nodes[id])
     }
 
-    /// What `ref(name)` or `ref(package, name)` means in `from_package`. A name without a package is looked for in
+    /// What `ref(name)` or `ref(package, name)` means in `from_package`; a version is `name.v2`. A name without a package is looked for in
     /// the package that says it, then in the root project, then anywhere, as dbt does.
     pub fn by_ref(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Arc<Node>> {
         let found = self.refable.get(name)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Place, SourceFile};
+use crate::project::ModelVersion;
 use crate::sql::Relation;
 
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
@@ -247,6 +248,17 @@ pub struct Ref {
     pub version: Option<String>,
 }
 
+impl Ref {
+    /// As [`Node::ref_names`] has it.
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}.v{version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Node {
     pub id: NodeId,
@@ -282,6 +294,10 @@ pub struct Node {
     pub macros: Vec<String>,
     pub test: Option<TestSpec>,
     pub source_spec: Option<SourceSpec>,
+    /// Of a model that has versions.
+    pub version: Option<ModelVersion>,
+    /// After this moment the model should not be used any more.
+    pub deprecation_date: Option<String>,
     pub snapshot: Option<SnapshotSpec>,
     /// Of a snapshot.
     pub part: Option<Part>,
@@ -293,6 +309,21 @@ impl Node {
     pub fn raw_code(&self) -> &str {
         let start = self.part.as_ref().map_or(0, |part| part.body);
         &self.source.text[start..]
+    }
+
+    /// The names that `ref` knows it by: of a version `orders.v2`, and `orders` too where it is the latest.
+    #[must_use]
+    pub fn ref_names(&self) -> Vec<String> {
+        match &self.version {
+            None => vec![self.name.clone()],
+            Some(version) => {
+                let mut names = vec![format!("{}.v{}", self.name, version.name)];
+                if version.is_latest() {
+                    names.push(self.name.clone());
+                }
+                names
+            }
+        }
     }
 
     #[must_use]

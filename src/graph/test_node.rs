@@ -40,6 +40,8 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         macros: Vec::new(),
         test: None,
         source_spec: None,
+        version: None,
+        deprecation_date: None,
         snapshot: None,
         part: None,
     }

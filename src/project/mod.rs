@@ -22,8 +22,8 @@ pub use config::{CONFIG_KEYS, ConfigTree, Setting, Settings, config_key, read_se
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
-    ColumnProperties, ExposureProperties, Group, MacroProperties, NodeProperties, Properties, PropertyKind,
-    SourceTable, TestProperties,
+    ColumnProperties, ExposureProperties, Group, MacroProperties, ModelVersion, NodeProperties, Properties,
+    PropertyKind, SourceTable, TestProperties, VersionName,
 };
 pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};

@@ -102,7 +102,7 @@ impl RunHost {
         if target.config.materialized == Materialization::Ephemeral {
             let mut met = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
             met.insert(Arc::clone(&target.id));
-            return Relation::new(None, "", format!("__dbt__cte__{}", target.name)).of_kind(RelationKind::Ephemeral);
+            return Relation::new(None, "", format!("__dbt__cte__{}", target.relation.identifier)).of_kind(RelationKind::Ephemeral);
         }
         if self.stable {
             return target.relation.clone();
@@ -116,18 +116,16 @@ impl RunHost {
 
 impl Host for RunHost {
     fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
+        let wanted = match version {
+            Some(version) => format!("{name}.v{version}"),
+            None => name.to_owned(),
+        };
         let target = self
             .context
             .graph
-            .by_ref(package, name, &self.node.package)
+            .by_ref(package, &wanted, &self.node.package)
             .cloned()
-            .ok_or_else(|| Refusal::new("missing-ref", format!("there is no node named `{name}`")))?;
-        if let Some(version) = version {
-            return Err(Refusal::new(
-                "not-supported",
-                format!("`{name}` is asked for in version {version}; versions of models are not supported yet"),
-            ));
-        }
+            .ok_or_else(|| Refusal::new("missing-ref", format!("there is no node named `{wanted}`")))?;
         let known = self.node.depends_on.contains(&target.id) || self.node.id == target.id;
         if !known && !self.stable {
             return Err(Refusal::new(

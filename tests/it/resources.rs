@@ -76,3 +76,22 @@ fn snapshots() {
     assert_eq!(listed(&project, "resource_type:snapshot", "snapshot"), all);
     assert_eq!(listed(&project, "of_yaml+1", "model"), ["shop.reads"]);
 }
+
+#[test]
+fn versions() {
+    let project = compare("versions");
+    for (selector, models) in [
+        ("version:latest", &["shop.sub.m.v2", "shop.sub.n.valpha"][..]),
+        ("version:old", &["shop.sub.m.v1", "shop.sub.n.v1"]),
+        ("version:prerelease", &["shop.sub.m.v3"]),
+        ("version:none", &["shop.reads"]),
+        ("m", &["shop.sub.m.v1", "shop.sub.m.v2", "shop.sub.m.v3"]),
+        ("shop.sub.m", &["shop.sub.m.v1", "shop.sub.m.v2", "shop.sub.m.v3"]),
+        ("m.v1", &["shop.sub.m.v1"]),
+        ("m_v1", &["shop.sub.m.v1"]),
+        ("n.valpha", &["shop.sub.n.valpha"]),
+        ("tag:two", &["shop.sub.m.v2"]),
+    ] {
+        assert_eq!(listed(&project, selector, "model"), models, "{selector}");
+    }
+}

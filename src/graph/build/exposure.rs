@@ -32,6 +32,7 @@ impl Builder<'_> {
         let mut settings = Self::settings(package, ResourceType::Exposure, &fqn, &[&exposure.config]);
         self.override_settings(package, ResourceType::Exposure, &fqn, &mut settings);
         let draft = Draft {
+            version: None,
             resource_type: ResourceType::Exposure,
             package,
             name: exposure.name.clone(),

@@ -39,15 +39,18 @@ impl Builder<'_> {
                     PropertyKind::Snapshot => (ResourceType::Snapshot, ResourceType::Snapshot),
                     PropertyKind::Analysis | PropertyKind::Test => continue,
                 };
-                let find = |kind| nodes.find(&package.name, kind, &entry.name);
+                let find = |kind| nodes.find(&package.name, kind, &entry.search_name());
                 let Some(node) = find(kind).or_else(|| find(other)) else {
                     continue;
                 };
                 let item = |test, column| Item {
                     package,
                     test,
-                    subject: Subject::Node(entry.name.clone()),
-                    below: format!("{} `{}`", entry.kind.word(), entry.name),
+                    subject: match &entry.version {
+                        Some(version) => Subject::Version(entry.name.clone(), version.name.clone()),
+                        None => Subject::Node(entry.name.clone()),
+                    },
+                    below: format!("{} `{}`", entry.kind.word(), entry.search_name()),
                     column,
                     attached: Some(Arc::clone(&node.id)),
                     tags: Vec::new(),
@@ -187,6 +190,7 @@ impl Builder<'_> {
             test_call(&macro_name, &kwargs),
         );
         let draft = Draft {
+            version: None,
             resource_type: ResourceType::Test,
             package: item.package,
             path: format!("{}.sql", names.short),
@@ -245,6 +249,11 @@ impl Builder<'_> {
                     name: name.clone(),
                     version: None,
                 }),
+                Subject::Version(name, version) => recorded.refs.push(Ref {
+                    package: None,
+                    name: name.clone(),
+                    version: Some(version.to_string()),
+                }),
                 Subject::Source(source, table) => recorded.sources.push((source.clone(), table.clone())),
             }
             return (recorded, draft.settings.clone());
@@ -253,6 +262,7 @@ impl Builder<'_> {
         let mut settings = draft.settings.clone();
         merge(&mut settings, own_settings);
         let with_own = Draft {
+            version: None,
             settings,
             source: Arc::clone(&draft.source),
             ..clone_draft(draft)
@@ -278,6 +288,7 @@ impl Builder<'_> {
 
 fn clone_draft<'a>(draft: &Draft<'a>) -> Draft<'a> {
     Draft {
+        version: draft.version.clone(),
         resource_type: draft.resource_type,
         package: draft.package,
         name: draft.name.clone(),

@@ -1,6 +1,7 @@
 //! From a project to its graph: every template is rendered once without a database, and what it asks for becomes edges.
 
 mod check;
+mod deprecation;
 mod describe;
 mod exposure;
 mod generic;
@@ -26,7 +27,7 @@ use super::recorder::{Recorded, Variables};
 use super::templates::Templates;
 use super::{BadGraph, Graph, Node, ResourceType};
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
-use crate::project::{ConfigTree, Package, Project, ProjectSettings, Setting, Settings, config_key};
+use crate::project::{ConfigTree, ModelVersion, Package, Project, ProjectSettings, Setting, Settings, config_key};
 
 /// Where nodes go that do not say it themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub fn build(
     check::unused_paths(project, &all, &mut problems);
     check::relations(&nodes, &mut problems);
     check::groups(project, &nodes, &mut problems);
+    deprecation::deprecated(&nodes, jiff::Timestamp::now(), &mut problems);
+    deprecation::unpinned(&nodes, &mut problems);
     if let Some(gate) = project.gate() {
         check::published(gate, &mut nodes, &mut problems);
     }
@@ -182,6 +185,8 @@ struct Draft<'a> {
     name: String,
     path: String,
     original_path: String,
+    /// Of a model that has versions.
+    version: Option<ModelVersion>,
     fqn: Vec<String>,
     source: Arc<SourceFile>,
     declared: Place,
@@ -263,12 +268,11 @@ impl Builder<'_> {
 
 impl Draft<'_> {
     fn id(&self) -> Arc<str> {
-        Arc::from(format!(
-            "{}.{}.{}",
-            type_word(self.resource_type),
-            self.package.name,
-            self.name
-        ))
+        let (word, package, name) = (type_word(self.resource_type), &self.package.name, &self.name);
+        Arc::from(match &self.version {
+            Some(version) => format!("{word}.{package}.{name}.v{}", version.name),
+            None => format!("{word}.{package}.{name}"),
+        })
     }
 
     /// The node as templates see it while they are parsed: what is known before anything is resolved.
@@ -300,7 +304,8 @@ impl Draft<'_> {
             "functions": [],
             "depends_on": { "macros": [], "nodes": [] },
             "constraints": [],
-            "version": null,
+            "version": self.version.as_ref().map(|version| &version.name),
+            "latest_version": self.version.as_ref().map(|version| &version.latest),
         })
     }
 }

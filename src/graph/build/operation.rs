@@ -36,6 +36,7 @@ impl Builder<'_> {
         let project_file = package.settings.file.path.rsplit('/').next().unwrap_or_default();
         let source = SourceFile::new(format!("{}#{kind}[{index}]", package.settings.file.path), &hook.sql);
         let draft = Draft {
+            version: None,
             resource_type: ResourceType::Operation,
             package,
             path: format!("hooks/{name}.sql"),

@@ -52,21 +52,14 @@ impl<'a> Nodes<'a> {
                 }
                 self.ids.insert(Arc::clone(&node.id), index);
             }
-            let list = if is_refable(node.resource_type) {
-                Some(self.refable.entry(node.name.clone()).or_default())
+            if is_refable(node.resource_type) {
+                for name in node.ref_names() {
+                    let list = self.refable.entry(name).or_default();
+                    list_node(list, &self.all, &node, index);
+                }
             } else if let Some(spec) = &node.source_spec {
                 let key = (spec.source_name.clone(), node.name.clone());
-                Some(self.sources.entry(key).or_default())
-            } else {
-                None
-            };
-            if let Some(list) = list {
-                if node.config.enabled {
-                    let first_disabled = list.iter().position(|other| !self.all[*other].config.enabled);
-                    list.insert(first_disabled.unwrap_or(list.len()), index);
-                } else {
-                    list.push(index);
-                }
+                list_node(self.sources.entry(key).or_default(), &self.all, &node, index);
             }
             self.all.push(node);
         }
@@ -79,10 +72,9 @@ impl<'a> Nodes<'a> {
         if !is_refable(node.resource_type) {
             return None;
         }
-        self.refable
-            .get(&node.name)?
-            .iter()
-            .map(|index| &self.all[*index])
+        let names = node.ref_names();
+        let same = names.iter().filter_map(|name| self.refable.get(name)).flatten();
+        same.map(|index| &self.all[*index])
             .find(|other| other.config.enabled && other.package == node.package)
     }
 
@@ -97,17 +89,20 @@ impl<'a> Nodes<'a> {
 
     /// Properties of what does not exist.
     pub(super) fn report_unmatched(&self, problems: &mut Diagnostics) {
+        let search_names: Vec<String> = self.all.iter().map(|node| node.ref_names().swap_remove(0)).collect();
         let names: HashSet<(&str, ResourceType, &str)> = self
             .all
             .iter()
-            .map(|node| (node.package.as_str(), node.resource_type, node.name.as_str()))
+            .zip(&search_names)
+            .map(|(node, name)| (node.package.as_str(), node.resource_type, name.as_str()))
             .collect();
-        let mut seen: HashSet<(&str, PropertyKind, &str)> = HashSet::new();
+        let mut seen: HashSet<(&str, PropertyKind, String)> = HashSet::new();
         for package in &self.project.packages {
             let properties = &package.properties;
             for entry in properties.nodes.iter().chain(&properties.tests) {
                 let word = entry.kind.word();
-                if !seen.insert((&package.name, entry.kind, &entry.name)) {
+                let name = entry.search_name();
+                if !seen.insert((&package.name, entry.kind, name.clone())) {
                     problems.push(
                         Diagnostic::error("duplicate-name", format!("{word} `{}` is described twice", entry.name))
                             .at(entry.place.clone())
@@ -121,16 +116,24 @@ impl<'a> Nodes<'a> {
                     PropertyKind::Analysis => ResourceType::Analysis,
                     PropertyKind::Test => ResourceType::Test,
                 };
-                if names.contains(&(package.name.as_str(), resource_type, entry.name.as_str())) {
+                if names.contains(&(package.name.as_str(), resource_type, name.as_str())) {
                     continue;
                 }
                 let similar = names
                     .iter()
                     .filter(|(within, kind, _)| *within == package.name && *kind == resource_type)
                     .map(|(_, _, name)| *name);
-                let diagnostic =
-                    Diagnostic::error("unmatched-properties", format!("there is no {word} `{}`", entry.name))
-                        .at(entry.place.clone());
+                let diagnostic = Diagnostic::error("unmatched-properties", format!("there is no {word} `{name}`"))
+                    .at(entry.place.clone());
+                if let Some(version) = &entry.version {
+                    let file = version.defined_in.clone();
+                    let file = file.unwrap_or_else(|| format!("{}_v{}", entry.name, version.name));
+                    problems.push(lenient(
+                        package,
+                        diagnostic.help(format!("add {file}.sql, or name its file with `defined_in`")),
+                    ));
+                    continue;
+                }
                 let swapped = match entry.kind {
                     PropertyKind::Model => Some((ResourceType::Seed, "a seed", "seeds")),
                     PropertyKind::Seed => Some((ResourceType::Model, "a model", "models")),
@@ -265,10 +268,7 @@ impl<'a> Nodes<'a> {
     }
 
     fn reference(&self, node: &Node, reference: &Ref) -> Meant {
-        if reference.version.is_some() {
-            return Meant::Missing;
-        }
-        let found = self.refable.get(&reference.name);
+        let found = self.refable.get(&reference.wanted());
         self.chosen(node, reference.package.as_deref(), found)
     }
 
@@ -300,19 +300,38 @@ impl<'a> Nodes<'a> {
 
     fn missing_ref(&self, node: &Node, reference: &Ref) -> Diagnostic {
         let name = &reference.name;
-        let mut shown = format!("`{name}`");
-        if let Some(package) = &reference.package {
-            shown = format!("`{package}.{name}`");
-        }
+        let wanted = reference.wanted();
+        let shown = match &reference.package {
+            Some(package) => format!("`{package}.{wanted}`"),
+            None => format!("`{wanted}`"),
+        };
         let diagnostic = Diagnostic::error(
             "missing-ref",
             format!("{} refers to {shown}, which does not exist", what(node)),
         )
         .at(ref_place(node, name));
-        if reference.version.is_some() {
-            return diagnostic
-                .because("versions of models are not supported yet")
-                .help("leave the version out, or refer to a model of another name");
+        if let Some(version) = &reference.version
+            && self
+                .all
+                .iter()
+                .any(|other| other.name == *name && other.resource_type == ResourceType::Model)
+        {
+            let versions: Vec<&str> = self
+                .all
+                .iter()
+                .filter(|other| other.name == *name)
+                .filter_map(|other| Some(other.version.as_ref()?.name.as_str()))
+                .collect();
+            return if versions.is_empty() {
+                diagnostic
+                    .because(format!("`{name}` has no versions"))
+                    .help("leave the version out")
+            } else {
+                diagnostic.because(format!(
+                    "`{name}` has no version {version}, only {}",
+                    versions.join(", ")
+                ))
+            };
         }
         if let Some(package) = &reference.package
             && self.project.package(package).is_none()
@@ -364,6 +383,16 @@ impl<'a> Nodes<'a> {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help(format!("add the table `{table}` to source `{source}`")),
         }
+    }
+}
+
+/// Adds the position that a node will have: enabled before disabled.
+fn list_node(list: &mut Vec<usize>, all: &[Node], node: &Node, index: usize) {
+    if node.config.enabled {
+        let first_disabled = list.iter().position(|other| !all[*other].config.enabled);
+        list.insert(first_disabled.unwrap_or(list.len()), index);
+    } else {
+        list.push(index);
     }
 }
 

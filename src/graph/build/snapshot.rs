@@ -27,7 +27,9 @@ impl Builder<'_> {
                 Ok(blocks) => items.extend(blocks.into_iter().map(|block| {
                     let source = below_white_space(code, block.body.clone());
                     let body = block.body.start.min(source.text.len());
-                    let properties = described.get(&(PropertyKind::Snapshot, block.name.as_str())).copied();
+                    let properties = described
+                        .get(&(PropertyKind::Snapshot, block.name.as_str().into()))
+                        .copied();
                     let name_place = Place::new(&code.file, block.name_span);
                     snapshot(package, properties, block.name, code, &source, body, name_place)
                 })),
@@ -85,6 +87,7 @@ fn snapshot<'p>(
     let configured: Vec<&Settings> = properties.iter().map(|entry| &entry.config).collect();
     Item {
         draft: Draft {
+            version: None,
             settings: Builder::settings(package, ResourceType::Snapshot, &fqn, &configured),
             what: format!("snapshot `{name}`"),
             declared,
@@ -123,6 +126,7 @@ fn of_relation<'p>(package: &'p Package, entry: &'p NodeProperties, problems: &m
     );
     Some(Item {
         draft: Draft {
+            version: None,
             settings: Builder::settings(package, ResourceType::Snapshot, &fqn, &[&entry.config]),
             what: format!("snapshot `{}`", entry.name),
             declared: entry.place.clone(),

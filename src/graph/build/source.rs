@@ -47,6 +47,7 @@ impl Builder<'_> {
         settings.retain(|key, _| !matches!(key.as_str(), "freshness" | "loaded_at_field"));
         let what = format!("source table `{}.{}`", table.source_name, table.name);
         let draft = Draft {
+            version: None,
             resource_type: ResourceType::Source,
             package,
             name: table.name.clone(),
@@ -92,6 +93,8 @@ impl Builder<'_> {
             depends_on: Vec::new(),
             macros: Vec::new(),
             test: None,
+            version: None,
+            deprecation_date: None,
             snapshot: None,
             part: None,
             source_spec: Some(SourceSpec {

@@ -1,6 +1,7 @@
 //! Nodes that are a file of their own: models, snapshots, seeds, analyses and singular tests.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
@@ -19,15 +20,40 @@ pub(super) struct Item<'a> {
 }
 
 /// The properties of a package's files by kind and name.
-pub(super) type Described<'p> = HashMap<(PropertyKind, &'p str), &'p NodeProperties>;
+pub(super) type Described<'p> = HashMap<(PropertyKind, Cow<'p, str>), &'p NodeProperties>;
 
 fn described(package: &Package) -> Described<'_> {
     let properties = &package.properties;
+    let files: HashSet<&str> = package.files.models.iter().map(CodeFile::stem).collect();
     // Of two entries the first counts; the second is reported.
     let entries = properties.nodes.iter().chain(&properties.tests).rev();
     entries
-        .map(|entry| ((entry.kind, entry.name.as_str()), entry))
+        .map(|entry| ((entry.kind, file_name(entry, &files)), entry))
         .collect()
+}
+
+/// The stem of the file that an entry describes. The latest version may lie in a file without its number.
+fn file_name<'p>(entry: &'p NodeProperties, files: &HashSet<&str>) -> Cow<'p, str> {
+    let Some(version) = &entry.version else {
+        return Cow::Borrowed(&entry.name);
+    };
+    if let Some(file) = &version.defined_in {
+        return Cow::Borrowed(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
+    }
+    let numbered = format!("{}_v{}", entry.name, version.name);
+    if version.is_latest() && !files.contains(numbered.as_str()) {
+        Cow::Borrowed(&entry.name)
+    } else {
+        Cow::Owned(numbered)
+    }
+}
+
+/// What `generate_alias_name` makes where nobody overrides it and no alias is given.
+fn default_alias(draft: &Draft) -> String {
+    match &draft.version {
+        Some(version) => format!("{}_v{}", draft.name, version.name.as_str().replace('.', "_")),
+        None => draft.name.clone(),
+    }
 }
 
 impl Builder<'_> {
@@ -109,17 +135,26 @@ impl Builder<'_> {
         original_path: &str,
         source: &Arc<SourceFile>,
     ) -> Item<'p> {
-        let properties = described.get(&(kind, name)).copied();
-        let fqn = fqn(&package.name, &path, name);
+        let properties = described.get(&(kind, Cow::Borrowed(name))).copied();
+        let version = properties.and_then(|entry| entry.version.as_ref());
+        let mut what = format!("{} `{name}`", type_word(resource_type));
+        let (mut name, mut fqn) = (name.to_owned(), fqn(&package.name, &path, name));
+        if let (Some(entry), Some(version)) = (properties, version) {
+            what = format!("model `{}`", entry.search_name());
+            name.clone_from(&entry.name);
+            fqn.pop();
+            fqn.extend([name.clone(), format!("v{}", version.name)]);
+        }
         let configured: Vec<&Settings> = properties.iter().map(|entry| &entry.config).collect();
         Item {
             draft: Draft {
+                version: version.cloned(),
                 settings: Self::settings(package, resource_type, &fqn, &configured),
-                what: format!("{} `{name}`", type_word(resource_type)),
+                what,
                 declared: Place::new(source, 0..0),
                 resource_type,
                 package,
-                name: name.to_owned(),
+                name,
                 path,
                 original_path: original_path.to_owned(),
                 fqn,
@@ -141,10 +176,12 @@ impl Builder<'_> {
         let typed = self.typed(draft, &settings, problems);
         let test = (draft.resource_type == ResourceType::Test)
             .then(|| TestSpec::of(&settings, &self.owner(draft, &|_| false), problems));
-        let mut node = self.finished(draft, &settings, typed, recorded, &draft.name, problems);
+        let mut node = self.finished(draft, &settings, typed, recorded, &default_alias(draft), problems);
         node.test = test;
+        node.version.clone_from(&draft.version);
         self.finish_snapshot(item, &settings, &mut node, problems);
         if let Some(properties) = item.properties {
+            node.deprecation_date.clone_from(&properties.deprecation_date);
             let (_, file) = draft.package.properties_file(&properties.place);
             node.patch_path = Some(format!("{}://{file}", draft.package.name));
             node.description = self.description(&properties.description, draft.package, &properties.place, problems);
@@ -215,6 +252,8 @@ impl Builder<'_> {
             macros: recorded.macros,
             test: None,
             source_spec: None,
+            version: None,
+            deprecation_date: None,
             snapshot: None,
             part: None,
         }

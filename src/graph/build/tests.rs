@@ -407,3 +407,46 @@ fn a_snapshot_says_what_it_lacks() {
         assert!(shown.contains(part), "{part} is not in:\n{shown}");
     }
 }
+
+#[test]
+fn versions_that_are_old_or_to_come() {
+    let files = [
+        PROJECT,
+        ("models/m_v1.sql", "select 1"),
+        ("models/m.sql", "select 2"),
+        ("models/m_v3.sql", "select 3"),
+        ("models/reads.sql", "{{ ref('m') }}"),
+        (
+            "models/m.yml",
+            "models:\n- name: m\n  latest_version: 2\n  versions: [{v: 1, deprecation_date: 2020-01-01}, {v: 2, deprecation_date: 2999-12-31 10:00:00}, {v: 3}]\n",
+        ),
+    ];
+    let (graph, warnings) = built(&files, &[]).unwrap();
+    assert_eq!(ids(graph.parents("model.shop.reads")), ["model.shop.m.v2"]);
+    let node = graph.node("model.shop.m.v2").unwrap();
+    assert_eq!(
+        (node.alias.as_str(), &node.fqn[1..]),
+        ("m_v2", &["m".to_owned(), "v2".to_owned()][..])
+    );
+    let shown = warnings.to_string();
+    for part in [
+        "model `m.v1` has passed its deprecation date of 2020-01-01T00:00:00+00:00",
+        "model `reads` reads model `m.v2`, which will be deprecated on 2999-12-31T10:00:00+00:00",
+        "model `reads` refers to `m` without a version\n  --> models/reads.sql:1:8",
+        "version 2 now, and version 3 once",
+    ] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+    let mut more = files.to_vec();
+    more.push((
+        "models/c.yml",
+        "models: [{name: k, latest_version: 4, versions: [{v: 1}, {v: 1}]}]",
+    ));
+    let shown = refused(&more);
+    for part in [
+        "`latest_version: 4` of model `k` is none of its versions",
+        "model `k` has two versions called `1`",
+    ] {
+        assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    }
+}

@@ -10,6 +10,7 @@ use super::source::source_entry;
 use crate::graph::select::resource_type;
 use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
+use crate::project::VersionName;
 
 /// What compiling made of a node.
 #[derive(Clone, Debug)]
@@ -117,9 +118,9 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         (None, ResourceType::Model) => entry.extend(object(json!({
             "access": node.access,
             "constraints": [],
-            "version": null,
-            "latest_version": null,
-            "deprecation_date": null,
+            "version": node.version.as_ref().map(|version| &version.name),
+            "latest_version": node.version.as_ref().map(|version| &version.latest),
+            "deprecation_date": node.deprecation_date,
             "primary_key": around.primary_key,
             "time_spine": null,
         }))),
@@ -174,7 +175,7 @@ pub(super) fn depends_on(node: &Node) -> Json {
 }
 
 pub(super) fn refs(node: &Node) -> Vec<Json> {
-    let entry = |r: &Ref| json!({ "name": r.name, "package": r.package, "version": r.version });
+    let entry = |r: &Ref| json!({ "name": r.name, "package": r.package, "version": r.version.as_deref().map(VersionName::new) });
     node.refs.iter().map(entry).collect()
 }
 

@@ -24,9 +24,10 @@ pub enum Method {
     Access,
     Group,
     Exposure,
+    Version,
 }
 
-const METHODS: [(&str, Method); 13] = [
+const METHODS: [(&str, Method); 14] = [
     ("fqn", Method::Fqn),
     ("tag", Method::Tag),
     ("source", Method::Source),
@@ -40,10 +41,11 @@ const METHODS: [(&str, Method); 13] = [
     ("access", Method::Access),
     ("group", Method::Group),
     ("exposure", Method::Exposure),
+    ("version", Method::Version),
 ];
 
 /// Methods of dbt that have nothing to select from here yet.
-const NOT_YET: [&str; 9] = [
+const NOT_YET: [&str; 8] = [
     "state",
     "result",
     "source_status",
@@ -52,7 +54,6 @@ const NOT_YET: [&str; 9] = [
     "saved_query",
     "unit_test",
     "selector",
-    "version",
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +128,12 @@ impl Criterion {
                 &self.value,
                 "a test type",
                 &["generic", "singular", "data", "unit", "schema"],
+            ),
+            Method::Version => one_of(
+                text,
+                &self.value,
+                "a kind of version",
+                &["latest", "prerelease", "old", "none"],
             ),
             Method::ResourceType => one_of(
                 text,

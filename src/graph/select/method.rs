@@ -34,7 +34,7 @@ impl<'a> Matcher<'a> {
         let value = self.criterion.value.as_str();
         let kind = node.resource_type;
         match self.criterion.method {
-            Method::Fqn => kind != ResourceType::Source && fits_fqn(value, &node.fqn),
+            Method::Fqn => kind != ResourceType::Source && fits_fqn(value, &node.fqn, node.version.is_some()),
             Method::Tag => node.config.tags.iter().any(|tag| matches(value, tag)),
             Method::Source => kind == ResourceType::Source && fits_source(value, node),
             Method::Path => self.path.as_ref().is_some_and(|pattern| fits_path(pattern, node)),
@@ -60,6 +60,7 @@ impl<'a> Matcher<'a> {
             Method::Group => {
                 kind != ResourceType::Exposure && node.group.as_deref().is_some_and(|group| matches(value, group))
             }
+            Method::Version => kind == ResourceType::Model && fits_version(value, node),
             Method::Exposure => {
                 kind == ResourceType::Exposure
                     && match value.split_once('.') {
@@ -98,12 +99,39 @@ fn access(access: Access) -> &'static str {
 }
 
 /// A node's name alone, or its dotted path from the package or from the folder below it, whole or in its first parts.
-fn fits_fqn(wanted: &str, fqn: &[String]) -> bool {
-    fits_dotted(wanted, fqn) || fits_dotted(wanted, fqn.get(1..).unwrap_or_default())
+fn fits_fqn(wanted: &str, fqn: &[String], has_version: bool) -> bool {
+    fits_dotted(wanted, fqn, has_version) || fits_dotted(wanted, fqn.get(1..).unwrap_or_default(), has_version)
 }
 
-fn fits_dotted(wanted: &str, fqn: &[String]) -> bool {
-    let Some(name) = fqn.last() else { return false };
+/// A model without versions is its own latest one to dbt only where `none` asks for it.
+fn fits_version(wanted: &str, node: &Node) -> bool {
+    let Some(version) = &node.version else {
+        return wanted == "none";
+    };
+    match wanted {
+        "latest" => version.is_latest(),
+        "old" => version.name.order(&version.latest).is_lt(),
+        "prerelease" => version.name.order(&version.latest).is_gt(),
+        _ => false,
+    }
+}
+
+fn fits_dotted(wanted: &str, fqn: &[String], has_version: bool) -> bool {
+    // The last part of a version is its number: `orders`, `orders.v2` and `orders_v2` all name it.
+    let name = match fqn {
+        [.., name, number] if has_version => {
+            let written = wanted.rsplit_once('.').map_or_else(
+                || wanted.to_owned(),
+                |(before, last)| format!("{}_{last}", before.rsplit('.').next().unwrap_or(before)),
+            );
+            if written == format!("{name}_{number}") {
+                return true;
+            }
+            name
+        }
+        [.., name] => name,
+        [] => return false,
+    };
     if name == wanted {
         return true;
     }

@@ -191,6 +191,8 @@ fn node(entry: &Json) -> Node {
             loader: String::new(),
             source_description: text(&entry["source_description"]),
         }),
+        version: None,
+        deprecation_date: None,
         snapshot: None,
         part: None,
     }

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::version::{ModelVersion, VersionName, deprecation_date};
 use super::{ColumnProperties, TestProperties, constraints, name_place};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::project::{Reader, Section, Setting, Settings, Yaml, read_settings};
@@ -55,38 +56,43 @@ pub struct NodeProperties {
     pub constraints: Vec<Json>,
     /// A snapshot without a file: the call of `ref` or `source` that names what it records.
     pub relation: Option<(String, Place)>,
+    /// Of one version of a model.
+    pub version: Option<ModelVersion>,
+    /// After this moment the model should not be used any more: `2030-01-01T00:00:00+00:00`.
+    pub deprecation_date: Option<String>,
     pub place: Place,
 }
 
 impl NodeProperties {
-    pub fn read(yaml: &Yaml, kind: PropertyKind, reader: &mut Reader) -> Option<Self> {
+    /// One entry, or as many as the model has versions.
+    pub fn read(yaml: &Yaml, kind: PropertyKind, reader: &mut Reader) -> Vec<Self> {
+        let Some((base, latest, versions)) = Self::read_entry(yaml, kind, reader) else {
+            return Vec::new();
+        };
+        match versions {
+            Some(versions) => base.in_versions(latest, versions, reader),
+            None => vec![base],
+        }
+    }
+
+    /// The entry, its `latest_version` and its `versions`.
+    fn read_entry<'y>(
+        yaml: &'y Yaml,
+        kind: PropertyKind,
+        reader: &mut Reader,
+    ) -> Option<(Self, Option<VersionName>, Option<&'y Yaml>)> {
         let word = kind.word();
         let mut section = Section::of(yaml, format!("an entry of `{}`", kind.list()), reader)?;
         let name = section.required("name", reader)?;
         section.what = format!("{word} `{name}`");
         let what = section.what.clone();
-        let mut config = read_settings(section.take("config"), &what, reader);
-        for key in ["access", "group", "docs", "meta"] {
-            let Some(value) = section.take(key) else { continue };
-            let setting = Setting {
-                value: value.to_json(),
-                place: value.place.clone(),
-            };
-            match config.get_mut(key) {
-                None => {
-                    config.insert(key.to_owned(), setting);
-                }
-                Some(there) => merge_below(&mut there.value, &setting.value),
-            }
-        }
-        for key in ["versions", "latest_version", "defined_in"] {
-            if let Some(value) = section.take(key) {
-                reader.problems.push(
-                    Diagnostic::error("not-supported", format!("not supported yet: {key} of {what}"))
-                        .at(value.place.clone())
-                        .help("give each version a model of its own"),
-                );
-            }
+        let config = config_of(&mut section, reader);
+        let (mut versions, mut latest) = (None, None);
+        if kind == PropertyKind::Model {
+            versions = section.take("versions");
+            latest = section
+                .take("latest_version")
+                .and_then(|yaml| VersionName::read(yaml, reader));
         }
         let columns = section
             .list("columns", reader)
@@ -106,18 +112,38 @@ impl NodeProperties {
             } else {
                 None
             },
+            version: None,
+            deprecation_date: deprecation_date(&mut section, reader),
             place: name_place(yaml),
             name,
         };
-        for other in ["deprecation_date", "primary_key"] {
-            section.take(other);
-        }
+        section.take("primary_key");
         if let Some(value) = section.take("time_spine") {
             reader.unsupported(&format!("time_spine of {what}"), &value.place);
         }
         section.finish(reader);
-        Some(node)
+        Some((node, latest, versions))
     }
+}
+
+/// `config`, and the older keys beside it where `config` has none.
+pub(super) fn config_of(section: &mut Section, reader: &mut Reader) -> Settings {
+    let what = section.what.clone();
+    let mut config = read_settings(section.take("config"), &what, reader);
+    for key in ["access", "group", "docs", "meta"] {
+        let Some(value) = section.take(key) else { continue };
+        let setting = Setting {
+            value: value.to_json(),
+            place: value.place.clone(),
+        };
+        match config.get_mut(key) {
+            None => {
+                config.insert(key.to_owned(), setting);
+            }
+            Some(there) => merge_below(&mut there.value, &setting.value),
+        }
+    }
+    config
 }
 
 fn relation(section: &mut Section, reader: &mut Reader) -> Option<(String, Place)> {
@@ -126,7 +152,7 @@ fn relation(section: &mut Section, reader: &mut Reader) -> Option<(String, Place
 }
 
 /// Keys of a mapping that the more specific mapping does not have.
-fn merge_below(specific: &mut Json, general: &Json) {
+pub(super) fn merge_below(specific: &mut Json, general: &Json) {
     if let (Json::Object(specific), Json::Object(general)) = (specific, general) {
         for (key, value) in general {
             specific.entry(key.clone()).or_insert_with(|| value.clone());
@@ -134,7 +160,7 @@ fn merge_below(specific: &mut Json, general: &Json) {
     }
 }
 
-fn report_repeats(columns: &[ColumnProperties], what: &str, reader: &mut Reader) {
+pub(super) fn report_repeats(columns: &[ColumnProperties], what: &str, reader: &mut Reader) {
     let mut seen: IndexMap<&str, ()> = IndexMap::new();
     for column in columns {
         if seen.insert(&column.name, ()).is_some() {
