@@ -326,6 +326,12 @@ impl Node {
         }
     }
 
+    /// Written in Python, which no `PostgreSQL` runs.
+    #[must_use]
+    pub fn is_python(&self) -> bool {
+        self.resource_type == ResourceType::Model && super::build::python::is_python(&self.path)
+    }
+
     #[must_use]
     pub fn is_published(&self) -> bool {
         self.access == Access::Public && self.resource_type == ResourceType::Model

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use walkdir::WalkDir;
 
 use super::{ProjectSettings, read_text};
-use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 
 /// A file with a template in it.
 #[derive(Clone, Debug)]
@@ -106,8 +106,7 @@ impl Files {
         let mut read = HashSet::new();
         for found in walk.all(&paths.models, problems) {
             match found.ending() {
-                "sql" => files.models.extend(found.code(problems)),
-                "py" => problems.push(python_model(&found)),
+                "sql" | "py" => files.models.extend(found.code(problems)),
                 _ => files.described(found, &mut read, problems),
             }
         }
@@ -241,11 +240,4 @@ fn slashes(path: &Path) -> String {
         .map(|part| part.as_os_str().to_string_lossy())
         .collect::<Vec<_>>()
         .join("/")
-}
-
-fn python_model(found: &Found) -> Diagnostic {
-    let file = SourceFile::new(&found.shown, "");
-    Diagnostic::error("not-supported", "Python models do not run on PostgreSQL")
-        .at(Place::new(&file, 0..0))
-        .help("write the model in SQL, or move the file out of the model folders")
 }

@@ -428,7 +428,6 @@ mod tests {
     fn all_problems_of_all_files_at_once() {
         let folder = project(&[
             ("project.yml", "name: shop\nmodel-pathes: [m]\n"),
-            ("models/a.py", ""),
             ("models/a.yml", "models: [{name: a"),
             ("models/b.yml", "models: [{nam: a}]"),
             (
@@ -439,7 +438,6 @@ mod tests {
         let shown = Project::load(folder.path(), &plain).unwrap_err().to_string();
         for part in [
             "did you mean `model-paths`?",
-            "Python models do not run on PostgreSQL",
             "error[yaml-syntax]",
             "models/b.yml:1:",
             "run `dbt deps`",

@@ -113,6 +113,9 @@ pub fn compile_inline(
 /// A fingerprint of what a published model is made from: both ways its template can render, its contract with the
 /// database and how it is stored. The same in every run until somebody changes the project or its variables.
 pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String, Diagnostic> {
+    if node.is_python() {
+        return Ok(fingerprint(&[&node.source.text]));
+    }
     let mut parts = Vec::new();
     for incremental in [false, true] {
         let host = Arc::new(RunHost::stable(context, node));
@@ -144,6 +147,13 @@ fn render(
     connection: Option<&Arc<PooledConnection>>,
     transaction: Option<&Arc<Transaction>>,
 ) -> Result<String, Diagnostic> {
+    if node.is_python() {
+        return Err(
+            Diagnostic::error("not-supported", "models in Python do not run on PostgreSQL")
+                .at(node.declared.clone())
+                .help("write the model in SQL, or disable it"),
+        );
+    }
     let mut host = RunHost::new(context, node, connection.cloned());
     if let Some(transaction) = transaction {
         host = host.within_transaction(transaction);
@@ -213,7 +223,7 @@ fn collect_ephemeral(
 ) -> Result<(), Diagnostic> {
     for id in reader.ephemerals() {
         let Some(node) = context.graph.node(&id) else { continue };
-        let name = format!("__dbt__cte__{}", node.name);
+        let name = format!("__dbt__cte__{}", node.relation.identifier);
         if into.contains_key(&name) {
             continue;
         }

@@ -102,7 +102,8 @@ impl RunHost {
         if target.config.materialized == Materialization::Ephemeral {
             let mut met = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
             met.insert(Arc::clone(&target.id));
-            return Relation::new(None, "", format!("__dbt__cte__{}", target.relation.identifier)).of_kind(RelationKind::Ephemeral);
+            return Relation::new(None, "", format!("__dbt__cte__{}", target.relation.identifier))
+                .of_kind(RelationKind::Ephemeral);
         }
         if self.stable {
             return target.relation.clone();

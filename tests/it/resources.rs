@@ -10,7 +10,14 @@ use super::support::Project;
 const SECTIONS: [&str; 6] = ["nodes", "sources", "exposures", "groups", "disabled", "selectors"];
 
 /// What differs from run to run, and what is recorded in another way.
-const LEFT_OUT: [&str; 4] = ["created_at", "build_path", "unrendered_config", "doc_blocks"];
+const LEFT_OUT: [&str; 6] = [
+    "created_at",
+    "build_path",
+    "unrendered_config",
+    "unrendered_schema",
+    "unrendered_database",
+    "doc_blocks",
+];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -94,4 +101,18 @@ fn versions() {
     ] {
         assert_eq!(listed(&project, selector, "model"), models, "{selector}");
     }
+}
+
+/// No server runs Python: the model fails when its turn comes, what reads it is skipped, and the rest is built.
+#[test]
+fn python_models() {
+    compare("python");
+    let project = Project::copy_of(&fixture("python")).write("dbt_project.yml", "name: shop\nprofile: it\n");
+    let outcome = project.run(&["run"]);
+    assert_eq!(outcome.status, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains("PASS=1 WARN=0 ERROR=1 SKIP=1"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("models in Python do not run on PostgreSQL"),
+        "{outcome:?}"
+    );
 }

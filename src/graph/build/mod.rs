@@ -7,6 +7,7 @@ mod exposure;
 mod generic;
 mod operation;
 mod placement;
+pub(super) mod python;
 mod resolve;
 mod snapshot;
 mod source;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::python::is_python;
 use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
 use crate::diagnostic::{Diagnostics, Place, SourceFile};
 use crate::graph::config::TypedConfig;
@@ -169,6 +170,8 @@ impl Builder<'_> {
         let draft = &item.draft;
         let (recorded, mut settings) = if draft.resource_type == ResourceType::Seed {
             (Recorded::default(), draft.settings.clone())
+        } else if draft.resource_type == ResourceType::Model && is_python(&draft.path) {
+            Self::parsed_python(draft)
         } else {
             self.parsed(draft, problems)
         };

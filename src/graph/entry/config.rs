@@ -38,6 +38,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
             .map(|hook| json!({ "sql": hook.sql, "transaction": hook.transaction, "index": null }))
             .collect()
     };
+    let raw = |key: &str, default: Json| config.raw.get(key).cloned().unwrap_or(default);
     let mut persist_docs = Map::new();
     for (key, yes) in [
         ("relation", config.persist_docs_relation),
@@ -64,21 +65,21 @@ fn built_config(node: &Node) -> Map<String, Json> {
         "materialized": config.materialized_name,
         "incremental_strategy": config.incremental_strategy,
         "batch_size": null,
-        "lookback": 1,
+        "lookback": raw("lookback", 1.into()),
         "begin": null,
         "persist_docs": persist_docs,
         "post-hook": hooks(&config.post_hooks),
         "pre-hook": hooks(&config.pre_hooks),
-        "quoting": {},
+        "quoting": raw("quoting", json!({})),
         "column_types": config.column_types,
         "full_refresh": config.full_refresh,
         "unique_key": unique_key,
         "on_schema_change": config.on_schema_change,
-        "on_configuration_change": "apply",
+        "on_configuration_change": raw("on_configuration_change", "apply".into()),
         "grants": config.grants,
-        "packages": [],
-        "docs": { "show": true, "node_color": null },
-        "contract": { "enforced": config.contract_enforced, "alias_types": true },
+        "packages": raw("packages", json!([])),
+        "docs": raw("docs", json!({ "show": true, "node_color": null })),
+        "contract": raw("contract", json!({ "enforced": config.contract_enforced, "alias_types": true })),
         "event_time": null,
         "concurrent_batches": null,
     }));
@@ -87,7 +88,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
             "access": node.access,
             "freshness": null,
             "on_error": null,
-            "latest_version_pointer": { "enabled": null, "alias": null },
+            "latest_version_pointer": raw("latest_version_pointer", json!({ "enabled": null, "alias": null })),
         }),
         ResourceType::Seed => json!({
             "delimiter": config.delimiter.to_string(),

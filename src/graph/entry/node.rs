@@ -79,7 +79,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "columns": columns(node),
         "meta": node.meta,
         "group": node.group,
-        "docs": { "show": true, "node_color": null },
+        "docs": node.config.raw.get("docs").cloned().unwrap_or_else(|| json!({ "show": true, "node_color": null })),
         "patch_path": node.patch_path,
         "build_path": ran.then(|| run_path(around.target_path, node)),
         "unrendered_config": node.config.raw,
@@ -96,7 +96,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     }
     let contract = json!({ "enforced": node.config.contract_enforced, "alias_types": true, "checksum": null });
     entry.extend(object(json!({
-        "language": "sql",
+        "language": if node.is_python() { "python" } else { "sql" },
         "refs": refs(node),
         "sources": node.sources,
         "metrics": [],
