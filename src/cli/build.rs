@@ -260,7 +260,7 @@ fn touches_gate(workspace: &Workspace, selected: &IndexSet<NodeId>) -> bool {
     selected
         .iter()
         .filter_map(|id| workspace.graph.node(id))
-        .any(|node| node.resource_type != ResourceType::Test)
+        .any(|node| !matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest))
 }
 
 /// What the catalogue and the ledger know, for the plan.

@@ -11,7 +11,8 @@ use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
-const KINDS: [ResourceType; 7] = [
+const KINDS: [ResourceType; 8] = [
+    ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,

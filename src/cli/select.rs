@@ -7,7 +7,7 @@ use crate::graph::select::{IndirectSelection, Resolved, Selection};
 use super::arguments::{self, SelectionArguments};
 use super::workspace::Workspace;
 
-const TYPES: [(&str, ResourceType); 8] = [
+const TYPES: [(&str, ResourceType); 9] = [
     ("model", ResourceType::Model),
     ("seed", ResourceType::Seed),
     ("snapshot", ResourceType::Snapshot),
@@ -15,6 +15,7 @@ const TYPES: [(&str, ResourceType); 8] = [
     ("test", ResourceType::Test),
     ("analysis", ResourceType::Analysis),
     ("exposure", ResourceType::Exposure),
+    ("unit_test", ResourceType::UnitTest),
     ("operation", ResourceType::Operation),
 ];
 

@@ -440,6 +440,7 @@ fn counts(graph: &Graph) -> Vec<(usize, String)> {
         (ResourceType::Operation, "operation"),
         (ResourceType::Source, "source"),
         (ResourceType::Exposure, "exposure"),
+        (ResourceType::UnitTest, "unit test"),
     ];
     kinds
         .into_iter()

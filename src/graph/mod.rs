@@ -22,6 +22,7 @@ pub mod select;
 mod templates;
 #[cfg(test)]
 mod test_node;
+mod unit_test;
 
 pub use build::{Target, build};
 pub use graph::{BadGraph, Graph};
@@ -31,3 +32,4 @@ pub use recorder::{AS_OF, Variables};
 pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;
+pub use unit_test::{InputCall, UnitTestSpec};

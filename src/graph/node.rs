@@ -10,6 +10,8 @@ use crate::diagnostic::{Place, SourceFile};
 use crate::project::ModelVersion;
 use crate::sql::Relation;
 
+use super::UnitTestSpec;
+
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
 pub type NodeId = Arc<str>;
 
@@ -24,6 +26,7 @@ pub enum ResourceType {
     Analysis,
     Operation,
     Exposure,
+    UnitTest,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -301,6 +304,7 @@ pub struct Node {
     pub snapshot: Option<SnapshotSpec>,
     /// Of a snapshot.
     pub part: Option<Part>,
+    pub unit_test: Option<Arc<UnitTestSpec>>,
 }
 
 impl Node {

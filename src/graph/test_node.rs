@@ -44,6 +44,7 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         deprecation_date: None,
         snapshot: None,
         part: None,
+        unit_test: None,
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
+use serde_json::Value as Json;
 
 use super::failure::failure;
 use super::host::Refusal;
 use super::session::{RenderState, Session};
 use super::table::{MacroDef, MacroTable};
-use super::value::{PyDict, split_kwargs};
+use super::value::{PyDict, from_json, split_kwargs};
 use crate::diagnostic::nearest;
 
 /// A value on its way from `return(..)` to the macro's caller.
@@ -165,6 +166,30 @@ impl Object for MacroRef {
     }
 }
 
+/// Stands in for a macro, and always gives the same.
+#[derive(Debug)]
+struct Fixed(Value);
+
+impl Object for Fixed {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _state: &mut State<'_, '_>, _args: &[Value]) -> Result<Value, Error> {
+        Ok(self.0.clone())
+    }
+}
+
+/// What a unit test puts in place of what a name means: a macro is still called, anything else is the value itself.
+pub(super) fn fixed(found: Option<&Value>, value: &Json) -> Value {
+    let value = from_json(value);
+    if found.is_some_and(|found| found.downcast_object_ref::<MacroRef>().is_some()) {
+        Value::from_object(Fixed(value))
+    } else {
+        value
+    }
+}
+
 /// The macros of one package: `dbt_utils.star(..)`.
 pub(super) struct Package {
     name: String,
@@ -200,8 +225,12 @@ impl Object for Package {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        let overridden = Session::of(state).and_then(|session| session.host.overridden(Some(&self.name), name));
         match self.macros.get(name) {
-            Some(found) => found.call(state, args),
+            Some(found) => match overridden {
+                Some(value) => fixed(Some(found), &value).call(state, args),
+                None => found.call(state, args),
+            },
             None if name == "get" => Err(Error::from(ErrorKind::UnknownMethod)),
             None => {
                 let mut refusal = Refusal::new(

@@ -64,6 +64,11 @@ pub trait Host: Send + Sync {
     /// `env_var(name)`; `None` where it is not set.
     fn env(&self, name: &str) -> Option<String>;
 
+    /// What a unit test says that a macro gives, whatever its arguments, by bare name or within a package.
+    fn overridden(&self, _package: Option<&str>, _name: &str) -> Option<Json> {
+        None
+    }
+
     /// A macro was called, as `macro.package.name`; for `depends_on.macros`.
     fn called(&self, macro_id: &str);
 

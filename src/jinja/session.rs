@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object};
 use minijinja::{State, Value};
 
+use super::call::fixed;
 use super::datum::Global;
 use super::engine::Shared;
 use super::failure::Origin;
@@ -174,8 +175,12 @@ impl Object for Session {
     }
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
-        if let Some(found) = self.shared.table.resolve(&self.package, name) {
-            return Some(found);
+        let found = self.shared.table.resolve(&self.package, name);
+        if let Some(value) = self.host.overridden(None, name) {
+            return Some(fixed(found.as_ref(), &value));
+        }
+        if found.is_some() {
+            return found;
         }
         if name == "_session" {
             return Some(Value::from_dyn_object(Arc::clone(self)));

@@ -62,6 +62,8 @@ pub enum Action {
     },
     /// A data test on a connection of its own.
     Test,
+    /// A unit test, before the model that it tests.
+    UnitTest,
     /// An exposure: nothing to do, once everything that it stands on is done.
     Nothing,
     /// A data test that its owner runs inside its own transaction.
@@ -179,6 +181,7 @@ impl Plan {
             };
             plan.steps.insert(Arc::clone(id), step);
         }
+        plan.attach_unit_tests(graph, &nearest);
         plan.attach_delta_audits(graph, &rank);
         let rank = plan.rank();
         plan.attach_tests(&rank, facts);
@@ -192,6 +195,46 @@ impl Plan {
     fn rank(&self) -> HashMap<NodeId, usize> {
         let order = self.order();
         order.into_iter().enumerate().map(|(i, id)| (id, i)).collect()
+    }
+
+    /// The step that builds a model; for an ephemeral model, those that build what it is written into.
+    fn built_from(&self, graph: &Graph, model: &NodeId) -> Vec<NodeId> {
+        let (mut steps, mut open) = (Vec::new(), vec![Arc::clone(model)]);
+        while let Some(id) = open.pop() {
+            if self.steps.contains_key(&id) {
+                if !steps.contains(&id) {
+                    steps.push(id);
+                }
+                continue;
+            }
+            let ephemeral = |node: &Arc<Node>| node.config.materialized == Materialization::Ephemeral;
+            if graph.node(&id).is_some_and(ephemeral) {
+                let children = graph.children(&id).into_iter();
+                let models = children.filter(|node| node.resource_type == ResourceType::Model);
+                open.extend(models.map(|node| Arc::clone(&node.id)));
+            }
+        }
+        steps
+    }
+
+    /// A unit test comes before the model that it tests, and after what the model reads.
+    fn attach_unit_tests(&mut self, graph: &Graph, nearest: &HashMap<NodeId, IndexSet<NodeId>>) {
+        let tests: Vec<Arc<Node>> = self
+            .steps
+            .values()
+            .filter(|step| step.action == Action::UnitTest)
+            .map(|step| Arc::clone(&step.node))
+            .collect();
+        for test in tests {
+            let Some(model) = test.depends_on.first() else { continue };
+            if self.steps.contains_key(model) {
+                let waits: Vec<NodeId> = nearest.get(model).cloned().unwrap_or_default().into_iter().collect();
+                self.steps[&test.id].waits_for = waits;
+            }
+            for held in self.built_from(graph, model) {
+                self.steps[&held].waits_for.push(Arc::clone(&test.id));
+            }
+        }
     }
 
     /// Gives each test its place: after all its parents, and before what hangs on the last of them.
@@ -296,7 +339,11 @@ impl Plan {
 fn becomes_step(graph: &Graph, id: &NodeId) -> bool {
     graph.node(id).is_some_and(|node| match node.resource_type {
         ResourceType::Model => node.config.materialized != Materialization::Ephemeral,
-        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Test | ResourceType::Exposure => true,
+        ResourceType::Seed
+        | ResourceType::Snapshot
+        | ResourceType::Test
+        | ResourceType::UnitTest
+        | ResourceType::Exposure => true,
         _ => false,
     })
 }
@@ -324,6 +371,9 @@ fn action(node: &Node, facts: &Facts) -> Action {
     let full_refresh = node.config.full_refresh.unwrap_or(facts.full_refresh);
     if node.resource_type == ResourceType::Test {
         return Action::Test;
+    }
+    if node.resource_type == ResourceType::UnitTest {
+        return Action::UnitTest;
     }
     if node.resource_type == ResourceType::Exposure {
         return Action::Nothing;

@@ -59,6 +59,8 @@ pub struct Files {
     pub analyses: Vec<CodeFile>,
     /// Files of `{% snapshot %}` blocks.
     pub snapshots: Vec<CodeFile>,
+    /// Rows of unit tests, CSV and SQL.
+    pub fixtures: Vec<CodeFile>,
     pub properties: Vec<CodeFile>,
     /// Markdown, for `docs` blocks.
     pub docs: Vec<CodeFile>,
@@ -132,7 +134,7 @@ impl Files {
         for found in walk.all(&paths.tests, problems) {
             match found.ending() {
                 "sql" if found.below("generic") => files.macros.extend(found.code(problems)),
-                "sql" if found.below("fixtures") => {}
+                "sql" | "csv" if found.below("fixtures") => files.fixtures.extend(found.code(problems)),
                 "sql" => files.tests.extend(found.code(problems)),
                 _ if found.below("fixtures") => {}
                 _ => files.described(found, &mut read, problems),

@@ -22,8 +22,9 @@ pub use config::{CONFIG_KEYS, ConfigTree, Setting, Settings, config_key, read_se
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
-    ColumnProperties, ExposureProperties, Group, MacroProperties, ModelVersion, NodeProperties, Properties,
-    PropertyKind, SourceTable, TestProperties, VersionName,
+    ColumnProperties, ExposureProperties, Fixture, GivenInput, Group, MacroProperties, ModelVersion, NodeProperties,
+    Overrides, Properties, PropertyKind, RowsFormat, SourceTable, TestProperties, UnitTestProperties, VersionName,
+    WrittenRows,
 };
 pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};

@@ -78,6 +78,7 @@ pub struct ProjectSettings {
     pub seeds: ConfigTree,
     pub snapshots: ConfigTree,
     pub data_tests: ConfigTree,
+    pub unit_tests: ConfigTree,
     pub sources: ConfigTree,
     pub exposures: ConfigTree,
     pub on_run_start: Vec<RunHook>,
@@ -174,7 +175,6 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         ("metrics", "metrics"),
         ("semantic-models", "semantic models"),
         ("saved-queries", "saved queries"),
-        ("unit_tests", "the config of unit tests"),
         ("functions", "functions"),
         ("function-paths", "functions"),
     ] {
@@ -205,6 +205,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         seeds: ConfigTree::read(section.take("seeds"), "seeds", reader),
         snapshots: ConfigTree::read(section.take("snapshots"), "snapshots", reader),
         data_tests: ConfigTree::read(data_tests, "data_tests", reader),
+        unit_tests: ConfigTree::read(section.take("unit_tests"), "unit_tests", reader),
         sources: ConfigTree::read(section.take("sources"), "sources", reader),
         exposures: ConfigTree::read(section.take("exposures"), "exposures", reader),
         on_run_start: run_hooks(section.take("on-run-start"), "on-run-start", reader),

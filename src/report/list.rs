@@ -81,6 +81,7 @@ fn selector(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Source => format!("source:{}.{}", node.package, name(node)),
         ResourceType::Exposure => format!("exposure:{}.{}", node.package, node.name),
+        ResourceType::UnitTest => format!("unit_test:{}.{}", node.package, node.name),
         _ => node.fqn.join("."),
     }
 }

@@ -48,7 +48,7 @@ pub fn finished(index: usize, total: usize, result: &NodeResult) -> Line {
         (_, ResourceType::Operation) => hooked(index, total, result),
         (Status::Skipped, _) => skipped(index, total, result),
         (Status::NoOp, _) => no_op(index, total, result),
-        (_, ResourceType::Test) => tested(index, total, result),
+        (_, ResourceType::Test | ResourceType::UnitTest) => tested(index, total, result),
         _ => built(index, total, result),
     };
     line.with("index", index)
@@ -90,7 +90,7 @@ fn tested(index: usize, total: usize, result: &NodeResult) -> Line {
         Status::Fail => (Level::Error, Style::Bad, format!("FAIL {failures}")),
         _ => (Level::Error, Style::Bad, "ERROR".to_owned()),
     };
-    let name = &result.node.name;
+    let name = full_name(&result.node);
     let text = padded(
         index,
         total,
@@ -107,7 +107,7 @@ fn tested(index: usize, total: usize, result: &NodeResult) -> Line {
     Line::new(level, "Q007", "LogTestResult", text)
         .with("attached_node", attached.unwrap_or_default())
         .with("execution_time", result.execution_time_seconds)
-        .with("name", name.as_str())
+        .with("name", name)
         .with("num_failures", failures)
         .with("num_models", total)
         .with("status", result.status.name())
@@ -204,7 +204,15 @@ pub fn description(node: &Node) -> String {
         ResourceType::Model => format!("sql {} model {relation}", node.config.materialized_name),
         ResourceType::Seed => format!("seed file {relation}"),
         ResourceType::Snapshot => format!("snapshot {relation}"),
-        kind => format!("{} {}", resource_type(kind), node.name),
+        kind => format!("{} {}", resource_type(kind), full_name(node)),
+    }
+}
+
+/// A unit test by its model too.
+fn full_name(node: &Node) -> String {
+    match &node.unit_test {
+        Some(test) => format!("{}::{}", test.properties.model, node.name),
+        None => node.name.clone(),
     }
 }
 

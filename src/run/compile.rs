@@ -10,6 +10,7 @@ use crate::gate::fingerprint;
 use crate::graph::{Hook, Node, ResourceType};
 use crate::jinja::{Global, Render};
 use crate::postgres::PooledConnection;
+use crate::project::Fixture;
 use crate::sql::{Relation, with_expressions};
 
 use super::context::RunContext;
@@ -188,6 +189,61 @@ fn render_with(
     })
 }
 
+/// The template of a model as a unit test sees it, where `this` is given or nothing at all.
+pub(super) fn render_tested(
+    context: &Arc<RunContext>,
+    model: &Arc<Node>,
+    this: Option<&Relation>,
+    host: &Arc<RunHost>,
+) -> Result<String, Diagnostic> {
+    let view = View {
+        this: model.relation.clone(),
+        incremental: false,
+    };
+    let mut globals = context.globals(model, &view);
+    globals.insert(
+        "this".into(),
+        this.cloned().map_or(Global::from(Json::Null), Global::from),
+    );
+    let sql = context.engine.render(&Render {
+        package: &model.package,
+        within: &context.describe(model),
+        source: &model.source,
+        part: None,
+        host: Arc::clone(host) as Arc<dyn crate::jinja::Host>,
+        execute: true,
+        globals,
+    })?;
+    Ok(trim_statement(&sql).to_owned())
+}
+
+/// Rows of a unit test that are given as a query.
+pub(super) fn render_given(
+    context: &Arc<RunContext>,
+    test: &Node,
+    fixture: &Fixture,
+    sql: &str,
+    host: &Arc<RunHost>,
+) -> Result<String, Diagnostic> {
+    if !(sql.contains("{{") || sql.contains("{%") || sql.contains("{#")) {
+        return Ok(trim_statement(sql).to_owned());
+    }
+    let view = View {
+        this: test.relation.clone(),
+        incremental: false,
+    };
+    let sql = context.engine.render(&Render {
+        package: &test.package,
+        within: &context.describe(test),
+        source: &SourceFile::new(fixture.place.file.path.clone(), sql),
+        part: None,
+        host: Arc::clone(host) as Arc<dyn crate::jinja::Host>,
+        execute: true,
+        globals: context.globals(test, &view),
+    })?;
+    Ok(trim_statement(&sql).to_owned())
+}
+
 /// What differs from run to run over the same project, made the same.
 fn steady(globals: &mut IndexMap<String, Global>) {
     globals.insert(
@@ -258,6 +314,7 @@ impl RunContext {
             ResourceType::Analysis => "analysis",
             ResourceType::Operation => "operation",
             ResourceType::Exposure => "exposure",
+            ResourceType::UnitTest => "unit test",
         };
         format!("{kind} {}", node.name)
     }

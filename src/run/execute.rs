@@ -68,6 +68,11 @@ impl NodeRun {
     /// Runs the step; the first result is the step's own, the others are of audits that ran inside it.
     pub async fn execute(self) -> Vec<NodeResult> {
         let started = Timestamp::now();
+        if let Action::UnitTest = self.step.action {
+            let node = Arc::clone(&self.step.node);
+            let verdict = self.run_unit_test(&node).await;
+            return vec![self.test_result(&node, verdict, started)];
+        }
         if let Action::Test = self.step.action {
             let node = Arc::clone(&self.step.node);
             let verdict = self.run_test(&node, true).await;
@@ -121,7 +126,7 @@ impl NodeRun {
                 incremental,
             } => self.jinja(id, *incremental).await,
             Action::Jinja { id: Err(missing), .. } => Err(missing.clone()),
-            Action::Test | Action::AuditInside { .. } | Action::Nothing => Err(Diagnostic::error(
+            Action::Test | Action::UnitTest | Action::AuditInside { .. } | Action::Nothing => Err(Diagnostic::error(
                 "internal",
                 format!("{} builds nothing", self.step.node.id),
             )),

@@ -14,6 +14,7 @@ use super::context::RunContext;
 use super::event::{Event, Level};
 use super::thread::current_thread;
 use super::transaction::Transaction;
+use super::unit_test::Stage;
 
 /// One render of one node.
 pub struct RunHost {
@@ -27,6 +28,8 @@ pub struct RunHost {
     ephemeral: Mutex<IndexSet<NodeId>>,
     /// Stands for what changes from run to run, where the text only serves to tell definitions apart.
     stable: bool,
+    /// Where a unit test renders the model that it tests.
+    stage: Option<Arc<Stage>>,
     /// The text is that of a published model, or of an ephemeral one written into it.
     version: bool,
 }
@@ -41,6 +44,7 @@ impl RunHost {
             transaction: None,
             ephemeral: Mutex::new(IndexSet::new()),
             stable: false,
+            stage: None,
             version: context.gate.is_some() && node.is_published(),
         }
     }
@@ -68,6 +72,15 @@ impl RunHost {
     pub(super) fn within_transaction(self, transaction: &Arc<Transaction>) -> Self {
         Self {
             transaction: Some(Arc::clone(transaction)),
+            ..self
+        }
+    }
+
+    /// A host that gives what a unit test gives.
+    #[must_use]
+    pub fn on(self, stage: &Arc<Stage>) -> Self {
+        Self {
+            stage: Some(Arc::clone(stage)),
             ..self
         }
     }
@@ -127,6 +140,9 @@ impl Host for RunHost {
             .by_ref(package, &wanted, &self.node.package)
             .cloned()
             .ok_or_else(|| Refusal::new("missing-ref", format!("there is no node named `{wanted}`")))?;
+        if let Some(stage) = &self.stage {
+            return stage.input(&target);
+        }
         let known = self.node.depends_on.contains(&target.id) || self.node.id == target.id;
         if !known && !self.stable {
             return Err(Refusal::new(
@@ -157,7 +173,11 @@ impl Host for RunHost {
                     .find(|node| named(node) && node.package == self.node.package)
             })
             .or_else(|| graph.nodes().find(named))
-            .map(|node| node.relation.clone())
+            .map(|node| match &self.stage {
+                Some(stage) => stage.input(node),
+                None => Ok(node.relation.clone()),
+            })
+            .transpose()?
             .ok_or_else(|| Refusal::new("missing-source", format!("there is no source `{source}.{table}`")))
     }
 
@@ -167,10 +187,17 @@ impl Host for RunHost {
     }
 
     fn config(&self, key: &str) -> Option<Json> {
+        if self.stage.is_some() {
+            // As in dbt: a tested model is configured as a unit test, and nothing else.
+            return (key == "materialized").then(|| Json::from("unit"));
+        }
         self.node.config.raw.get(key).cloned()
     }
 
     fn var(&self, package: &str, name: &str) -> Result<Option<Json>, Refusal> {
+        if let Some(value) = self.stage.as_ref().and_then(|stage| stage.var(name)) {
+            return Ok(Some(value));
+        }
         if let Some(value) = self.context.vars.get(package, name) {
             return Ok(Some(value.clone()));
         }
@@ -184,7 +211,12 @@ impl Host for RunHost {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        std::env::var(name).ok()
+        let given = self.stage.as_ref().and_then(|stage| stage.env(name));
+        given.or_else(|| std::env::var(name).ok())
+    }
+
+    fn overridden(&self, package: Option<&str>, name: &str) -> Option<Json> {
+        self.stage.as_ref()?.macro_value(package, name)
     }
 
     fn called(&self, _macro_id: &str) {}

@@ -19,6 +19,7 @@ mod project_hook;
 mod publication;
 mod result;
 mod result_entry;
+mod row_diff;
 mod scheduler;
 mod seed;
 mod session;
@@ -27,6 +28,7 @@ mod strategy;
 mod test;
 mod thread;
 mod transaction;
+mod unit_test;
 
 pub use as_of::newest_arrival;
 pub use compile::{Compiled, View, compile_inline, compile_node, definition};

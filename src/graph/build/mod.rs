@@ -16,6 +16,7 @@ mod stub;
 mod template;
 #[cfg(test)]
 mod tests;
+mod unit_test;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -58,6 +59,8 @@ pub fn build(
     let mut collected = resolve::Nodes::new(project, nodes, &mut problems);
     let tests = builder.generic_tests(&collected, &mut problems);
     collected.add(tests, &mut problems);
+    let unit_tests = builder.unit_tests(&collected, &mut problems);
+    collected.add(unit_tests, &mut problems);
     collected.add(builder.exposures(&mut problems), &mut problems);
     collected.report_unmatched(&mut problems);
     let (mut nodes, disabled) = collected.resolved(&mut problems);
@@ -328,6 +331,7 @@ fn tree(settings: &ProjectSettings, resource_type: ResourceType) -> &ConfigTree 
         ResourceType::Source => &settings.sources,
         ResourceType::Test => &settings.data_tests,
         ResourceType::Exposure => &settings.exposures,
+        ResourceType::UnitTest => &settings.unit_tests,
         ResourceType::Model | ResourceType::Analysis | ResourceType::Operation => &settings.models,
     }
 }
@@ -343,6 +347,7 @@ fn type_word(resource_type: ResourceType) -> &'static str {
         ResourceType::Analysis => "analysis",
         ResourceType::Operation => "operation",
         ResourceType::Exposure => "exposure",
+        ResourceType::UnitTest => "unit_test",
     }
 }
 

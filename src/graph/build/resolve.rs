@@ -217,7 +217,7 @@ impl<'a> Nodes<'a> {
                 parents.push(Arc::clone(id));
             }
         };
-        let is_test = node.resource_type == ResourceType::Test;
+        let is_test = matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest);
         for (source, table) in &node.sources {
             match self.source(node, source, table) {
                 Meant::Node(index) => add(&self.all[index].id),
@@ -404,7 +404,7 @@ fn attached(node: &Node) -> Option<&NodeId> {
 fn is_private_to_others(node: &Node, parent: &Node) -> bool {
     parent.access == Access::Private
         && parent.resource_type == ResourceType::Model
-        && node.resource_type != ResourceType::Test
+        && !matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest)
         && (node.group != parent.group || (node.package != parent.package && parent.group.is_none()))
 }
 

@@ -97,6 +97,7 @@ impl Builder<'_> {
             deprecation_date: None,
             snapshot: None,
             part: None,
+            unit_test: None,
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),

@@ -259,6 +259,7 @@ impl Builder<'_> {
             deprecation_date: None,
             snapshot: None,
             part: None,
+            unit_test: None,
         }
     }
 }

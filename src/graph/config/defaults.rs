@@ -19,6 +19,7 @@ pub fn defaults(resource_type: ResourceType) -> IndexMap<String, Json> {
             "meta": {}, "tags": []
         }),
         ResourceType::Exposure => json!({"enabled": true, "tags": [], "meta": {}}),
+        ResourceType::UnitTest => json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null}),
         _ => node_defaults(resource_type),
     };
     match value {

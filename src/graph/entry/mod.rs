@@ -9,6 +9,7 @@ mod model;
 mod node;
 mod primary_key;
 mod source;
+mod unit_test;
 
 use serde_json::{Map, Value as Json};
 

@@ -7,6 +7,7 @@ use super::config::config_entry;
 use super::exposure::exposure_entry;
 use super::object;
 use super::source::source_entry;
+use super::unit_test::unit_test_entry;
 use crate::graph::select::resource_type;
 use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
@@ -34,6 +35,9 @@ pub struct Surroundings<'a> {
 
 /// The entry of an enabled or disabled node.
 pub fn node_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
+    if let Some(spec) = &node.unit_test {
+        return unit_test_entry(node, spec, around);
+    }
     match node.resource_type {
         ResourceType::Source => source_entry(node, around),
         ResourceType::Exposure => exposure_entry(node, around),

@@ -25,9 +25,10 @@ pub enum Method {
     Group,
     Exposure,
     Version,
+    UnitTest,
 }
 
-const METHODS: [(&str, Method); 14] = [
+const METHODS: [(&str, Method); 15] = [
     ("fqn", Method::Fqn),
     ("tag", Method::Tag),
     ("source", Method::Source),
@@ -42,17 +43,17 @@ const METHODS: [(&str, Method); 14] = [
     ("group", Method::Group),
     ("exposure", Method::Exposure),
     ("version", Method::Version),
+    ("unit_test", Method::UnitTest),
 ];
 
 /// Methods of dbt that have nothing to select from here yet.
-const NOT_YET: [&str; 8] = [
+const NOT_YET: [&str; 7] = [
     "state",
     "result",
     "source_status",
     "metric",
     "semantic_model",
     "saved_query",
-    "unit_test",
     "selector",
 ];
 
@@ -122,6 +123,7 @@ impl Criterion {
                 text,
                 "a source is `source`, `source.table` or `package.source.table`",
             )),
+            Method::UnitTest if parts > 2 => Err(malformed(text, "a unit test is `name` or `package.name`")),
             Method::Exposure if parts > 2 => Err(malformed(text, "an exposure is `name` or `package.name`")),
             Method::TestType => one_of(
                 text,
@@ -148,6 +150,7 @@ impl Criterion {
                     "analysis",
                     "operation",
                     "exposure",
+                    "unit_test",
                 ],
             ),
             Method::Access => one_of(

@@ -4,14 +4,15 @@ use crate::graph::ResourceType;
 
 pub const RUN: [ResourceType; 1] = [ResourceType::Model];
 
-pub const TEST: [ResourceType; 1] = [ResourceType::Test];
+pub const TEST: [ResourceType; 2] = [ResourceType::Test, ResourceType::UnitTest];
 
 pub const SEED: [ResourceType; 1] = [ResourceType::Seed];
 
 pub const SNAPSHOT: [ResourceType; 1] = [ResourceType::Snapshot];
 
 /// Exposures only end with `no-op`, after everything that they stand on.
-pub const BUILD: [ResourceType; 5] = [
+pub const BUILD: [ResourceType; 6] = [
+    ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,
@@ -28,7 +29,8 @@ pub const COMPILE: [ResourceType; 4] = [
 ];
 
 /// Analyses are only listed when `--resource-type` asks for them.
-pub const LIST: [ResourceType; 6] = [
+pub const LIST: [ResourceType; 7] = [
+    ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,
@@ -38,7 +40,8 @@ pub const LIST: [ResourceType; 6] = [
 ];
 
 /// `--resource-type all`.
-pub const ALL: [ResourceType; 7] = [
+pub const ALL: [ResourceType; 8] = [
+    ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,

@@ -49,6 +49,8 @@ impl<'a> Matcher<'a> {
             }
             Method::Config => kind != ResourceType::Exposure && fits_config(&self.criterion.arguments, value, node),
             Method::TestName => generic_name(node).is_some_and(|name| matches(value, name)),
+            Method::UnitTest => kind == ResourceType::UnitTest && fits_named(value, node),
+            Method::TestType if kind == ResourceType::UnitTest => value == "unit",
             Method::TestType => match (value, node.test.as_ref()) {
                 ("generic" | "schema", Some(test)) => test.generic.is_some(),
                 ("singular", Some(test)) => test.generic.is_none(),
@@ -61,14 +63,16 @@ impl<'a> Matcher<'a> {
                 kind != ResourceType::Exposure && node.group.as_deref().is_some_and(|group| matches(value, group))
             }
             Method::Version => kind == ResourceType::Model && fits_version(value, node),
-            Method::Exposure => {
-                kind == ResourceType::Exposure
-                    && match value.split_once('.') {
-                        Some((package, name)) => matches(package, &node.package) && matches(name, &node.name),
-                        None => matches(value, &node.name),
-                    }
-            }
+            Method::Exposure => kind == ResourceType::Exposure && fits_named(value, node),
         }
+    }
+}
+
+/// `name` or `package.name`.
+fn fits_named(wanted: &str, node: &Node) -> bool {
+    match wanted.split_once('.') {
+        Some((package, name)) => matches(package, &node.package) && matches(name, &node.name),
+        None => matches(wanted, &node.name),
     }
 }
 
@@ -87,6 +91,7 @@ pub fn resource_type(kind: ResourceType) -> &'static str {
         ResourceType::Analysis => "analysis",
         ResourceType::Operation => "operation",
         ResourceType::Exposure => "exposure",
+        ResourceType::UnitTest => "unit_test",
     }
 }
 
@@ -227,7 +232,10 @@ fn fits_config(keys: &[String], wanted: &str, node: &Node) -> bool {
 /// The keys that mean something even where nobody wrote them.
 fn in_force(node: &Node, key: &str) -> Option<Json> {
     let config = &node.config;
-    let built = !matches!(node.resource_type, ResourceType::Source | ResourceType::Exposure);
+    let built = !matches!(
+        node.resource_type,
+        ResourceType::Source | ResourceType::Exposure | ResourceType::UnitTest
+    );
     let relation = built && node.resource_type != ResourceType::Test;
     let test = node.test.as_ref();
     match key {

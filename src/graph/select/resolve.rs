@@ -212,7 +212,8 @@ impl<'a> Family<'a> {
         let at_hand = self.at_hand(&selected);
         let mut found = Found::direct(selected.clone());
         for test in selected.iter().flat_map(|i| &self.children[*i]).copied() {
-            if self.nodes[test].resource_type != ResourceType::Test {
+            let kind = self.nodes[test].resource_type;
+            if !matches!(kind, ResourceType::Test | ResourceType::UnitTest) {
                 continue;
             }
             if self.indirect == IndirectSelection::Eager || self.needs_only(test, &at_hand) {

@@ -184,6 +184,7 @@ fn node(entry: &Json) -> Node {
             .collect(),
         macros: depends_on.get("macros").map(read).unwrap_or_default(),
         test,
+        unit_test: None,
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
             source_name: text(&entry["source_name"]),
             loaded_at_field: None,

@@ -84,6 +84,10 @@ fn suggestion<'a>(criterion: &Criterion, nodes: impl Iterator<Item = &'a Node> +
                 .collect();
             nearest(&value, names.iter().map(String::as_str)).map(|near| format!("{prefix}{near}"))
         }
+        Method::UnitTest => found(
+            of_kind(ResourceType::UnitTest).map(|node| node.name.as_str()).collect(),
+            "unit_test:",
+        ),
         Method::Exposure => found(
             of_kind(ResourceType::Exposure).map(|node| node.name.as_str()).collect(),
             "exposure:",

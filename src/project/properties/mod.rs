@@ -5,6 +5,7 @@ mod exposure;
 mod resource;
 mod source;
 mod test;
+mod unit_test;
 mod version;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use exposure::ExposureProperties;
 pub use resource::{NodeProperties, PropertyKind};
 pub use source::SourceTable;
 pub use test::TestProperties;
+pub use unit_test::{Fixture, GivenInput, Overrides, RowsFormat, UnitTestProperties, WrittenRows};
 pub use version::{ModelVersion, VersionName};
 
 use super::{Reader, Section, Yaml};
@@ -62,11 +64,11 @@ pub struct Properties {
     pub groups: Vec<Group>,
     /// Descriptions of singular tests.
     pub tests: Vec<NodeProperties>,
+    pub unit_tests: Vec<UnitTestProperties>,
 }
 
 /// What is parsed only so far as to say that it is left out.
 const LATER: &[(&str, &str)] = &[
-    ("unit_tests", "unit tests"),
     ("semantic_models", "semantic models"),
     ("metrics", "metrics"),
     ("saved_queries", "saved queries"),
@@ -138,6 +140,9 @@ impl Properties {
         }
         for item in section.list("groups", reader) {
             self.groups.extend(group(item, reader));
+        }
+        for item in section.list("unit_tests", reader) {
+            self.unit_tests.extend(UnitTestProperties::read(item, reader));
         }
         for (key, what) in LATER {
             for item in section.list(key, reader) {
@@ -215,9 +220,9 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_named() {
-        let (_, problems) = read("version: 2\nunit_tests:\n  - name: adds_up\nmodles: []\n");
+        let (_, problems) = read("version: 2\nmetrics:\n  - name: adds_up\nmodles: []\n");
         assert!(
-            problems.contains("not supported yet: unit tests, here `adds_up`"),
+            problems.contains("not supported yet: metrics, here `adds_up`"),
             "{problems}"
         );
         assert!(problems.contains("did you mean `models`?"), "{problems}");

@@ -90,10 +90,12 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         Json::Object(node_entry(node, around))
     };
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
+    let mut unit_tests = Map::new();
     for node in &contents.nodes {
         let list = match node.resource_type {
             ResourceType::Source => &mut sources,
             ResourceType::Exposure => &mut exposures,
+            ResourceType::UnitTest => &mut unit_tests,
             _ => &mut nodes,
         };
         list.insert(node.id.to_string(), entry(node));
@@ -122,7 +124,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         "group_map": group_map(contents),
         "saved_queries": {},
         "semantic_models": {},
-        "unit_tests": {},
+        "unit_tests": unit_tests,
         "functions": {},
     })
 }

@@ -1,0 +1,42 @@
+//! What a unit test node asks.
+
+use crate::project::{Fixture, UnitTestProperties, WrittenRows};
+
+use super::Ref;
+
+/// What an input of a unit test stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InputCall {
+    /// The tested model as it was before.
+    This,
+    Ref(Ref),
+    Source(String, String),
+}
+
+/// A unit test, its fixtures read.
+#[derive(Clone, Debug)]
+pub struct UnitTestSpec {
+    /// As written, but for the rows of CSV, of fixture files and of seeds, which are there as rows.
+    pub properties: UnitTestProperties,
+    /// What each of `properties.given` stands for.
+    pub inputs: Vec<InputCall>,
+    /// The version of the tested model.
+    pub version: Option<String>,
+}
+
+impl UnitTestSpec {
+    /// The columns that are compared; `None` for all that the model has.
+    #[must_use]
+    pub fn expected_columns(&self) -> Option<Vec<&str>> {
+        match &self.properties.expect.rows {
+            Some(WrittenRows::Rows(rows)) => Some(rows.first()?.keys().map(String::as_str).collect()),
+            _ => None,
+        }
+    }
+
+    /// What is expected.
+    #[must_use]
+    pub fn expected(&self) -> &Fixture {
+        &self.properties.expect
+    }
+}
