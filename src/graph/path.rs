@@ -27,8 +27,8 @@ fn below(target_path: &str, folder: &str, node: &Node) -> String {
     } else if node.resource_type == ResourceType::Operation {
         // A hook of the run lies below the project file that names it.
         format!("{path}/{}", node.path)
-    } else if node.unit_test.is_some() {
-        format!("{path}/{}.sql", node.name)
+    } else if let Some(test) = &node.unit_test {
+        format!("{path}/{}.sql", test.full_name())
     } else {
         path
     }

@@ -34,6 +34,15 @@ impl UnitTestSpec {
         }
     }
 
+    /// The name, with the version of the model where it has one.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}_v{version}", self.properties.name),
+            None => self.properties.name.clone(),
+        }
+    }
+
     /// What is expected.
     #[must_use]
     pub fn expected(&self) -> &Fixture {

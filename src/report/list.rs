@@ -81,7 +81,10 @@ fn selector(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Source => format!("source:{}.{}", node.package, name(node)),
         ResourceType::Exposure => format!("exposure:{}.{}", node.package, node.name),
-        ResourceType::UnitTest => format!("unit_test:{}.{}", node.package, node.name),
+        ResourceType::UnitTest => {
+            let name = node.unit_test.as_ref().map(|test| test.full_name());
+            format!("unit_test:{}.{}", node.package, name.unwrap_or_default())
+        }
         _ => node.fqn.join("."),
     }
 }

@@ -211,7 +211,7 @@ pub fn description(node: &Node) -> String {
 /// A unit test by its model too.
 fn full_name(node: &Node) -> String {
     match &node.unit_test {
-        Some(test) => format!("{}::{}", test.properties.model, node.name),
+        Some(test) => format!("{}::{}", test.properties.model, test.full_name()),
         None => node.name.clone(),
     }
 }

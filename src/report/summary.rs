@@ -41,6 +41,7 @@ fn finished_running(run: &RunResult) -> Line {
         let kind = match node.resource_type {
             ResourceType::Model => format!("{} model", node.config.materialized_name.replace('_', " ")),
             ResourceType::Operation => "project hook".to_owned(),
+            ResourceType::UnitTest => "unit test".to_owned(),
             kind => resource_type(kind).to_owned(),
         };
         *kinds.entry(kind).or_default() += 1;

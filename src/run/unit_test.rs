@@ -131,7 +131,7 @@ impl NodeRun {
             }
         }
         let list = expressions.iter().map(|(name, body)| (name.as_str(), body.as_str()));
-        let compiled = self.note_compiled(test, with_expressions(&sql, list))?;
+        let compiled = self.written(test, with_expressions(&sql, list))?;
         let compiled_at = Timestamp::now();
         let (actual, expected) = self.compared(test, spec, &compiled, &host).await?;
         let mut verdict = Verdict {
@@ -149,7 +149,7 @@ impl NodeRun {
         Ok(verdict)
     }
 
-    fn note_compiled(&self, test: &Node, sql: String) -> Result<Compiled, Diagnostic> {
+    fn written(&self, test: &Node, sql: String) -> Result<Compiled, Diagnostic> {
         let path = self.context.layout.compiled(test);
         self.context.layout.write(&path, &sql)?;
         Ok(Compiled {
@@ -411,12 +411,36 @@ mod tests {
             cast(&json!({"a": [1]}), "jsonb"),
             cast(&json!("{1,2}"), "integer[]"),
         ];
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+            cast(null as integer)
+            cast('it''s' as character varying)
+            cast(1.5 as numeric(10,2))
+            cast(true as boolean)
+            cast(array[cast('a' as text), cast(null as text)] as text[])
+            cast('{"a":[1]}' as jsonb)
+            cast('{1,2}' as integer[])
+            "#);
     }
 
     #[test]
     fn one_query_compares() {
-        insta::assert_snapshot!(comparison(&["\"a\"".to_owned()], "select 1 as a -- x", "select 2 as a"), @"");
+        insta::assert_snapshot!(comparison(&["\"a\"".to_owned()], "select 1 as a -- x", "select 2 as a"), @r#"
+            with dbt_internal_unit_test_actual as (
+            select "a", 'actual' as "actual_or_expected"
+            from (
+            select 1 as a -- x
+            ) _dbt_internal_unit_test_actual
+            ),
+            dbt_internal_unit_test_expected as (
+            select "a", 'expected' as "actual_or_expected"
+            from (
+            select 2 as a
+            ) _dbt_internal_unit_test_expected
+            )
+            select * from dbt_internal_unit_test_actual
+            union all
+            select * from dbt_internal_unit_test_expected
+            "#);
     }
 
     #[test]

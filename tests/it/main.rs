@@ -14,3 +14,4 @@ mod shipped;
 mod shop;
 mod support;
 mod tls;
+mod unit_test;

@@ -87,6 +87,12 @@ impl<'a> Nodes<'a> {
             .find(|node| node.package == package && node.resource_type == resource_type)
     }
 
+    /// The versions of a model of a package.
+    pub(super) fn versions(&self, package: &str, name: &str) -> Vec<&Node> {
+        let named = |node: &&Node| node.package == package && node.name == name && node.version.is_some();
+        self.all.iter().filter(named).collect()
+    }
+
     /// Properties of what does not exist.
     pub(super) fn report_unmatched(&self, problems: &mut Diagnostics) {
         let search_names: Vec<String> = self.all.iter().map(|node| node.ref_names().swap_remove(0)).collect();

@@ -29,7 +29,9 @@ impl Builder<'_> {
         let mut made = Vec::new();
         for package in &self.project.packages {
             for test in &package.properties.unit_tests {
-                made.extend(self.unit_test(package, test, nodes, problems));
+                for model in tested_models(package, test, nodes, problems) {
+                    made.extend(self.unit_test(package, test, model, problems));
+                }
             }
         }
         made
@@ -39,14 +41,11 @@ impl Builder<'_> {
         &self,
         package: &Package,
         test: &UnitTestProperties,
-        nodes: &Nodes,
+        model: &Node,
         problems: &mut Diagnostics,
     ) -> Option<Node> {
         let what = format!("unit test `{}`", test.name);
-        let Some(model) = nodes.find(&package.name, ResourceType::Model, &test.model) else {
-            problems.push(missing_model(&what, test, package));
-            return None;
-        };
+        let version = model.version.as_ref().map(|version| version.name.to_string());
         let (path, original_path) = package.properties_file(&test.place);
         let mut fqn = fqn(&package.name, path, &test.model);
         fqn.push(test.name.clone());
@@ -56,6 +55,7 @@ impl Builder<'_> {
             resource_type: ResourceType::UnitTest,
             package,
             name: test.name.clone(),
+            version: None,
             path: path.to_owned(),
             original_path: original_path.to_owned(),
             fqn,
@@ -69,12 +69,18 @@ impl Builder<'_> {
             refs: vec![Ref {
                 package: Some(package.name.clone()),
                 name: model.name.clone(),
-                version: None,
+                version: version.clone(),
             }],
             ..Recorded::default()
         };
         let mut node = self.finished(&draft, &settings, typed, recorded, &test.name, problems);
-        node.id = Arc::from(format!("unit_test.{}.{}.{}", package.name, test.model, test.name));
+        let suffix = version
+            .as_ref()
+            .map_or_else(String::new, |version| format!("_v{version}"));
+        node.id = Arc::from(format!(
+            "unit_test.{}.{}.{}{suffix}",
+            package.name, test.model, test.name
+        ));
         node.description = self.description(&test.description, package, &test.place, problems);
         node.relation.clone_from(&model.relation);
         node.config.enabled &= model.config.enabled;
@@ -88,7 +94,7 @@ impl Builder<'_> {
         self.normalize(package, &mut test.expect, None, &what, problems)?;
         if node.config.enabled {
             check_incremental(model, &test, &inputs, &what, problems);
-            if test.included.is_some() || test.excluded.is_some() {
+            if version.is_none() && (test.included.is_some() || test.excluded.is_some()) {
                 problems.push(
                     Diagnostic::error(
                         "bad-unit-test",
@@ -102,7 +108,7 @@ impl Builder<'_> {
         node.unit_test = Some(Arc::new(UnitTestSpec {
             properties: test,
             inputs,
-            version: None,
+            version,
         }));
         Some(node)
     }
@@ -300,6 +306,42 @@ fn check_incremental(
             .help("write overrides: {macros: {is_incremental: true}}, or false"),
         ),
     }
+}
+
+/// The model that is tested, or those of its versions that are.
+fn tested_models<'n>(
+    package: &Package,
+    test: &UnitTestProperties,
+    nodes: &'n Nodes,
+    problems: &mut Diagnostics,
+) -> Vec<&'n Node> {
+    let mut words = test.model.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    let wanted = words
+        .next()
+        .map_or_else(|| name.to_owned(), |version| format!("{name}.v{version}"));
+    let what = format!("unit test `{}`", test.name);
+    let Some(model) = nodes.find(&package.name, ResourceType::Model, &wanted) else {
+        problems.push(missing_model(&what, test, package));
+        return Vec::new();
+    };
+    if model.version.is_none() {
+        return vec![model];
+    }
+    let mut tested = nodes.versions(&package.name, name);
+    tested.retain(|node| {
+        let version = node.version.as_ref().map(|version| version.name.to_string());
+        let listed = |list: &Vec<String>| version.as_ref().is_some_and(|version| list.contains(version));
+        test.included.as_ref().is_none_or(listed) && !test.excluded.as_ref().is_some_and(listed)
+    });
+    if tested.is_empty() {
+        problems.push(
+            Diagnostic::error("bad-unit-test", format!("{what} tests no version of `{name}`"))
+                .at(test.place.clone())
+                .help("name versions that the model has"),
+        );
+    }
+    tested
 }
 
 fn missing_model(what: &str, test: &UnitTestProperties, package: &Package) -> Diagnostic {

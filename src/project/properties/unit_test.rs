@@ -89,17 +89,16 @@ impl UnitTestProperties {
         for item in section.list("given", reader) {
             given.extend(given_input(item, &what, reader));
         }
-        let expect = match section.take("expect") {
-            Some(yaml) => fixture(yaml, &format!("`expect` of {what}"), reader).map(|(fixture, _)| fixture),
-            None => {
-                reader.problems.push(
-                    Diagnostic::error("missing-key", format!("{what} has no `expect`"))
-                        .at(section.place.clone())
-                        .help("write the rows that the model must make: expect: {rows: [..]}"),
-                );
-                None
-            }
-        };
+        let expect = section.take("expect");
+        if expect.is_none() {
+            reader.problems.push(
+                Diagnostic::error("missing-key", format!("{what} has no `expect`"))
+                    .at(section.place.clone())
+                    .help("write the rows that the model must make: expect: {rows: [..]}"),
+            );
+        }
+        let expect = expect.and_then(|yaml| fixture(yaml, &format!("`expect` of {what}"), reader));
+        let expect = expect.map(|(fixture, _)| fixture);
         let overrides = section
             .take("overrides")
             .and_then(|yaml| overrides(yaml, &what, reader));
