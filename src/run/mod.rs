@@ -20,6 +20,7 @@ mod publication;
 mod result;
 mod result_entry;
 mod row_diff;
+mod row_match;
 mod scheduler;
 mod seed;
 mod session;
