@@ -79,7 +79,7 @@ impl Stage {
 fn expression_name(node: &Node) -> String {
     let name = match &node.source_spec {
         Some(spec) => format!("__dbt__cte__{}__{}", spec.source_name, node.name),
-        None => format!("__dbt__cte__{}", node.name),
+        None => format!("__dbt__cte__{}", node.ref_names().swap_remove(0).replace('.', "_")),
     };
     let plain = name
         .chars()
@@ -313,7 +313,7 @@ fn input_node(graph: &Graph, call: &InputCall, model: &Arc<Node>) -> Option<Arc<
         InputCall::This => Some(Arc::clone(model)),
         InputCall::Ref(reference) => {
             let named = |node: &&Arc<Node>| {
-                node.name == reference.name
+                node.ref_names().contains(&reference.wanted())
                     && node.resource_type != ResourceType::Source
                     && reference
                         .package
@@ -322,7 +322,7 @@ fn input_node(graph: &Graph, call: &InputCall, model: &Arc<Node>) -> Option<Arc<
             };
             let parents = graph.parents(&model.id);
             let read = parents.into_iter().find(named);
-            read.or_else(|| graph.by_ref(reference.package.as_deref(), &reference.name, &model.package))
+            read.or_else(|| graph.by_ref(reference.package.as_deref(), &reference.wanted(), &model.package))
                 .cloned()
         }
         InputCall::Source(source, table) => {

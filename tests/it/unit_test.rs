@@ -192,3 +192,34 @@ fn what_cannot_be_asked_is_named() {
         assert!(outcome.stderr.contains(expected), "{expected}\n{}", outcome.stderr);
     }
 }
+
+#[test]
+fn every_version_of_a_model_is_tested() {
+    let project = Project::with(&[
+        ("models/a.sql", "select 1 as id"),
+        ("models/m_v1.sql", "select id from {{ ref('a') }}"),
+        ("models/m_v2.sql", "select id * 2 as id from {{ ref('a') }}"),
+        (
+            "models/n.sql",
+            "select x.id as one, y.id as two from {{ ref('m', v=1) }} x, {{ ref('m', v=2) }} y",
+        ),
+        (
+            "models/m.yml",
+            "models: [{name: m, latest_version: 2, versions: [{v: 1}, {v: 2}]}]\nunit_tests:\n\
+             - {name: both, model: m, given: [{input: ref('a'), rows: [{id: 0}]}], expect: {rows: [{id: 0}]}}\n\
+             - {name: second, model: m, versions: {exclude: [1]}, given: [{input: ref('a'), rows: [{id: 3}]}], expect: {rows: [{id: 6}]}}\n\
+             - name: reads\n  model: n\n  given:\n  - {input: \"ref('m', v=1)\", rows: [{id: 1}]}\n  - {input: \"ref('m', v=2)\", rows: [{id: 2}]}\n  \
+               expect: {rows: [{one: 1, two: 2}]}\n",
+        ),
+    ]);
+    let outcome = project.ok(&["build"]);
+    for expected in [
+        "PASS m::both_v1",
+        "PASS m::both_v2",
+        "PASS m::second_v2",
+        "PASS n::reads",
+    ] {
+        assert!(outcome.stderr.contains(expected), "{expected}\n{}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains("second_v1"), "{}", outcome.stderr);
+}
