@@ -161,6 +161,8 @@ pub enum Command {
     Ls(LsArguments),
     /// Show rows of a model, of SQL typed here, or of a candidate that failed its audits
     Show(ShowArguments),
+    /// Call a macro
+    RunOperation(OperationArguments),
     /// Check the project, the profile and the connection
     Debug,
     /// Delete the folders in clean-targets
@@ -314,6 +316,19 @@ pub struct ShowArguments {
     pub limit: i64,
     #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
     pub output: ShowOutput,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct OperationArguments {
+    /// The macro: `name`, or `package.name`
+    #[arg(value_name = "MACRO", required_unless_present = "sql")]
+    pub name: Option<String>,
+    /// Arguments of the macro as YAML: '{name: value}'
+    #[arg(long, value_name = "YAML", conflicts_with = "sql")]
+    pub args: Option<String>,
+    /// A statement to run instead of a macro
+    #[arg(long, value_name = "SQL", conflicts_with = "name")]
+    pub sql: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

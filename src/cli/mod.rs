@@ -14,6 +14,7 @@ mod history;
 mod invocation;
 mod load;
 mod ls;
+mod operation;
 mod parse;
 mod rollback;
 mod select;
@@ -136,6 +137,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Parse => parse::parse(&global, talk),
         Command::Ls(ls) => ls::ls(&global, talk, &ls),
         Command::Show(show) => show::show(&global, talk, &show).await,
+        Command::RunOperation(run) => operation::operation(&global, talk, &run).await,
         Command::Debug => debug::debug(&global, talk).await,
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,

@@ -111,6 +111,19 @@ pub fn compile_inline(
     render(context, node, &view, connection, None)
 }
 
+/// The same, with the template's own queries inside a transaction.
+pub(super) fn compile_inline_within(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    transaction: &Arc<Transaction>,
+) -> Result<String, Diagnostic> {
+    let view = View {
+        this: node.relation.clone(),
+        incremental: false,
+    };
+    render(context, node, &view, Some(transaction.connection()), Some(transaction))
+}
+
 /// A fingerprint of what a published model is made from: both ways its template can render, its contract with the
 /// database and how it is stored. The same in every run until somebody changes the project or its variables.
 pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String, Diagnostic> {

@@ -153,6 +153,16 @@ impl Host for RunHost {
                 "the graph is made before anything runs; add this line to the file: -- depends_on: {{{{ ref('{name}') }}}}"
             )));
         }
+        let is_macro = self.node.id.starts_with("macro.");
+        if is_macro && target.config.materialized == Materialization::Ephemeral {
+            return Err(Refusal::new(
+                "ephemeral-in-operation",
+                format!("`{name}` is ephemeral, and an operation has no text of its own to write it into"),
+            )
+            .help(format!(
+                "make `{name}` a view, or run the statement with: compile --inline"
+            )));
+        }
         Ok(self.readable(&target))
     }
 

@@ -7,6 +7,7 @@ mod db;
 mod gate;
 mod house;
 mod local_server;
+mod operation;
 mod profiles;
 mod resources;
 mod server;
