@@ -11,8 +11,9 @@ use super::failure::{Origin, syntax};
 use super::syntax::{Block, BlockKind, blocks, rewrite_macro};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 
-/// The package that Assay brings.
-pub const BUILTIN: &str = "dbt";
+/// The packages that Assay brings, the nearer to the database the later. Under the first one's name stand the macros of
+/// both.
+pub const BUILTIN: [&str; 2] = ["dbt", "dbt_postgres"];
 
 /// What a block defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +92,8 @@ impl MacroTable {
                 .map(|rule| (rule.namespace.clone(), rule.search_order.clone()))
                 .collect(),
         };
-        for package in [root, BUILTIN].into_iter().chain(packages.iter().map(String::as_str)) {
+        let named = packages.iter().map(String::as_str);
+        for package in [root].into_iter().chain(BUILTIN).chain(named) {
             table.packages.entry(package.to_owned()).or_default();
         }
         let mut wrong = Diagnostics::default();
@@ -178,15 +180,17 @@ impl MacroTable {
         }));
     }
 
-    /// dbt's order, the weakest first: the builtin package, package names, the root project, the node's own package.
+    /// dbt's order, the weakest first: the builtin packages, package names, the root project, the node's own package.
     fn build_namespaces(&mut self) {
         let mut shared = Names::new();
-        self.put_macros(&mut shared, BUILTIN);
+        for package in BUILTIN {
+            self.put_macros(&mut shared, package);
+        }
         for package in self.packages.keys() {
-            let names = self.packages[package]
-                .iter()
-                .map(|(name, &index)| (name.clone(), self.reference(index)))
-                .collect();
+            let mut names = Names::new();
+            for member in Self::members(package) {
+                self.put_macros(&mut names, member);
+            }
             shared.insert(package.clone(), Package::value(package, names));
         }
         self.put_macros(&mut shared, &self.root);
@@ -200,6 +204,15 @@ impl MacroTable {
             })
             .collect();
         self.namespaces = namespaces;
+    }
+
+    /// The packages whose macros a package's name stands for, the weakest first.
+    fn members(package: &str) -> Vec<&str> {
+        if package == BUILTIN[0] {
+            BUILTIN.to_vec()
+        } else {
+            vec![package]
+        }
     }
 
     fn reference(&self, index: usize) -> Value {
@@ -224,10 +237,10 @@ impl MacroTable {
     /// A macro, either of one package or as seen from a package.
     pub(super) fn find(&self, package: Option<&str>, from: &str, name: &str) -> Option<Value> {
         match package {
-            Some(package) => self
-                .packages
-                .get(package)?
-                .get(name)
+            Some(package) => Self::members(package)
+                .into_iter()
+                .rev()
+                .find_map(|member| self.packages.get(member)?.get(name))
                 .map(|&index| self.reference(index)),
             None => self
                 .resolve(from, name)

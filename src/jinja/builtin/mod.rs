@@ -1,4 +1,4 @@
-//! The package `dbt`: the macros that every project may call and override.
+//! The packages `dbt` and `dbt_postgres`: the macros that every project may call and override.
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
@@ -9,24 +9,64 @@ use super::table::BUILTIN;
 use crate::diagnostic::SourceFile;
 use crate::sql::{Column, Relation, Table};
 
-const FILES: [(&str, &str); 6] = [
-    ("dates.sql", include_str!("dates.sql")),
-    ("names.sql", include_str!("names.sql")),
-    ("statement.sql", include_str!("statement.sql")),
-    ("tests.sql", include_str!("tests.sql")),
-    ("text.sql", include_str!("text.sql")),
-    ("types.sql", include_str!("types.sql")),
+/// What every database has: the package `dbt`.
+const ANY: [(&str, &str); 30] = [
+    ("dbt/clone.sql", include_str!("dbt/clone.sql")),
+    ("dbt/columns.sql", include_str!("dbt/columns.sql")),
+    ("dbt/contract.sql", include_str!("dbt/contract.sql")),
+    ("dbt/dates.sql", include_str!("dbt/dates.sql")),
+    ("dbt/docs.sql", include_str!("dbt/docs.sql")),
+    ("dbt/function.sql", include_str!("dbt/function.sql")),
+    ("dbt/grants.sql", include_str!("dbt/grants.sql")),
+    ("dbt/hooks.sql", include_str!("dbt/hooks.sql")),
+    ("dbt/incremental.sql", include_str!("dbt/incremental.sql")),
+    ("dbt/indexes.sql", include_str!("dbt/indexes.sql")),
+    ("dbt/materialized_view.sql", include_str!("dbt/materialized_view.sql")),
+    ("dbt/merge.sql", include_str!("dbt/merge.sql")),
+    ("dbt/metadata.sql", include_str!("dbt/metadata.sql")),
+    ("dbt/names.sql", include_str!("dbt/names.sql")),
+    ("dbt/python.sql", include_str!("dbt/python.sql")),
+    ("dbt/relation.sql", include_str!("dbt/relation.sql")),
+    ("dbt/relation_sql.sql", include_str!("dbt/relation_sql.sql")),
+    ("dbt/schema.sql", include_str!("dbt/schema.sql")),
+    ("dbt/schema_change.sql", include_str!("dbt/schema_change.sql")),
+    ("dbt/seed.sql", include_str!("dbt/seed.sql")),
+    ("dbt/snapshot.sql", include_str!("dbt/snapshot.sql")),
+    ("dbt/snapshot_strategy.sql", include_str!("dbt/snapshot_strategy.sql")),
+    ("dbt/statement.sql", include_str!("dbt/statement.sql")),
+    ("dbt/table.sql", include_str!("dbt/table.sql")),
+    ("dbt/test.sql", include_str!("dbt/test.sql")),
+    ("dbt/tests.sql", include_str!("dbt/tests.sql")),
+    ("dbt/text.sql", include_str!("dbt/text.sql")),
+    ("dbt/types.sql", include_str!("dbt/types.sql")),
+    ("dbt/unit_test.sql", include_str!("dbt/unit_test.sql")),
+    ("dbt/view.sql", include_str!("dbt/view.sql")),
 ];
 
-/// The package's files.
+/// What PostgreSQL does its own way: the package `dbt_postgres`.
+const POSTGRES: [(&str, &str); 11] = [
+    ("postgres/catalog.sql", include_str!("postgres/catalog.sql")),
+    ("postgres/dates.sql", include_str!("postgres/dates.sql")),
+    ("postgres/function.sql", include_str!("postgres/function.sql")),
+    ("postgres/incremental.sql", include_str!("postgres/incremental.sql")),
+    ("postgres/indexes.sql", include_str!("postgres/indexes.sql")),
+    ("postgres/materialized_view.sql", include_str!("postgres/materialized_view.sql")),
+    ("postgres/relation.sql", include_str!("postgres/relation.sql")),
+    ("postgres/snapshot.sql", include_str!("postgres/snapshot.sql")),
+    ("postgres/table.sql", include_str!("postgres/table.sql")),
+    ("postgres/text.sql", include_str!("postgres/text.sql")),
+    ("postgres/view.sql", include_str!("postgres/view.sql")),
+];
+
+/// The packages' files.
 pub fn files() -> Vec<MacroFile> {
-    FILES
-        .iter()
-        .map(|(name, text)| MacroFile {
-            package: BUILTIN.to_owned(),
+    let of = |package: &'static str, files: &'static [(&str, &str)]| {
+        files.iter().map(move |(name, text)| MacroFile {
+            package: package.to_owned(),
             file: SourceFile::new(format!("(builtin)/{name}"), *text),
         })
-        .collect()
+    };
+    of(BUILTIN[0], &ANY).chain(of(BUILTIN[1], &POSTGRES)).collect()
 }
 
 /// A host that knows nothing, for work that renders nothing.

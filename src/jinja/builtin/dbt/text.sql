@@ -11,7 +11,9 @@
 {%- endmacro %}
 
 {% macro default__length(expression) -%}
-    length({{ expression }})
+    length(
+        {{ expression }}
+    )
 {%- endmacro %}
 
 {% macro position(substring_text, string_text) -%}
@@ -19,7 +21,9 @@
 {%- endmacro %}
 
 {% macro default__position(substring_text, string_text) -%}
-    position({{ substring_text }} in {{ string_text }})
+    position(
+        {{ substring_text }} in {{ string_text }}
+    )
 {%- endmacro %}
 
 {% macro split_part(string_text, delimiter_text, part_number) -%}
@@ -27,7 +31,23 @@
 {%- endmacro %}
 
 {% macro default__split_part(string_text, delimiter_text, part_number) -%}
-    split_part({{ string_text }}, {{ delimiter_text }}, {{ part_number }})
+    split_part(
+        {{ string_text }},
+        {{ delimiter_text }},
+        {{ part_number }}
+        )
+{%- endmacro %}
+
+{# Counted from the end. #}
+{% macro _split_part_negative(string_text, delimiter_text, part_number) -%}
+    split_part(
+        {{ string_text }},
+        {{ delimiter_text }},
+        length({{ string_text }})
+        - length(
+            replace({{ string_text }},  {{ delimiter_text }}, '')
+        ) + 2 + {{ part_number }}
+        )
 {%- endmacro %}
 
 {% macro right(string_text, length_expression) -%}
@@ -35,7 +55,10 @@
 {%- endmacro %}
 
 {% macro default__right(string_text, length_expression) -%}
-    right({{ string_text }}, {{ length_expression }})
+    right(
+        {{ string_text }},
+        {{ length_expression }}
+    )
 {%- endmacro %}
 
 {% macro replace(field, old_chars, new_chars) -%}
@@ -43,7 +66,11 @@
 {%- endmacro %}
 
 {% macro default__replace(field, old_chars, new_chars) -%}
-    replace({{ field }}, {{ old_chars }}, {{ new_chars }})
+    replace(
+        {{ field }},
+        {{ old_chars }},
+        {{ new_chars }}
+    )
 {%- endmacro %}
 
 {% macro hash(field) -%}
@@ -51,7 +78,7 @@
 {%- endmacro %}
 
 {% macro default__hash(field) -%}
-    md5(cast({{ field }} as {{ type_string() }}))
+    md5(cast({{ field }} as {{ api.Column.translate_type('string') }}))
 {%- endmacro %}
 
 {% macro string_literal(value) -%}
@@ -74,12 +101,25 @@
     {{ return(adapter.dispatch('listagg', 'dbt')(measure, delimiter_text, order_by_clause, limit_num)) }}
 {%- endmacro %}
 
-{% macro postgres__listagg(measure, delimiter_text="','", order_by_clause=none, limit_num=none) -%}
-    {%- set order = ' ' ~ order_by_clause if order_by_clause else '' -%}
+{% macro default__listagg(measure, delimiter_text, order_by_clause, limit_num) -%}
+    {%- set order = 'within group (' ~ order_by_clause ~ ')' if order_by_clause else '' -%}
     {%- if limit_num -%}
-        array_to_string((array_agg({{ measure }}{{ order }}))[1:{{ limit_num }}], {{ delimiter_text }})
+    array_to_string(
+        array_slice(
+            array_agg(
+                {{ measure }}
+            ){{ order }}
+            ,0
+            ,{{ limit_num }}
+        ),
+        {{ delimiter_text }}
+        )
     {%- else -%}
-        string_agg({{ measure }}, {{ delimiter_text }}{{ order }})
+    listagg(
+        {{ measure }},
+        {{ delimiter_text }}
+        )
+        {{ order }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -87,8 +127,8 @@
     {{ return(adapter.dispatch('any_value', 'dbt')(expression)) }}
 {%- endmacro %}
 
-{% macro postgres__any_value(expression) -%}
-    min({{ expression }})
+{% macro default__any_value(expression) -%}
+    any_value({{ expression }})
 {%- endmacro %}
 
 {% macro bool_or(expression) -%}
@@ -119,8 +159,16 @@
     {{ return(adapter.dispatch('equals', 'dbt')(expr1, expr2)) }}
 {%- endmacro %}
 
-{% macro postgres__equals(expr1, expr2) -%}
-    {{ expr1 }} is not distinct from {{ expr2 }}
+{# With the behaviour flag of this name, nulls are equal. #}
+{% macro default__equals(expr1, expr2) -%}
+    {%- if adapter.behavior.enable_truthy_nulls_equals_macro.no_warn -%}
+    case when (({{ expr1 }} = {{ expr2 }}) or ({{ expr1 }} is null and {{ expr2 }} is null))
+        then 0
+        else 1
+    end = 0
+    {%- else -%}
+    ({{ expr1 }} = {{ expr2 }})
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro array_append(array, new_element) -%}
@@ -139,14 +187,14 @@
     array_cat({{ array_1 }}, {{ array_2 }})
 {%- endmacro %}
 
-{% macro array_construct(inputs=[], data_type=none) -%}
+{% macro array_construct(inputs=[], data_type=api.Column.translate_type('integer')) -%}
     {{ return(adapter.dispatch('array_construct', 'dbt')(inputs, data_type)) }}
 {%- endmacro %}
 
-{% macro default__array_construct(inputs=[], data_type=none) -%}
+{% macro default__array_construct(inputs, data_type) -%}
     {%- if inputs -%}
-        array[{{ inputs | join(', ') }}]
+    array[ {{ inputs | join(' , ') }} ]
     {%- else -%}
-        array[]::{{ data_type or type_int() }}[]
+    array[]::{{ data_type }}[]
     {%- endif -%}
 {%- endmacro %}

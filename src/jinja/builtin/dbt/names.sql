@@ -27,7 +27,7 @@
     {%- if custom_alias_name -%}
         {{ custom_alias_name | trim }}
     {%- elif node.version -%}
-        {{ node.name }}_v{{ node.version | string | replace('.', '_') }}
+        {{ return(node.name ~ '_v' ~ (node.version | string | replace('.', '_'))) }}
     {%- else -%}
         {{ node.name }}
     {%- endif -%}
@@ -43,4 +43,13 @@
     {%- else -%}
         {{ custom_database_name | trim }}
     {%- endif -%}
+{%- endmacro %}
+
+{# The name of the relation that stands for the latest version of a model. #}
+{% macro generate_latest_version_pointer_alias(custom_alias_name=none, node=none) -%}
+    {{ return(adapter.dispatch('generate_latest_version_pointer_alias', 'dbt')(custom_alias_name, node)) }}
+{%- endmacro %}
+
+{% macro default__generate_latest_version_pointer_alias(custom_alias_name=none, node=none) -%}
+    {{ custom_alias_name | trim if custom_alias_name else node.name }}
 {%- endmacro %}

@@ -19,7 +19,7 @@
 {%- endmacro %}
 
 {% macro default__cast_bool_to_text(field) -%}
-    cast({{ field }} as {{ type_string() }})
+    cast({{ field }} as {{ api.Column.translate_type('string') }})
 {%- endmacro %}
 
 {% macro type_string() -%}
@@ -59,7 +59,7 @@
 {%- endmacro %}
 
 {% macro default__type_bigint() -%}
-    {{ return('bigint') }}
+    {{ return(api.Column.translate_type('bigint')) }}
 {%- endmacro %}
 
 {% macro type_int() -%}
@@ -75,5 +75,5 @@
 {%- endmacro %}
 
 {% macro default__type_boolean() -%}
-    {{ return('boolean') }}
+    {{ return(api.Column.translate_type('boolean')) }}
 {%- endmacro %}
