@@ -1,4 +1,4 @@
-//! Columns as templates use them.
+//! Columns as templates use them: dbt's `Column` for PostgreSQL.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -7,94 +7,133 @@ use std::sync::Arc;
 use minijinja::value::{DynObject, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::jinja::value::{invalid, split_kwargs, text_argument};
-use crate::sql::{Column, ident};
+use crate::jinja::value::{argument, integer, invalid, split_kwargs, text_argument};
+use crate::sql::Column;
 
-/// A column and its type, as `format_type` prints it.
-#[derive(Clone, Debug)]
-pub struct ColumnObject(Column);
+/// A column as the information schema tells it: a type without modifiers, and the modifiers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ColumnObject {
+    name: String,
+    dtype: String,
+    char_size: Option<i64>,
+    numeric_precision: Option<i64>,
+    numeric_scale: Option<i64>,
+}
+
+/// The length that text has for dbt where it has none.
+const UNLIMITED: i64 = 256;
 
 impl ColumnObject {
-    pub fn value(column: Column) -> Value {
-        Value::from_object(Self(column))
+    /// From a type as `format_type` prints it, such as `character varying(20)` or `timestamp(3) without time zone`.
+    pub fn of(column: &Column) -> Self {
+        let text = &column.data_type;
+        let (base, modifiers) = match text.split_once('(') {
+            Some((before, rest)) => {
+                let (inner, after) = rest.split_once(')').unwrap_or((rest, ""));
+                let numbers: Vec<i64> = inner.split(',').filter_map(|n| n.trim().parse().ok()).collect();
+                let base = [before.trim(), after.trim()];
+                (base.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" "), numbers)
+            }
+            None => (text.clone(), Vec::new()),
+        };
+        let mut new = Self::named(&column.name, &base);
+        if new.is_string() {
+            new.char_size = modifiers.first().copied();
+        } else if new.is_numeric() {
+            new.numeric_precision = modifiers.first().copied();
+            new.numeric_scale = modifiers.get(1).copied();
+        }
+        new
     }
 
-    /// The type without its modifiers: `character varying` of `character varying(20)`.
-    fn base(&self) -> String {
-        let text = self.0.data_type.to_lowercase();
-        let base = text.split('(').next().unwrap_or(&text).trim().to_owned();
-        match text.rsplit_once(')') {
-            Some((_, after)) if !after.trim().is_empty() => format!("{base} {}", after.trim()),
-            _ => base,
+    fn named(name: &str, dtype: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            dtype: dtype.to_owned(),
+            char_size: None,
+            numeric_precision: None,
+            numeric_scale: None,
         }
     }
 
-    fn modifiers(&self) -> Vec<i64> {
-        let text = &self.0.data_type;
-        let inner = text.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
-        inner
-            .map(|(inner, _)| inner.split(',').filter_map(|n| n.trim().parse().ok()).collect())
-            .unwrap_or_default()
+    /// `Column.create(name, label)`
+    pub fn create(name: &str, label: &str) -> Self {
+        Self::named(name, &translate(label))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is(&self, types: &[&str]) -> bool {
+        types.contains(&self.dtype.to_lowercase().as_str())
     }
 
     fn is_string(&self) -> bool {
-        matches!(
-            self.base().as_str(),
-            "text" | "character varying" | "character" | "varchar" | "bpchar" | "char"
-        )
+        self.is(&["text", "character varying", "character", "varchar"])
     }
 
     fn is_numeric(&self) -> bool {
-        matches!(self.base().as_str(), "numeric" | "decimal")
+        self.is(&["numeric", "decimal"])
     }
 
     fn is_integer(&self) -> bool {
-        matches!(
-            self.base().as_str(),
-            "smallint"
-                | "integer"
-                | "bigint"
-                | "int"
-                | "int2"
-                | "int4"
-                | "int8"
-                | "serial"
-                | "bigserial"
-                | "smallserial"
-        )
+        self.is(&["smallint", "integer", "bigint", "smallserial", "serial", "bigserial"])
+            || self.is(&["int2", "int4", "int8", "serial2", "serial4", "serial8"])
     }
 
     fn is_float(&self) -> bool {
-        matches!(
-            self.base().as_str(),
-            "real" | "double precision" | "float4" | "float8" | "float"
-        )
+        self.is(&["real", "float4", "float", "double precision", "float8", "double"])
     }
 
-    fn size(&self) -> Result<i64, Error> {
+    /// The longest text that fits.
+    pub fn string_size(&self) -> Result<i64, Error> {
         if !self.is_string() {
-            return Err(invalid(format!(
-                "the column `{}` is not text and has no string size",
-                self.0.name
-            )));
+            return Err(invalid(format!("the column `{}` is not text and has no string size", self.name)));
         }
-        Ok(self.modifiers().first().copied().unwrap_or(256))
+        Ok(self.char_size.filter(|_| self.dtype != "text").unwrap_or(UNLIMITED))
     }
+
+    /// Whether the column can be widened to hold what another column holds.
+    pub fn can_expand_to(&self, other: &Self) -> Result<bool, Error> {
+        Ok(self.is_string() && other.is_string() && other.string_size()? > self.string_size()?)
+    }
+
+    /// The type with its modifiers.
+    pub fn data_type(&self) -> String {
+        let lower = self.dtype.to_lowercase();
+        if lower == "text" || (lower == "character varying" && self.char_size.is_none()) {
+            return self.dtype.clone();
+        }
+        if self.is_string() {
+            return string_type(&self.string_size().unwrap_or(UNLIMITED).to_string());
+        }
+        match (self.numeric_precision, self.numeric_scale) {
+            (Some(precision), Some(scale)) if self.is_numeric() => format!("{}({precision},{scale})", self.dtype),
+            _ => self.dtype.clone(),
+        }
+    }
+}
+
+/// `character varying(size)`
+pub fn string_type(size: &str) -> String {
+    format!("character varying({size})")
+}
+
+fn optional(number: Option<i64>) -> Value {
+    number.map_or(Value::from(()), Value::from)
 }
 
 impl Object for ColumnObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let number = |n: Option<&i64>| n.map_or(Value::from(()), |n| Value::from(*n));
-        let modifiers = self.modifiers();
         Some(match key.as_str()? {
-            "name" | "column" => Value::from(self.0.name.as_str()),
-            "quoted" => Value::from(ident(&self.0.name)),
-            "data_type" => Value::from(self.0.data_type.as_str()),
-            "dtype" => Value::from(self.base()),
-            "char_size" if self.is_string() => number(modifiers.first()),
-            "numeric_precision" if self.is_numeric() => number(modifiers.first()),
-            "numeric_scale" if self.is_numeric() => number(modifiers.get(1)),
-            "char_size" | "numeric_precision" | "numeric_scale" => Value::from(()),
+            "name" | "column" => Value::from(self.name.as_str()),
+            "quoted" => Value::from(format!("\"{}\"", self.name)),
+            "data_type" | "expanded_data_type" => Value::from(self.data_type()),
+            "dtype" => Value::from(self.dtype.as_str()),
+            "char_size" => optional(self.char_size),
+            "numeric_precision" => optional(self.numeric_precision),
+            "numeric_scale" => optional(self.numeric_scale),
             _ => return None,
         })
     }
@@ -104,13 +143,20 @@ impl Object for ColumnObject {
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        let other = other.downcast_ref::<Self>()?;
-        let key = |c: &Self| (c.0.name.clone(), c.0.data_type.clone());
-        Some(key(self).cmp(&key(other)))
+        other.downcast_ref::<Self>().map(|other| (**self).cmp(other))
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Column {} ({})>", self.0.name, self.0.data_type)
+        let number = |n: Option<i64>| n.map_or_else(|| "None".to_owned(), |n| n.to_string());
+        write!(
+            f,
+            "PostgresColumn(column='{}', dtype='{}', char_size={}, numeric_precision={}, numeric_scale={})",
+            self.name,
+            self.dtype,
+            number(self.char_size),
+            number(self.numeric_precision),
+            number(self.numeric_scale)
+        )
     }
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
@@ -120,36 +166,59 @@ impl Object for ColumnObject {
             "is_integer" => Value::from(self.is_integer()),
             "is_float" => Value::from(self.is_float()),
             "is_number" => Value::from(self.is_numeric() || self.is_integer() || self.is_float()),
-            "string_size" => Value::from(self.size()?),
+            "string_size" => Value::from(self.string_size()?),
             "can_expand_to" => {
-                let other = args.first().and_then(Value::downcast_object_ref::<Self>);
-                let other = other.ok_or_else(|| invalid("`can_expand_to` wants a column"))?;
-                let grows = self.is_string() && other.is_string() && other.size()? > self.size()?;
-                Value::from(grows)
+                let (args, kwargs) = split_kwargs(args)?;
+                let other = argument(args, &kwargs, 0, "other_column").unwrap_or_default();
+                let other = other
+                    .downcast_object_ref::<Self>()
+                    .ok_or_else(|| invalid("`can_expand_to` wants a column"))?;
+                Value::from(self.can_expand_to(other)?)
             }
-            "literal" => Value::from(format!(
-                "{}::{}",
-                args.first().cloned().unwrap_or_default(),
-                self.0.data_type
-            )),
+            "literal" => {
+                let (args, kwargs) = split_kwargs(args)?;
+                let value = argument(args, &kwargs, 0, "value").unwrap_or_default();
+                Value::from(format!("{value}::{}", self.data_type()))
+            }
             _ => return class_method(name, args),
         })
     }
+}
+
+/// `varchar(20)`, `numeric(10,2)`: the modifiers are told apart by their number.
+fn from_description(name: &str, raw: &str) -> Result<ColumnObject, Error> {
+    let wrong = || invalid(format!("`{raw}` is no data type"));
+    let (base, inner) = match raw.split_once('(') {
+        Some((base, rest)) => (base, Some(rest.split_once(')').ok_or_else(wrong)?.0)),
+        None => (raw, None),
+    };
+    let mut new = ColumnObject::named(name, base);
+    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| wrong());
+    match inner.map(|inner| inner.split(',').collect::<Vec<_>>()).as_deref() {
+        Some([size]) => new.char_size = Some(number(size)?),
+        Some([precision, scale]) => {
+            new.numeric_precision = Some(number(precision)?);
+            new.numeric_scale = Some(number(scale)?);
+        }
+        _ => {}
+    }
+    Ok(new)
 }
 
 fn class_method(name: &str, args: &[Value]) -> Result<Value, Error> {
     let (args, kwargs) = split_kwargs(args)?;
     let first = |name: &str| text_argument(args, &kwargs, 0, name).unwrap_or_default();
     match name {
-        "create" | "from_description" => {
-            let data_type = text_argument(args, &kwargs, 1, "label_or_dtype").unwrap_or_default();
-            Ok(ColumnObject::value(Column {
-                name: first("name"),
-                data_type: translate(&data_type),
-            }))
+        "create" => {
+            let label = text_argument(args, &kwargs, 1, "label_or_dtype").unwrap_or_default();
+            Ok(Value::from_object(ColumnObject::create(&first("name"), &label)))
+        }
+        "from_description" => {
+            let raw = text_argument(args, &kwargs, 1, "raw_data_type").unwrap_or_default();
+            Ok(Value::from_object(from_description(&first("name"), &raw)?))
         }
         "translate_type" => Ok(Value::from(translate(&first("dtype")))),
-        "string_type" => Ok(Value::from(format!("character varying({})", first("size")))),
+        "string_type" => Ok(Value::from(string_type(&first("size")))),
         "numeric_type" => {
             let kind = first("dtype");
             let precision = text_argument(args, &kwargs, 1, "precision");
@@ -165,12 +234,10 @@ fn class_method(name: &str, args: &[Value]) -> Result<Value, Error> {
 
 /// dbt's portable labels as the server's types.
 fn translate(label: &str) -> String {
-    match label.to_uppercase().as_str() {
-        "STRING" => "TEXT".to_owned(),
-        "INTEGER" => "INT".to_owned(),
-        "FLOAT" => "FLOAT".to_owned(),
-        "TIMESTAMP" => "TIMESTAMP".to_owned(),
-        _ => label.to_owned(),
+    if label.eq_ignore_ascii_case("string") {
+        "TEXT".to_owned()
+    } else {
+        label.to_owned()
     }
 }
 
@@ -189,9 +256,17 @@ impl Object for ColumnClass {
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
         let (args, kwargs) = split_kwargs(args)?;
-        Ok(ColumnObject::value(Column {
-            name: text_argument(args, &kwargs, 0, "column").unwrap_or_default(),
-            data_type: text_argument(args, &kwargs, 1, "dtype").unwrap_or_default(),
+        let text = |at, name| text_argument(args, &kwargs, at, name).unwrap_or_default();
+        let number = |at, name| {
+            let given = argument(args, &kwargs, at, name).filter(|v| !v.is_none() && !v.is_undefined());
+            given.as_ref().map(integer).transpose()
+        };
+        Ok(Value::from_object(ColumnObject {
+            name: text(0, "column"),
+            dtype: text(1, "dtype"),
+            char_size: number(2, "char_size")?,
+            numeric_precision: number(3, "numeric_precision")?,
+            numeric_scale: number(4, "numeric_scale")?,
         }))
     }
 
