@@ -14,7 +14,7 @@ use super::engine::Shared;
 use super::failure::Origin;
 use super::function::{DEFAULTS, default_value};
 use super::host::Host;
-use super::object::ContextObject;
+use super::object::{self, ContextObject};
 
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
@@ -145,6 +145,7 @@ impl Session {
             "project_name" => Some(Value::from(self.shared.table.root.as_str())),
             "thread_id" => Some(Value::from(self.host.thread())),
             "env" => self.global("target"),
+            "adapter" => Some(object::adapter(self)),
             "context" => Some(ContextObject::everything(self)),
             "builtins" => Some(ContextObject::builtins(self)),
             _ => None,
@@ -161,7 +162,7 @@ impl Session {
 }
 
 /// Members that each render makes itself.
-const MEMBERS: [&str; 6] = ["execute", "context", "project_name", "thread_id", "env", "builtins"];
+const MEMBERS: [&str; 7] = ["execute", "adapter", "context", "project_name", "thread_id", "env", "builtins"];
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -62,7 +62,6 @@ fn add_values(environment: &mut Environment<'static>) {
     environment.add_global("invocation_id", uuid::Uuid::new_v4().to_string());
     environment.add_global("run_started_at", module::started_at());
     environment.add_global("modules", module::modules());
-    environment.add_global("adapter", object::adapter());
     environment.add_global("api", object::api());
     environment.add_global("exceptions", object::exceptions());
     environment.add_global("config", object::config());

@@ -43,7 +43,16 @@ impl Object for Class {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (self.member)(key.as_str()?)
+        let name = key.as_str()?;
+        let method = || {
+            CONSTRUCTORS.iter().find(|known| **known == name).map(|name| {
+                Value::from_object(Method {
+                    name,
+                    methods: self.method,
+                })
+            })
+        };
+        (self.member)(name).or_else(method)
     }
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
@@ -52,5 +61,30 @@ impl Object for Class {
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         (self.method)(name, args)
+    }
+}
+
+/// Methods that templates pass on as values.
+const CONSTRUCTORS: [&str; 4] = ["strptime", "fromisoformat", "fromtimestamp", "now"];
+
+/// A method of a class, not called yet.
+struct Method {
+    name: &'static str,
+    methods: Methods,
+}
+
+impl fmt::Debug for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<built-in method {}>", self.name)
+    }
+}
+
+impl Object for Method {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        (self.methods)(self.name, args)
     }
 }

@@ -1,112 +1,336 @@
-//! `adapter`: dispatch, and questions about the database.
+//! `adapter`: dispatch, and work on the database. What dbt does through its macros goes through them here too, so that a
+//! project's own versions of them are obeyed.
 
+use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Object};
+use minijinja::value::{Kwargs, Object, Tuple};
 use minijinja::{Error, State, Value};
 
-use super::relation::RelationObject;
+use super::behavior::Behavior;
+use super::relation::{RelationObject, relation_class};
 use super::response::response;
 use super::table::ResultTable;
-use super::{ColumnObject, api};
+use super::{ColumnObject, column_class, constraint, index, seed_type, snapshot, strategy};
 use crate::jinja::call::dispatch;
 use crate::jinja::failure::failure;
-use crate::jinja::function::session;
 use crate::jinja::host::Refusal;
 use crate::jinja::session::Session;
 use crate::jinja::value::{Absent, PyDict, PyList, argument, describe, invalid, items, split_kwargs, text_argument};
-use crate::sql::{Relation, RelationKind, Table, ident, literal};
+use crate::sql::ident;
 
-#[derive(Debug)]
-struct Adapter;
+/// The adapter as one render has it.
+pub struct Adapter(Arc<Session>);
 
-pub fn adapter() -> Value {
-    Value::from_object(Adapter)
+pub fn adapter(session: &Arc<Session>) -> Value {
+    Value::from_object(Adapter(Arc::clone(session)))
 }
 
-fn relation(value: Option<Value>) -> Result<Relation, Error> {
-    let value = value.unwrap_or_default();
-    match value.downcast_object_ref::<RelationObject>() {
-        Some(object) => Ok(object.relation.clone()),
-        None => Err(invalid(format!("expected a relation, got {}", describe(&value)))),
+impl fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<adapter postgres>")
     }
 }
 
-fn found(session: &Session, schema: &str, identifier: &str) -> Result<Value, Error> {
-    if !session.execute {
-        return Ok(Value::from(()));
+/// The arguments of one call.
+struct Call<'a> {
+    args: &'a [Value],
+    kwargs: &'a Kwargs,
+}
+
+impl Call<'_> {
+    fn arg(&self, at: usize, name: &str) -> Option<Value> {
+        argument(self.args, self.kwargs, at, name)
     }
-    let relation = session.host.relation(schema, identifier)?;
-    Ok(relation.map_or_else(|| Value::from(()), RelationObject::value))
-}
 
-fn columns(session: &Session, of: &Relation) -> Result<Vec<crate::sql::Column>, Error> {
-    if session.execute {
-        Ok(session.host.columns(of)?)
-    } else {
-        Ok(Vec::new())
+    fn value(&self, at: usize, name: &str) -> Value {
+        self.arg(at, name).unwrap_or_else(|| Value::from(()))
     }
-}
 
-/// Runs SQL where something may run at all.
-fn run(session: &Session, sql: &str) -> Result<Table, Error> {
-    if session.execute {
-        Ok(session.host.query(sql)?)
-    } else {
-        Ok(Table::default())
+    fn text(&self, at: usize, name: &str) -> Option<String> {
+        text_argument(self.args, self.kwargs, at, name)
     }
-}
 
-/// The columns of `from` that `to` does not have.
-fn missing_columns(session: &Session, from: &Relation, to: &Relation) -> Result<Value, Error> {
-    let there = columns(session, to)?;
-    let missing = columns(session, from)?
-        .into_iter()
-        .filter(|c| !there.iter().any(|t| t.name == c.name))
-        .map(ColumnObject::value);
-    Ok(missing.collect::<PyList>().into())
-}
-
-fn exists(session: &Session, schema: &str) -> Result<Value, Error> {
-    let sql = format!(
-        "select 1 from pg_catalog.pg_namespace where nspname = {}",
-        literal(schema)
-    );
-    Ok(Value::from(!run(session, &sql)?.rows.is_empty()))
-}
-
-fn kind_word(relation: &Relation) -> &'static str {
-    match relation.kind {
-        Some(RelationKind::View) => "view",
-        Some(RelationKind::MaterializedView) => "materialized view",
-        _ => "table",
+    fn relation(&self, at: usize, name: &str) -> Result<Value, Error> {
+        let value = self.value(at, name);
+        match value.downcast_object_ref::<RelationObject>() {
+            Some(_) => Ok(value),
+            None => Err(invalid(format!("`{name}` is a relation, not {}", describe(&value)))),
+        }
     }
 }
 
-/// Changes of the database that macros ask for; they do nothing while parsing.
-fn change(session: &Session, method: &str, args: &[Value], kwargs: &Kwargs) -> Option<Result<Value, Error>> {
-    let first =
-        || relation(argument(args, kwargs, 0, "relation").or_else(|| argument(args, kwargs, 0, "from_relation")));
-    let sql = match method {
-        "create_schema" => first().map(|r| format!("create schema if not exists {}", ident(&r.schema))),
-        "drop_schema" => first().map(|r| format!("drop schema if exists {} cascade", ident(&r.schema))),
-        "drop_relation" => first().map(|r| format!("drop {} if exists {r} cascade", kind_word(&r))),
-        "truncate_relation" => first().map(|r| format!("truncate table {r}")),
-        "rename_relation" => first().and_then(|from| {
-            let to = relation(argument(args, kwargs, 1, "to_relation"))?;
-            let word = kind_word(&from);
-            Ok(format!("alter {word} {from} rename to {}", ident(&to.identifier)))
-        }),
-        _ => return None,
-    };
-    Some(sql.and_then(|sql| run(session, &sql)).map(|_| Value::from("")))
+fn none() -> Value {
+    Value::from(())
+}
+
+fn empty() -> Value {
+    PyList::default().into()
+}
+
+/// The relation that a value is known to be.
+fn of(value: &Value) -> Result<&RelationObject, Error> {
+    value
+        .downcast_object_ref::<RelationObject>()
+        .ok_or_else(|| invalid(format!("expected a relation, got {}", describe(value))))
+}
+
+impl Adapter {
+    /// Calls a macro of dbt's by name, as the root project has it.
+    fn run(&self, state: &mut State<'_, '_>, name: &str, args: &[(&str, Value)]) -> Result<Value, Error> {
+        let table = &self.0.shared.table;
+        let found = table
+            .find(None, &table.root, name)
+            .ok_or_else(|| Refusal::new("undefined-macro", format!("there is no macro `{name}`")))?;
+        let kwargs: Kwargs = args.iter().cloned().collect();
+        found.call(state, &[kwargs.into()])
+    }
+
+    fn columns(&self, state: &mut State<'_, '_>, relation: &Value) -> Result<Vec<Value>, Error> {
+        let found = self.run(state, "get_columns_in_relation", &[("relation", relation.clone())])?;
+        items(&found)
+    }
+
+    fn found(&self, schema: &str, identifier: &str) -> Result<Value, Error> {
+        let relation = self.0.host.relation(schema, identifier)?;
+        Ok(relation.map_or_else(none, RelationObject::value))
+    }
+
+    /// What changes the database or asks it; while parsing nothing happens and the answer is dbt's for that phase.
+    fn ask(&self, state: &mut State<'_, '_>, method: &str, call: &Call<'_>) -> Option<Result<Value, Error>> {
+        let while_parsing = match method {
+            "get_columns_in_relation"
+            | "get_columns_in_table"
+            | "get_missing_columns"
+            | "get_column_schema_from_query"
+            | "list_relations"
+            | "list_relations_without_caching"
+            | "list_schemas" => empty(),
+            "check_schema_exists" | "already_exists" => Value::from(false),
+            "execute" => Value::from(Tuple::from([Absent::value(), Absent::value()])),
+            "add_query" => Value::from(Tuple::from([none(), none()])),
+            "commit" | "commit_if_has_connection" | "clear_transaction" | "verify_database" => Value::from(""),
+            "validate_sql"
+            | "run_sql_for_tests"
+            | "get_relation"
+            | "load_relation"
+            | "create_schema"
+            | "drop_schema"
+            | "drop_relation"
+            | "truncate_relation"
+            | "rename_relation"
+            | "alter_column_type"
+            | "expand_target_column_types"
+            | "valid_snapshot_target"
+            | "assert_valid_snapshot_target_given_strategy"
+            | "get_incremental_strategy_macro" => none(),
+            _ => return None,
+        };
+        if !self.0.execute {
+            return Some(Ok(while_parsing));
+        }
+        Some(self.change(state, method, call).unwrap_or_else(|| self.question(state, method, call)))
+    }
+
+    fn change(&self, state: &mut State<'_, '_>, method: &str, call: &Call<'_>) -> Option<Result<Value, Error>> {
+        let done = match method {
+            "create_schema" | "drop_schema" => call.relation(0, "relation").and_then(|relation| {
+                let schema = Value::from_object(of(&relation)?.without_identifier());
+                self.run(state, method, &[("relation", schema)])
+            }),
+            "drop_relation" => call.relation(0, "relation").and_then(|relation| {
+                if of(&relation)?.kind().is_none() {
+                    return Err(invalid(format!("{relation} cannot be dropped: its type is not known")));
+                }
+                self.run(state, method, &[("relation", relation)])
+            }),
+            "truncate_relation" => call
+                .relation(0, "relation")
+                .and_then(|relation| self.run(state, method, &[("relation", relation)])),
+            "rename_relation" => call.relation(0, "from_relation").and_then(|from| {
+                let to = call.relation(1, "to_relation")?;
+                self.run(state, method, &[("from_relation", from), ("to_relation", to)])
+            }),
+            "alter_column_type" => {
+                let args = ["relation", "column_name", "new_column_type"];
+                let args: Vec<_> = args.iter().enumerate().map(|(i, n)| (*n, call.value(i, n))).collect();
+                self.run(state, method, &args)
+            }
+            "expand_target_column_types" => self.expand(state, call),
+            "commit" | "commit_if_has_connection" => {
+                return Some(self.0.host.commit().map(|()| Value::from("")).map_err(Error::from));
+            }
+            "clear_transaction" => {
+                return Some(self.0.host.clear_transaction().map(|()| Value::from("")).map_err(Error::from));
+            }
+            _ => return None,
+        };
+        Some(done.map(|_| none()))
+    }
+
+    /// Widens the texts of `to_relation` to what `from_relation` holds.
+    fn expand(&self, state: &mut State<'_, '_>, call: &Call<'_>) -> Result<Value, Error> {
+        let to = call.relation(1, "to_relation")?;
+        let wanted = self.columns(state, &call.relation(0, "from_relation")?)?;
+        let there = self.columns(state, &to)?;
+        for new in wanted.iter().filter_map(|c| c.downcast_object_ref::<ColumnObject>()) {
+            let old = there.iter().filter_map(|c| c.downcast_object_ref::<ColumnObject>());
+            for old in old.filter(|old| old.name() == new.name()) {
+                if old.can_expand_to(new)? {
+                    let wider = super::column::string_type(&new.string_size()?.to_string());
+                    let args = [
+                        ("relation", to.clone()),
+                        ("column_name", Value::from(old.name())),
+                        ("new_column_type", Value::from(wider)),
+                    ];
+                    self.run(state, "alter_column_type", &args)?;
+                }
+            }
+        }
+        Ok(none())
+    }
+
+    fn question(&self, state: &mut State<'_, '_>, method: &str, call: &Call<'_>) -> Result<Value, Error> {
+        match method {
+            "get_relation" => {
+                let schema = call.text(1, "schema").unwrap_or_default();
+                self.found(&schema, &call.text(2, "identifier").unwrap_or_default())
+            }
+            "load_relation" => {
+                let relation = call.relation(0, "relation")?;
+                let wanted = &of(&relation)?.relation;
+                self.found(&wanted.schema, &wanted.identifier)
+            }
+            "already_exists" => {
+                let schema = call.text(0, "schema").unwrap_or_default();
+                let relation = self.found(&schema, &call.text(1, "name").unwrap_or_default())?;
+                Ok(Value::from(!relation.is_none()))
+            }
+            "get_columns_in_relation" => {
+                let columns = self.columns(state, &call.relation(0, "relation")?)?;
+                Ok(columns.into_iter().collect::<PyList>().into())
+            }
+            "get_columns_in_table" => {
+                let part = |at, name| call.text(at, name).unwrap_or_default();
+                let relation = crate::sql::Relation::new(None, part(0, "schema"), part(1, "identifier"));
+                let columns = self.columns(state, &RelationObject::value(relation))?;
+                Ok(columns.into_iter().collect::<PyList>().into())
+            }
+            "get_missing_columns" => {
+                let from = call.relation(0, "from_relation")?;
+                let there = self.columns(state, &call.relation(1, "to_relation")?)?;
+                let name = |column: &Value| column.get_attr("name");
+                let there = there.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+                let mut missing = Vec::new();
+                for column in self.columns(state, &from)? {
+                    if !there.contains(&name(&column)?) {
+                        missing.push(column);
+                    }
+                }
+                Ok(missing.into_iter().collect::<PyList>().into())
+            }
+            "get_column_schema_from_query" => {
+                let sql = call.text(0, "sql").unwrap_or_default();
+                // As the driver names types, which is how contracts print them.
+                let columns = self.0.host.query(&sql)?.columns.into_iter().map(|column| {
+                    let label = seed_type::driver_name(&column.data_type);
+                    Value::from_object(ColumnObject::create(&column.name, &label))
+                });
+                Ok(columns.collect::<PyList>().into())
+            }
+            "check_schema_exists" => {
+                let database = call.text(0, "database");
+                let schema = call.text(1, "schema").unwrap_or_default();
+                let within = crate::sql::Relation::new(database.as_deref(), schema.as_str(), "");
+                let information = Value::from_object(RelationObject::new(within).information_schema(None));
+                let args = [("information_schema", information), ("schema", Value::from(schema))];
+                let rows = self.run(state, "check_schema_exists", &args)?;
+                let count = items(&rows)?.first().map(|row| row.get_item(&Value::from(0)));
+                Ok(Value::from(count.transpose()?.is_some_and(|count| count.as_i64() > Some(0))))
+            }
+            "list_relations" => {
+                let database = call.text(0, "database");
+                let schema = call.text(1, "schema").unwrap_or_default();
+                let relation = crate::sql::Relation::new(database.as_deref(), schema, "");
+                self.list(state, Value::from_object(RelationObject::new(relation).without_identifier()))
+            }
+            "list_relations_without_caching" => self.list(state, call.relation(0, "schema_relation")?),
+            "list_schemas" => {
+                let rows = self.run(state, "list_schemas", &[("database", call.value(0, "database"))])?;
+                let names = items(&rows)?.into_iter().map(|row| row.get_item(&Value::from(0)));
+                Ok(names.collect::<Result<PyList, _>>()?.into())
+            }
+            "execute" => {
+                let is = |at, name| call.arg(at, name).is_some_and(|v| v.is_true());
+                let sql = call.text(0, "sql").unwrap_or_default();
+                let table = self.0.host.execute(&sql, is(1, "auto_begin"), is(2, "fetch"))?;
+                Ok(Value::from(Tuple::from([response(&table), ResultTable::value(&table)])))
+            }
+            "add_query" | "run_sql_for_tests" => {
+                let auto_begin = call.arg(1, "auto_begin").is_none_or(|v| v.is_true());
+                let sql = call.text(0, "sql").unwrap_or_default();
+                let bound = seed_type::bound(&sql, call.arg(2, "bindings").as_ref())?;
+                self.0.host.execute(&bound, auto_begin, false)?;
+                Ok(Value::from(Tuple::from([none(), none()])))
+            }
+            "validate_sql" => {
+                let result = self.run(state, "validate_sql", &[("sql", call.value(0, "sql"))])?;
+                result.get_attr("response")
+            }
+            "valid_snapshot_target" | "assert_valid_snapshot_target_given_strategy" => {
+                let columns = self.columns(state, &call.relation(0, "relation")?)?;
+                snapshot::check(&columns, &call.value(1, "column_names"), &call.value(2, "strategy"))?;
+                Ok(none())
+            }
+            "get_incremental_strategy_macro" => {
+                strategy::find(&call.value(0, "model_context"), call.text(1, "strategy").as_deref())
+            }
+            // A template prints nothing where it asks.
+            _ => self.verify_database(call).map(|()| Value::from("")),
+        }
+    }
+
+    fn list(&self, state: &mut State<'_, '_>, schema: Value) -> Result<Value, Error> {
+        let rows = self.run(state, "list_relations_without_caching", &[("schema_relation", schema)])?;
+        let mut relations = Vec::new();
+        for row in items(&rows)? {
+            let cells = items(&row)?;
+            let [database, name, schema, kind] = &cells[..] else {
+                return Err(invalid("list_relations_without_caching gives database, name, schema and type"));
+            };
+            let database = database.to_string();
+            let relation = crate::sql::Relation::new(Some(&database), schema.to_string(), name.to_string());
+            relations.push(Value::from_object(RelationObject::new(relation).typed(kind)));
+        }
+        Ok(relations.into_iter().collect::<PyList>().into())
+    }
+
+    /// PostgreSQL reads one database at a time.
+    fn verify_database(&self, call: &Call<'_>) -> Result<(), Error> {
+        let named = call.text(0, "database").unwrap_or_default();
+        let target = self.0.member("target").and_then(|target| target.get_attr("database").ok());
+        let Some(ours) = target.and_then(|database| database.as_str().map(str::to_owned)) else {
+            return Ok(());
+        };
+        if named.is_empty() || named.trim_matches('"').eq_ignore_ascii_case(&ours) {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            "other-database",
+            format!("the database `{named}` is named, and the connection is to `{ours}`"),
+        )
+        .help("PostgreSQL reads one database at a time: leave `database` out, or connect to that database")
+        .into())
+    }
 }
 
 impl Object for Adapter {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "Relation" | "Column" => api().get_item(key).ok(),
-            "behavior" => Some(Value::from_object(PyDict::from_pairs([]))),
+            "Relation" => Some(relation_class()),
+            "Column" => Some(column_class()),
+            "behavior" => Some(Value::from_object(Behavior(Arc::clone(&self.0)))),
+            "dispatch" => Some(Value::from_object(Dispatch(Arc::clone(&self.0)))),
             _ => None,
         }
     }
@@ -116,98 +340,48 @@ impl Object for Adapter {
     }
 
     fn call_method(self: &Arc<Self>, state: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        let session = session(state)?;
         let (args, kwargs) = split_kwargs(args)?;
-        let text = |at, name| text_argument(args, &kwargs, at, name);
-        let arg = |at, name| argument(args, &kwargs, at, name);
-        let done = change(&session, name, args, &kwargs).or_else(|| list(&session, name, args, &kwargs));
-        if let Some(done) = done {
-            return done;
+        let call = Call { args, kwargs: &kwargs };
+        if let Some(answer) = self.ask(state, name, &call) {
+            return answer;
         }
         match name {
-            "dispatch" => {
-                let wanted = text(0, "macro_name").ok_or_else(|| invalid("`dispatch` wants the name of a macro"))?;
-                if kwargs.has("packages") {
-                    return Err(Refusal::new("dispatch", "`dispatch` has no argument `packages`")
-                        .help("name the package in `macro_namespace`, and the order in `dispatch:` of the project file")
-                        .into());
-                }
-                dispatch(&session, &wanted, text(1, "macro_namespace").as_deref())
-            }
+            "dispatch" => dispatched(&self.0, &call),
             "type" => Ok(Value::from("postgres")),
-            "quote" => Ok(Value::from(ident(&text(0, "identifier").unwrap_or_default()))),
-            "quote_as_configured" | "quote_seed_column" => Ok(Value::from(ident(
-                &text(0, "identifier").or_else(|| text(0, "column")).unwrap_or_default(),
-            ))),
-            "get_relation" => {
-                let schema = text(1, "schema").unwrap_or_default();
-                found(&session, &schema, &text(2, "identifier").unwrap_or_default())
+            "date_function" => Ok(Value::from("now()")),
+            "nice_connection_name" => Ok(Value::from(self.0.within.as_str())),
+            "quote" => Ok(Value::from(ident(&call.text(0, "identifier").unwrap_or_default()))),
+            "quote_as_configured" => {
+                let name = call.text(0, "identifier").unwrap_or_default();
+                let part = call.text(1, "quote_key").unwrap_or_default();
+                Ok(Value::from(match part.as_str() {
+                    "database" | "schema" | "identifier" => ident(&name),
+                    _ => name,
+                }))
             }
-            "load_relation" => {
-                let wanted = relation(arg(0, "relation"))?;
-                found(&session, &wanted.schema, &wanted.identifier)
+            "quote_seed_column" => {
+                let name = call.text(0, "column").unwrap_or_default();
+                let quotes = call.value(1, "quote_config");
+                Ok(Value::from(if quotes.is_none() || quotes.is_true() { ident(&name) } else { name }))
             }
-            "already_exists" => {
-                let schema = text(0, "schema").unwrap_or_default();
-                let relation = found(&session, &schema, &text(1, "name").unwrap_or_default())?;
-                Ok(Value::from(!relation.is_none()))
+            "convert_type" => seed_type::of_column(&call.value(0, "agate_table"), &call.value(1, "col_idx")),
+            "parse_index" => index::parse_index(&call.value(0, "raw_index")),
+            "render_raw_columns_constraints" => constraint::columns(&call.value(0, "raw_columns")),
+            "render_raw_model_constraints" => constraint::model(&call.value(0, "raw_constraints")),
+            "standardize_grants_dict" => grants(&call.value(0, "grants_table")),
+            "valid_incremental_strategies" => Ok(strategy::list(&strategy::VALID)),
+            "builtin_incremental_strategies" => Ok(strategy::list(&strategy::BUILTIN)),
+            "get_hard_deletes_behavior" => snapshot::hard_deletes(state, &call.value(0, "config")),
+            "timestamp_add_sql" => {
+                let number = call.text(1, "number").unwrap_or_else(|| "1".to_owned());
+                let interval = call.text(2, "interval").unwrap_or_else(|| "hour".to_owned());
+                let to = call.value(0, "add_to");
+                Ok(Value::from(format!("{to} + interval '{number} {interval}'")))
             }
-            "get_columns_in_relation" => {
-                if !session.execute {
-                    return Ok(PyList::default().into());
-                }
-                let columns = columns(&session, &relation(arg(0, "relation"))?)?;
-                Ok(columns.into_iter().map(ColumnObject::value).collect::<PyList>().into())
-            }
-            "get_missing_columns" => {
-                if !session.execute {
-                    return Ok(PyList::default().into());
-                }
-                let from = relation(arg(0, "from_relation"))?;
-                missing_columns(&session, &from, &relation(arg(1, "to_relation"))?)
-            }
-            "check_schema_exists" => exists(&session, &text(1, "schema").unwrap_or_default()),
-            "execute" => {
-                if !session.execute {
-                    return Ok(Value::from(vec![Absent::value(), Absent::value()]));
-                }
-                let is = |at, name| arg(at, name).is_some_and(|v| v.is_true());
-                let sql = text(0, "sql").unwrap_or_default();
-                let table = session.host.execute(&sql, is(1, "auto_begin"), is(2, "fetch"))?;
-                Ok(Value::from(vec![response(&table), ResultTable::value(&table)]))
-            }
-            "add_query" => {
-                if session.execute {
-                    let auto_begin = arg(1, "auto_begin").is_none_or(|v| v.is_true());
-                    session
-                        .host
-                        .execute(&text(0, "sql").unwrap_or_default(), auto_begin, false)?;
-                }
-                Ok(Value::from(""))
-            }
-            "commit" | "commit_if_has_connection" => {
-                if session.execute {
-                    session.host.commit()?;
-                }
-                Ok(Value::from(""))
-            }
-            "clear_transaction" => {
-                if session.execute {
-                    session.host.clear_transaction()?;
-                }
-                Ok(Value::from(""))
-            }
-            // What caches and other databases need does nothing here.
-            "cache_added"
-            | "cache_dropped"
-            | "cache_renamed"
-            | "expand_target_column_types"
-            | "valid_snapshot_target"
-            | "verify_database" => Ok(Value::from("")),
-            "render_raw_columns_constraints" => {
-                let raw = arg(0, "raw_columns").unwrap_or_default();
-                columns_sql(&raw)
-            }
+            // There are no catalogs to write tables into.
+            "build_catalog_relation" => Ok(none()),
+            // There is no cache to tell.
+            "cache_added" | "cache_dropped" | "cache_renamed" => Ok(Value::from("")),
             _ => Err(failure(
                 "unknown-adapter-method",
                 format!("`adapter.{name}` is not available on PostgreSQL"),
@@ -216,87 +390,44 @@ impl Object for Adapter {
     }
 }
 
-/// What the database holds; nothing while parsing.
-fn list(session: &Session, method: &str, args: &[Value], kwargs: &Kwargs) -> Option<Result<Value, Error>> {
-    match method {
-        "list_relations_without_caching" | "list_relations" | "list_schemas" if !session.execute => {
-            Some(Ok(PyList::default().into()))
-        }
-        "list_relations_without_caching" | "list_relations" => {
-            let schema = match argument(args, kwargs, 0, "schema_relation") {
-                Some(value) if value.downcast_object_ref::<RelationObject>().is_some() => {
-                    relation(Some(value)).map(|r| r.schema)
-                }
-                _ => Ok(text_argument(args, kwargs, 1, "schema").unwrap_or_default()),
-            };
-            Some(schema.and_then(|schema| list_relations(session, &schema)))
-        }
-        "list_schemas" => {
-            let table = run(session, "select nspname from pg_catalog.pg_namespace order by nspname");
-            Some(table.map(|table| {
-                let names = table
-                    .rows
-                    .into_iter()
-                    .filter_map(|row| row.into_iter().next().flatten());
-                names.map(Value::from).collect::<PyList>().into()
-            }))
-        }
-        _ => None,
+/// The grantees of each privilege.
+fn grants(table: &Value) -> Result<Value, Error> {
+    let mut found: indexmap::IndexMap<String, Vec<Value>> = indexmap::IndexMap::new();
+    for row in items(table)? {
+        let privilege = row.get_item(&Value::from("privilege_type"))?.to_string();
+        let grantee = row.get_item(&Value::from("grantee"))?;
+        found.entry(privilege).or_default().push(grantee);
+    }
+    let pairs = found
+        .into_iter()
+        .map(|(privilege, grantees)| (Value::from(privilege), grantees.into_iter().collect::<PyList>().into()));
+    Ok(PyDict::from_pairs(pairs).into())
+}
+
+/// `adapter.dispatch`, also where it is given another name.
+struct Dispatch(Arc<Session>);
+
+impl fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<function adapter.dispatch>")
     }
 }
 
-/// The tables and views of a schema.
-fn list_relations(session: &Session, schema: &str) -> Result<Value, Error> {
-    let sql = format!(
-        "select c.relname, c.relkind::text from pg_catalog.pg_class c \
-         join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-         where n.nspname = {} and c.relkind in ('r', 'p', 'v', 'm') order by c.relname",
-        literal(schema)
-    );
-    let rows = run(session, &sql)?.rows.into_iter().filter_map(|row| {
-        let mut cells = row.into_iter();
-        Some((cells.next()??, cells.next().flatten()))
-    });
-    let relations = rows.map(|(name, kind)| {
-        let kind = match kind.as_deref() {
-            Some("v") => RelationKind::View,
-            Some("m") => RelationKind::MaterializedView,
-            _ => RelationKind::Table,
-        };
-        RelationObject::value(Relation::new(None, schema, name).of_kind(kind))
-    });
-    Ok(relations.collect::<PyList>().into())
+impl Object for Dispatch {
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+        let (args, kwargs) = split_kwargs(args)?;
+        dispatched(&self.0, &Call { args, kwargs: &kwargs })
+    }
 }
 
-/// `name type constraint ..` for each column of a contract.
-fn columns_sql(raw: &Value) -> Result<Value, Error> {
-    let mut lines = Vec::new();
-    for key in items(raw)? {
-        let column = raw.get_item(&key)?;
-        let text = |name: &str| column.get_attr(name).ok().filter(|v| !v.is_none() && !v.is_undefined());
-        let name = text("name").unwrap_or(key).to_string();
-        let quoted = text("quote").is_some_and(|q| q.is_true());
-        let mut line = if quoted { ident(&name) } else { name };
-        if let Some(data_type) = text("data_type") {
-            line = format!("{line} {data_type}");
-        }
-        for constraint in text("constraints").map_or_else(|| Ok(Vec::new()), |c| items(&c))? {
-            let kind = constraint.get_attr("type")?.to_string();
-            let expression = constraint.get_attr("expression").ok().filter(Value::is_true);
-            let expression = expression.map(|e| e.to_string()).unwrap_or_default();
-            let sql = match kind.as_str() {
-                "not_null" => "not null".to_owned(),
-                "unique" => "unique".to_owned(),
-                "primary_key" => "primary key".to_owned(),
-                "check" => format!("check ({expression})"),
-                "foreign_key" => format!("references {expression}"),
-                _ => expression,
-            };
-            if !sql.is_empty() {
-                line = format!("{line} {sql}");
-            }
-        }
-        lines.push(Value::from(line));
+fn dispatched(session: &Session, call: &Call<'_>) -> Result<Value, Error> {
+    let wanted = call
+        .text(0, "macro_name")
+        .ok_or_else(|| invalid("`dispatch` wants the name of a macro"))?;
+    if call.kwargs.has("packages") {
+        return Err(Refusal::new("dispatch", "`dispatch` has no argument `packages`")
+            .help("name the package in `macro_namespace`, and the order in `dispatch:` of the project file")
+            .into());
     }
-    Ok(lines.into_iter().collect::<PyList>().into())
+    dispatch(session, &wanted, call.text(1, "macro_namespace").as_deref())
 }

@@ -8,7 +8,7 @@ use minijinja::value::{DynObject, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::jinja::value::{argument, integer, invalid, split_kwargs, text_argument};
-use crate::sql::Column;
+use crate::sql::ident;
 
 /// A column as the information schema tells it: a type without modifiers, and the modifiers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,28 +24,6 @@ pub struct ColumnObject {
 const UNLIMITED: i64 = 256;
 
 impl ColumnObject {
-    /// From a type as `format_type` prints it, such as `character varying(20)` or `timestamp(3) without time zone`.
-    pub fn of(column: &Column) -> Self {
-        let text = &column.data_type;
-        let (base, modifiers) = match text.split_once('(') {
-            Some((before, rest)) => {
-                let (inner, after) = rest.split_once(')').unwrap_or((rest, ""));
-                let numbers: Vec<i64> = inner.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-                let base = [before.trim(), after.trim()];
-                (base.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" "), numbers)
-            }
-            None => (text.clone(), Vec::new()),
-        };
-        let mut new = Self::named(&column.name, &base);
-        if new.is_string() {
-            new.char_size = modifiers.first().copied();
-        } else if new.is_numeric() {
-            new.numeric_precision = modifiers.first().copied();
-            new.numeric_scale = modifiers.get(1).copied();
-        }
-        new
-    }
-
     fn named(name: &str, dtype: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -128,7 +106,7 @@ impl Object for ColumnObject {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         Some(match key.as_str()? {
             "name" | "column" => Value::from(self.name.as_str()),
-            "quoted" => Value::from(format!("\"{}\"", self.name)),
+            "quoted" => Value::from(ident(&self.name)),
             "data_type" | "expanded_data_type" => Value::from(self.data_type()),
             "dtype" => Value::from(self.dtype.as_str()),
             "char_size" => optional(self.char_size),

@@ -3,6 +3,7 @@
 use minijinja::{Error, Value};
 
 use crate::jinja::value::{PyList, invalid, items};
+use crate::sql::ident;
 
 /// An attribute that is there and says something.
 fn text(of: &Value, name: &str) -> Option<String> {
@@ -76,7 +77,7 @@ pub fn columns(raw: &Value) -> Result<Value, Error> {
         let column = raw.get_item(&key)?;
         let mut name = text(&column, "name").unwrap_or_else(|| key.to_string());
         if column.get_attr("quote").is_ok_and(|quote| quote.is_true()) {
-            name = format!("\"{name}\"");
+            name = ident(&name);
         }
         let data_type = text(&column, "data_type").ok_or_else(|| invalid(format!("the column `{name}` has no data_type")))?;
         let mut parts = vec![name, data_type];

@@ -1,15 +1,21 @@
 //! The objects of dbt's context.
 
 mod adapter;
+mod behavior;
 mod column;
 mod config;
+mod constraint;
 mod context;
 mod exceptions;
 mod flags;
 mod graph;
+mod index;
 mod record;
 mod relation;
 mod response;
+mod seed_type;
+mod snapshot;
+mod strategy;
 mod table;
 mod validation;
 mod variable;
@@ -22,8 +28,15 @@ pub use exceptions::exceptions;
 pub use flags::{default_flags, flag_defaults, shown_flags};
 pub use graph::{GraphEntries, GraphView};
 pub use record::Record;
-pub use relation::{RelationObject, api};
+pub use relation::RelationObject;
 pub use response::{ResponseObject, response};
 pub use table::ResultTable;
 pub use validation::validation;
 pub use variable::var;
+
+use minijinja::Value;
+
+/// `api.Relation` and `api.Column`.
+pub fn api() -> Value {
+    Value::from_pairs([("Relation", relation::relation_class()), ("Column", column_class())])
+}

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{DynObject, Enumerator, Kwargs, Object};
+use minijinja::value::{DynObject, Enumerator, Kwargs, Object, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::index::changes;
 use crate::jinja::value::{PyDict, PyList, argument, invalid, items, split_kwargs, text_argument};
-use crate::sql::{Relation, RelationKind};
+use crate::sql::{Relation, RelationKind, ident};
 
 /// A part of a relation's name.
 const PARTS: [&str; 3] = ["database", "schema", "identifier"];
@@ -47,7 +47,7 @@ impl RelationObject {
         Value::from_object(Self::new(relation))
     }
 
-    fn new(relation: Relation) -> Self {
+    pub(super) fn new(relation: Relation) -> Self {
         let kind = relation.kind.map(|kind| match kind {
             RelationKind::Table => "table",
             RelationKind::View => "view",
@@ -153,8 +153,24 @@ impl RelationObject {
         Ok(new)
     }
 
+    /// The schema that the relation is in.
+    pub(super) fn without_identifier(&self) -> Self {
+        let mut new = self.clone();
+        new.include[2] = false;
+        new.relation.identifier = String::new();
+        new
+    }
+
+    /// The relation with a type that the database told; one that dbt has no word for is external.
+    pub(super) fn typed(mut self, kind: &Value) -> Self {
+        if self.set_kind(kind).is_err() {
+            self.kind = Some("external".to_owned());
+        }
+        self
+    }
+
     /// `database.INFORMATION_SCHEMA.view`
-    fn information_schema(&self, view: Option<&Value>) -> Self {
+    pub(super) fn information_schema(&self, view: Option<&Value>) -> Self {
         let mut new = self.clone();
         new.include = [self.relation.database.is_some(), false, true];
         new.quote[2] = false;
@@ -197,7 +213,7 @@ impl fmt::Display for RelationObject {
             }
             separate(f)?;
             if self.quote[i] {
-                f.write_str(&crate::sql::ident(part))?;
+                f.write_str(&ident(part))?;
             } else {
                 f.write_str(part)?;
             }
@@ -314,16 +330,12 @@ impl Object for RelationObject {
                     .or_else(|| arg(1, "default"))
                     .unwrap_or_else(|| Value::from(())))
             }
-            "without_identifier" => {
-                let mut new = (**self).clone();
-                new.include[2] = false;
-                new.relation.identifier = String::new();
-                Ok(Value::from_object(new))
+            "without_identifier" => Ok(Value::from_object(Self::without_identifier(self))),
+            "information_schema" => {
+                let view = arg(0, "view_name");
+                Ok(Value::from_object(Self::information_schema(self, view.as_ref())))
             }
-            "information_schema" => Ok(Value::from_object(
-                self.information_schema(arg(0, "view_name").as_ref()),
-            )),
-            "information_schema_only" => Ok(Value::from_object(self.information_schema(None))),
+            "information_schema_only" => Ok(Value::from_object(Self::information_schema(self, None))),
             "matches" => {
                 let wanted = [0, 1, 2].map(|i| text_argument(args, &kwargs, i, PARTS[i]));
                 if wanted.iter().all(Option::is_none) {
@@ -334,7 +346,7 @@ impl Object for RelationObject {
             }
             "quoted" => {
                 let part = arg(0, "identifier").ok_or_else(|| invalid("`quoted` wants a name"))?;
-                Ok(Value::from(format!("\"{part}\"")))
+                Ok(Value::from(ident(&part.to_string())))
             }
             "relation_max_name_length" => Ok(Value::from(LONGEST_NAME)),
             "get_materialized_view_config_change_collection" => {
@@ -438,7 +450,7 @@ fn class_method(name: &str, args: &[Value], kwargs: &Kwargs) -> Result<Value, Er
         "scd_args" => {
             let key = argument(args, kwargs, 0, "primary_key").unwrap_or_default();
             let updated = argument(args, kwargs, 1, "updated_at").unwrap_or_default();
-            let mut parts = if key.as_str().is_none() && key.try_iter().is_ok() {
+            let mut parts = if key.kind() == ValueKind::Seq {
                 items(&key)?
             } else {
                 vec![key]

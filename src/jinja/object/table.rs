@@ -74,6 +74,18 @@ impl ResultTable {
             .into()
     }
 
+    /// The type of a column, as the server prints it.
+    pub(super) fn data_type(&self, index: usize) -> Option<&str> {
+        self.types.get(index).map(String::as_str)
+    }
+
+    /// Whether a column has no number with a fraction.
+    pub(super) fn is_whole(&self, index: usize) -> bool {
+        let rows = self.rows.iter().filter_map(|row| row.downcast_object_ref::<Row>());
+        let mut cells = rows.filter_map(|row| row.cells.get(index));
+        cells.all(|cell| cell.is_none() || cell.is_integer())
+    }
+
     fn column(&self, index: usize) -> Value {
         let cells = self
             .rows
