@@ -152,7 +152,7 @@ impl Engine {
     pub fn has_macro_for(&self, package: &str, name: &str) -> bool {
         let table = &self.0.table;
         table.find(None, package, name).is_some()
-            || super::call::dispatched(table, package, name, Some(super::table::BUILTIN)).is_some()
+            || super::call::dispatched(table, package, name, Some(super::table::BUILTIN[0])).is_some()
     }
 
     /// The id of the macro, outside the builtin package, that a call of a builtin macro reaches in a template of `package`:
@@ -162,10 +162,11 @@ impl Engine {
         let theirs = |found: minijinja::Value| {
             let found = found.downcast_object_ref::<super::call::MacroRef>()?;
             let def = table.by_id(found.id())?;
-            (def.info.package != super::table::BUILTIN).then(|| def.info.id.clone())
+            (!super::table::BUILTIN.contains(&def.info.package.as_str())).then(|| def.info.id.clone())
         };
         let direct = table.find(None, package, name).and_then(theirs);
-        direct.or_else(|| super::call::dispatched(table, package, name, Some(super::table::BUILTIN)).and_then(theirs))
+        direct
+            .or_else(|| super::call::dispatched(table, package, name, Some(super::table::BUILTIN[0])).and_then(theirs))
     }
 
     /// Renders a template to text.

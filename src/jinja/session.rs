@@ -162,7 +162,15 @@ impl Session {
 }
 
 /// Members that each render makes itself.
-const MEMBERS: [&str; 7] = ["execute", "adapter", "context", "project_name", "thread_id", "env", "builtins"];
+const MEMBERS: [&str; 7] = [
+    "execute",
+    "adapter",
+    "context",
+    "project_name",
+    "thread_id",
+    "env",
+    "builtins",
+];
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -50,7 +50,10 @@ const POSTGRES: [(&str, &str); 11] = [
     ("postgres/function.sql", include_str!("postgres/function.sql")),
     ("postgres/incremental.sql", include_str!("postgres/incremental.sql")),
     ("postgres/indexes.sql", include_str!("postgres/indexes.sql")),
-    ("postgres/materialized_view.sql", include_str!("postgres/materialized_view.sql")),
+    (
+        "postgres/materialized_view.sql",
+        include_str!("postgres/materialized_view.sql"),
+    ),
     ("postgres/relation.sql", include_str!("postgres/relation.sql")),
     ("postgres/snapshot.sql", include_str!("postgres/snapshot.sql")),
     ("postgres/table.sql", include_str!("postgres/table.sql")),

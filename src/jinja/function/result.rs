@@ -11,7 +11,6 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("load_result", load_result);
     environment.add_function("store_result", store_result);
     environment.add_function("store_raw_result", store_raw_result);
-    environment.add_function("_query", query);
 }
 
 fn load_result(state: &mut State, name: &str) -> Result<Value, Error> {
@@ -55,22 +54,4 @@ fn store_raw_result(state: &mut State, args: Args) -> Result<&'static str, Error
     let table = argument(args, &kwargs, 4, "agate_table").unwrap_or_else(|| Value::from(()));
     put_result(&*session(state)?, &name, Value::from_object(said), table);
     Ok("")
-}
-
-/// Runs SQL and stores its result under a name, as `statement` does.
-fn query(state: &mut State, sql: &str, name: Option<&str>, auto_begin: bool, fetch: bool) -> Result<Value, Error> {
-    let session = session(state)?;
-    if !session.execute {
-        return Ok(Absent::value());
-    }
-    if name == Some("main") {
-        session.host.write(sql)?;
-    }
-    let table = session.host.execute(sql, auto_begin, fetch)?;
-    let response = object::response(&table);
-    let table = object::ResultTable::value(&table);
-    if let Some(name) = name {
-        put_result(&session, name, response, table.clone());
-    }
-    Ok(table)
 }

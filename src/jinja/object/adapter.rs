@@ -129,7 +129,10 @@ impl Adapter {
         if !self.0.execute {
             return Some(Ok(while_parsing));
         }
-        Some(self.change(state, method, call).unwrap_or_else(|| self.question(state, method, call)))
+        Some(
+            self.change(state, method, call)
+                .unwrap_or_else(|| self.question(state, method, call)),
+        )
     }
 
     fn change(&self, state: &mut State<'_, '_>, method: &str, call: &Call<'_>) -> Option<Result<Value, Error>> {
@@ -161,7 +164,13 @@ impl Adapter {
                 return Some(self.0.host.commit().map(|()| Value::from("")).map_err(Error::from));
             }
             "clear_transaction" => {
-                return Some(self.0.host.clear_transaction().map(|()| Value::from("")).map_err(Error::from));
+                return Some(
+                    self.0
+                        .host
+                        .clear_transaction()
+                        .map(|()| Value::from(""))
+                        .map_err(Error::from),
+                );
             }
             _ => return None,
         };
@@ -246,13 +255,18 @@ impl Adapter {
                 let args = [("information_schema", information), ("schema", Value::from(schema))];
                 let rows = self.run(state, "check_schema_exists", &args)?;
                 let count = items(&rows)?.first().map(|row| row.get_item(&Value::from(0)));
-                Ok(Value::from(count.transpose()?.is_some_and(|count| count.as_i64() > Some(0))))
+                Ok(Value::from(
+                    count.transpose()?.is_some_and(|count| count.as_i64() > Some(0)),
+                ))
             }
             "list_relations" => {
                 let database = call.text(0, "database");
                 let schema = call.text(1, "schema").unwrap_or_default();
                 let relation = crate::sql::Relation::new(database.as_deref(), schema, "");
-                self.list(state, Value::from_object(RelationObject::new(relation).without_identifier()))
+                self.list(
+                    state,
+                    Value::from_object(RelationObject::new(relation).without_identifier()),
+                )
             }
             "list_relations_without_caching" => self.list(state, call.relation(0, "schema_relation")?),
             "list_schemas" => {
@@ -296,7 +310,9 @@ impl Adapter {
         for row in items(&rows)? {
             let cells = items(&row)?;
             let [database, name, schema, kind] = &cells[..] else {
-                return Err(invalid("list_relations_without_caching gives database, name, schema and type"));
+                return Err(invalid(
+                    "list_relations_without_caching gives database, name, schema and type",
+                ));
             };
             let database = database.to_string();
             let relation = crate::sql::Relation::new(Some(&database), schema.to_string(), name.to_string());
@@ -308,7 +324,10 @@ impl Adapter {
     /// PostgreSQL reads one database at a time.
     fn verify_database(&self, call: &Call<'_>) -> Result<(), Error> {
         let named = call.text(0, "database").unwrap_or_default();
-        let target = self.0.member("target").and_then(|target| target.get_attr("database").ok());
+        let target = self
+            .0
+            .member("target")
+            .and_then(|target| target.get_attr("database").ok());
         let Some(ours) = target.and_then(|database| database.as_str().map(str::to_owned)) else {
             return Ok(());
         };
@@ -362,7 +381,11 @@ impl Object for Adapter {
             "quote_seed_column" => {
                 let name = call.text(0, "column").unwrap_or_default();
                 let quotes = call.value(1, "quote_config");
-                Ok(Value::from(if quotes.is_none() || quotes.is_true() { ident(&name) } else { name }))
+                Ok(Value::from(if quotes.is_none() || quotes.is_true() {
+                    ident(&name)
+                } else {
+                    name
+                }))
             }
             "convert_type" => seed_type::of_column(&call.value(0, "agate_table"), &call.value(1, "col_idx")),
             "parse_index" => index::parse_index(&call.value(0, "raw_index")),

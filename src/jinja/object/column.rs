@@ -67,7 +67,10 @@ impl ColumnObject {
     /// The longest text that fits.
     pub fn string_size(&self) -> Result<i64, Error> {
         if !self.is_string() {
-            return Err(invalid(format!("the column `{}` is not text and has no string size", self.name)));
+            return Err(invalid(format!(
+                "the column `{}` is not text and has no string size",
+                self.name
+            )));
         }
         Ok(self.char_size.filter(|_| self.dtype != "text").unwrap_or(UNLIMITED))
     }

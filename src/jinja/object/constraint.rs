@@ -79,7 +79,8 @@ pub fn columns(raw: &Value) -> Result<Value, Error> {
         if column.get_attr("quote").is_ok_and(|quote| quote.is_true()) {
             name = ident(&name);
         }
-        let data_type = text(&column, "data_type").ok_or_else(|| invalid(format!("the column `{name}` has no data_type")))?;
+        let data_type =
+            text(&column, "data_type").ok_or_else(|| invalid(format!("the column `{name}` has no data_type")))?;
         let mut parts = vec![name, data_type];
         if let Some(constraints) = column.get_attr("constraints").ok().filter(Value::is_true) {
             for constraint in items(&constraints)? {

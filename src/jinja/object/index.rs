@@ -33,7 +33,9 @@ pub fn parse_index(raw: &Value) -> Result<Value, Error> {
     }
     for key in items(raw)? {
         if !matches!(key.as_str(), Some("columns" | "unique" | "type")) {
-            return Err(invalid(format!("an index has `columns`, `unique` and `type`, not `{key}`")));
+            return Err(invalid(format!(
+                "an index has `columns`, `unique` and `type`, not `{key}`"
+            )));
         }
     }
     let columns = attribute(raw, "columns").ok_or_else(|| invalid("an index wants `columns`"))?;
@@ -65,7 +67,9 @@ impl Object for Index {
         if name != "render" {
             return Err(Error::from(ErrorKind::UnknownMethod));
         }
-        let relation = args.first().ok_or_else(|| invalid("`render` wants the index's relation"))?;
+        let relation = args
+            .first()
+            .ok_or_else(|| invalid("`render` wants the index's relation"))?;
         // The time makes the name new in every run: the old table still has the old index when the new one is made.
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)

@@ -29,7 +29,7 @@ pub use flags::{default_flags, flag_defaults, shown_flags};
 pub use graph::{GraphEntries, GraphView};
 pub use record::Record;
 pub use relation::RelationObject;
-pub use response::{ResponseObject, response};
+pub use response::ResponseObject;
 pub use table::ResultTable;
 pub use validation::validation;
 pub use variable::var;

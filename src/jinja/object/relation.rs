@@ -256,9 +256,11 @@ impl Object for RelationObject {
             "is_pointer" => self.is("pointer_table"),
             "is_function" => self.is("function"),
             "can_be_renamed" | "can_be_replaced" => one_of(&["table", "view"]),
-            "renameable_relations" | "replaceable_relations" => {
-                ["table", "view"].map(Value::from).into_iter().collect::<PyList>().into()
-            }
+            "renameable_relations" | "replaceable_relations" => ["table", "view"]
+                .map(Value::from)
+                .into_iter()
+                .collect::<PyList>()
+                .into(),
             "path" => by_part([part(0), part(1), part(2)]),
             "include_policy" => by_part(self.include.map(Value::from)),
             "quote_policy" => by_part(self.quote.map(Value::from)),
@@ -276,7 +278,14 @@ impl Object for RelationObject {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Str(&["path", "type", "quote_character", "include_policy", "quote_policy", "dbt_created"])
+        Enumerator::Str(&[
+            "path",
+            "type",
+            "quote_character",
+            "include_policy",
+            "quote_policy",
+            "dbt_created",
+        ])
     }
 
     fn is_true(self: &Arc<Self>) -> bool {
@@ -326,9 +335,7 @@ impl Object for RelationObject {
             }
             "get" => {
                 let found = arg(0, "key").and_then(|key| self.get_value(&key));
-                Ok(found
-                    .or_else(|| arg(1, "default"))
-                    .unwrap_or_else(|| Value::from(())))
+                Ok(found.or_else(|| arg(1, "default")).unwrap_or_else(|| Value::from(())))
             }
             "without_identifier" => Ok(Value::from_object(Self::without_identifier(self))),
             "information_schema" => {

@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn types_have_the_names_of_the_driver() {
-        let named = ["timestamp(3) without time zone", "numeric(10,2)", "character varying[]", "uuid"];
+        let named = [
+            "timestamp(3) without time zone",
+            "numeric(10,2)",
+            "character varying[]",
+            "uuid",
+        ];
         assert_eq!(named.map(driver_name), ["DATETIME", "DECIMAL", "STRINGARRAY", "uuid"]);
     }
 

@@ -38,7 +38,9 @@ pub fn hard_deletes(state: &mut State<'_, '_>, config: &Value) -> Result<Value, 
     let legacy = get("invalidate_hard_deletes")?;
     let given = get("hard_deletes")?;
     if !legacy.is_none() && !given.is_none() {
-        return Err(invalid("a snapshot takes `hard_deletes` or `invalidate_hard_deletes`, not both"));
+        return Err(invalid(
+            "a snapshot takes `hard_deletes` or `invalidate_hard_deletes`, not both",
+        ));
     }
     match given.as_str() {
         _ if legacy.is_true() => Ok(Value::from("invalidate")),
