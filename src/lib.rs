@@ -9,6 +9,8 @@ pub mod sql;
 
 pub mod project;
 
+pub mod packages;
+
 pub mod jinja;
 
 pub mod graph;

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, SourceFile};
 
 /// A file's text, under the name that messages use for it. Fails where it is not readable or not UTF-8.
-fn read_text(path: &Path, name: &str) -> Result<Arc<SourceFile>, Diagnostic> {
+pub fn read_text(path: &Path, name: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unreadable = |cause: String| Diagnostic::error("unreadable-file", format!("cannot read {name}")).because(cause);
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|error| {

@@ -17,10 +17,10 @@ use serde_json::{Map, Value as Json};
 
 pub use environment::{Environment, SECRET_PREFIX};
 pub use secret::Secret;
+pub use template::{RenderError, Template};
 pub use target::{Password, PasswordSource, SslMode, Target, TargetKind};
 
 use self::file::ProfilesFile;
-use self::template::Renderer;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// What was asked for.
@@ -120,7 +120,7 @@ fn profile_target(
     if !profiles.has(profile) {
         return Ok(Found::Missing(Box::new(profiles.no_profile(profile))));
     }
-    let renderer = Renderer::new(environment, request.vars);
+    let renderer = Template::new(environment, request.vars);
     let output = profiles.output(profile, name, |value, place| {
         let text = value.as_str().unwrap_or_default();
         match renderer.render(text) {

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From top to bottom.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 13] = [
     "diagnostic",
     "sql",
     "project",
+    "packages",
     "jinja",
     "graph",
     "postgres",

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use serde_yaml::Value;
 
 use super::file::{Output, ProfilesFile, place_of};
-use super::template::Renderer;
+use super::template::Template;
 use super::{Password, PasswordSource, Secret, SslMode, Target, TargetKind};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile, nearest};
 
@@ -45,7 +45,7 @@ pub(super) fn target(
     profile: &str,
     profiles: &ProfilesFile,
     output: &Output,
-    renderer: &Renderer,
+    renderer: &Template,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Target, Diagnostics> {
     let mut reader = Reader {
@@ -101,7 +101,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn load(&mut self, output: &Output, renderer: &Renderer) {
+    fn load(&mut self, output: &Output, renderer: &Template) {
         for (key, value) in &output.values {
             let key_place = place_of(self.file, key);
             let Some(key) = key.as_str() else {

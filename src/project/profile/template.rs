@@ -9,17 +9,19 @@ use serde_json::{Map, Value as Json};
 
 use super::Environment;
 
-pub(super) struct Renderer(Engine<'static>);
+/// Renders a string of a file that is read before the project is.
+pub struct Template(Engine<'static>);
 
 /// Why a value cannot be rendered.
 #[derive(Debug)]
-pub(super) struct RenderError {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub struct RenderError {
+    pub message: String,
+    pub help: Option<String>,
 }
 
-impl Renderer {
-    pub(super) fn new(environment: &Environment, vars: &Map<String, Json>) -> Self {
+impl Template {
+    #[must_use]
+    pub fn new(environment: &Environment, vars: &Map<String, Json>) -> Self {
         let mut engine = Engine::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -63,7 +65,7 @@ impl Renderer {
     }
 
     /// Text without Jinja is answered as it is. A value that is one expression keeps the expression's type.
-    pub(super) fn render(&self, text: &str) -> Result<Json, RenderError> {
+    pub fn render(&self, text: &str) -> Result<Json, RenderError> {
         if !text.contains("{{") && !text.contains("{%") && !text.contains("{#") {
             return Ok(Json::String(text.to_owned()));
         }
@@ -120,13 +122,13 @@ fn single_expression(text: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn renderer() -> Renderer {
+    fn renderer() -> Template {
         let environment = [("PORT", "6543"), ("DEBUG", "True"), ("DBT_ENV_SECRET_PW", "s3")]
             .into_iter()
             .collect();
         let mut vars = Map::new();
         vars.insert("who".into(), "me".into());
-        Renderer::new(&environment, &vars)
+        Template::new(&environment, &vars)
     }
 
     fn render(text: &str) -> Json {
