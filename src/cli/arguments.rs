@@ -165,6 +165,8 @@ pub enum Command {
     RunOperation(OperationArguments),
     /// Check the project, the profile and the connection
     Debug,
+    /// Install the packages that the project uses
+    Deps(DepsArguments),
     /// Delete the folders in clean-targets
     Clean,
     /// Point readers back at the certified versions before
@@ -268,6 +270,34 @@ pub struct CompileArguments {
     /// Render incremental models as for a full refresh
     #[arg(short, long)]
     pub full_refresh: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Packages")]
+pub struct DepsArguments {
+    /// Write package-lock.yml and install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Choose versions anew, whatever package-lock.yml says
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Add a package to packages.yml, in place of other versions of it
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_enum, default_value_t = PackageSource::Hub)]
+    pub source: PackageSource,
+    /// Only tell what adding the package would write
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PackageSource {
+    #[default]
+    Hub,
+    Git,
+    Local,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -9,6 +9,7 @@ mod connect;
 mod contents;
 pub mod db;
 mod debug;
+mod deps;
 mod generate;
 mod history;
 mod invocation;
@@ -139,6 +140,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Show(show) => show::show(&global, talk, &show).await,
         Command::RunOperation(run) => operation::operation(&global, talk, &run).await,
         Command::Debug => debug::debug(&global, talk).await,
+        Command::Deps(deps) => deps::deps(&global, talk, &deps),
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,

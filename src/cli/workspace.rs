@@ -336,7 +336,7 @@ pub(super) fn find_root(global: &Global) -> Result<PathBuf, Diagnostic> {
 }
 
 /// `--vars`.
-fn given_vars(global: &Global) -> Result<Map<String, Json>, Diagnostic> {
+pub(super) fn given_vars(global: &Global) -> Result<Map<String, Json>, Diagnostic> {
     let Some(text) = &global.vars else {
         return Ok(Map::new());
     };

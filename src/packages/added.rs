@@ -93,7 +93,9 @@ pub(super) fn with_added(file: &str, text: &str, addition: &Addition) -> Result<
         Json::Null => json!({}),
         other => other,
     };
-    let Some(map) = json.as_object_mut() else { return Err(broken()) };
+    let Some(map) = json.as_object_mut() else {
+        return Err(broken());
+    };
     let packages = map.entry("packages").or_insert(Json::Null);
     if packages.is_null() {
         *packages = json!([]);
@@ -187,10 +189,20 @@ mod tests {
     fn other_ways_to_write_it() {
         let addition = Addition::parse("a/b@1.0.0", Source::Hub);
         let added = "packages:\n  - package: a/b\n    version: 1.0.0\n";
-        for text in ["", "packages: []\n", "packages:\n", "packages: [{package: a/b, version: 2.0.0}]"] {
+        for text in [
+            "",
+            "packages: []\n",
+            "packages:\n",
+            "packages: [{package: a/b, version: 2.0.0}]",
+        ] {
             assert_eq!(with_added("packages.yml", text, &addition).unwrap().0, added, "{text}");
         }
-        let (out, _) = with_added("packages.yml", "packages:\n- git: https://h/b.git\n- local: c\n", &addition).unwrap();
+        let (out, _) = with_added(
+            "packages.yml",
+            "packages:\n- git: https://h/b.git\n- local: c\n",
+            &addition,
+        )
+        .unwrap();
         assert_eq!(out, "packages:\n- local: c\n- package: a/b\n  version: 1.0.0\n");
         assert!(with_added("packages.yml", "packages: 1", &addition).is_err());
     }

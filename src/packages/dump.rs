@@ -1,4 +1,4 @@
-//! YAML as PyYAML writes it, so that a file is the same whoever wrote it: keys in order, two columns a level, text in
+//! YAML as `PyYAML` writes it, so that a file is the same whoever wrote it: keys in order, two columns a level, text in
 //! quotes only where it must be.
 
 use std::sync::LazyLock;
@@ -212,15 +212,64 @@ mod tests {
     #[test]
     fn as_pyyaml() {
         let quoted = [
-            "1.0", "{{ x }}", "yes", "null", "~", "0123", "0x1f", "1.5e+3", "123456789", "a: b", "a #b", "- x", "x:", "",
-            "2020-01-01", "1:30", "=", "<<", ".5", "*a", "&a", "!a", "%a", "@a", "`a", "1_000", "-", ">=1.0", "[a", "? x",
-            "*****", " a", "a ", "1.", "+1", "0b1", ".inf", "No", "\"q\"",
+            "1.0",
+            "{{ x }}",
+            "yes",
+            "null",
+            "~",
+            "0123",
+            "0x1f",
+            "1.5e+3",
+            "123456789",
+            "a: b",
+            "a #b",
+            "- x",
+            "x:",
+            "",
+            "2020-01-01",
+            "1:30",
+            "=",
+            "<<",
+            ".5",
+            "*a",
+            "&a",
+            "!a",
+            "%a",
+            "@a",
+            "`a",
+            "1_000",
+            "-",
+            ">=1.0",
+            "[a",
+            "? x",
+            "*****",
+            " a",
+            "a ",
+            "1.",
+            "+1",
+            "0b1",
+            ".inf",
+            "No",
+            "\"q\"",
         ];
         for text in quoted {
             assert_eq!(scalar(text, 5, 4), format!("'{text}'"));
         }
         let plain = [
-            "1.0.0", "a b", "1e5", "-x", "a'b", "..", "../loc", "~/x", "12345678e9", "a, b", "?x", "0o17", "12e03", "n",
+            "1.0.0",
+            "a b",
+            "1e5",
+            "-x",
+            "a'b",
+            "..",
+            "../loc",
+            "~/x",
+            "12345678e9",
+            "a, b",
+            "?x",
+            "0o17",
+            "12e03",
+            "n",
             "https://*****@x/y.git",
             "https://{{ env_var('DBT_ENV_SECRET_AAAAAAAAAAAAAAAAAAAAA') }}@github.com/some/very/long/path/indeed.git",
         ];

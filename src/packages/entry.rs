@@ -9,7 +9,9 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 #[derive(Clone, Debug)]
 pub(super) enum Origin {
     /// A folder, used where it is.
-    Local { folder: String },
+    Local {
+        folder: String,
+    },
     /// The package hub.
     Hub {
         package: String,
@@ -24,7 +26,11 @@ pub(super) enum Origin {
         subdirectory: Option<String>,
         warn_unpinned: bool,
     },
-    Tarball { url: String, written: String, name: String },
+    Tarball {
+        url: String,
+        written: String,
+        name: String,
+    },
 }
 
 /// What a project asks for.
@@ -59,10 +65,7 @@ impl Entry {
             asked_by,
             mask,
         };
-        let kinds: Vec<&str> = KINDS
-            .into_iter()
-            .filter(|kind| rendered.get(kind).is_some())
-            .collect();
+        let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| rendered.get(kind).is_some()).collect();
         let kind = match kinds[..] {
             [kind] => kind,
             [] => {
@@ -368,7 +371,10 @@ mod tests {
         for (entry, said) in [
             (json!({"package": "a/b"}), "says no version"),
             (json!({"package": "ab", "version": "1.0.0"}), "no package of the hub"),
-            (json!({"package": "a/b", "version": "1.0.0", "install-prerelease": true}), "did you mean `install_prerelease`?"),
+            (
+                json!({"package": "a/b", "version": "1.0.0", "install-prerelease": true}),
+                "did you mean `install_prerelease`?",
+            ),
             (json!({"git": "x", "local": "y"}), "do not go together"),
             (json!({"tarball": "x"}), "needs `name`"),
             (json!({"private": "x"}), "not supported"),

@@ -86,13 +86,7 @@ impl Client {
             Diagnostic::error("package-download", format!("cannot fetch {}", self.mask.all(url)))
                 .because(self.mask.all(why))
         };
-        let agent = match self.agent.get() {
-            Some(agent) => agent,
-            None => {
-                let agent = agent();
-                self.agent.get_or_init(|| agent)
-            }
-        };
+        let agent = self.agent.get_or_init(agent);
         let mut pauses = PAUSES.iter();
         loop {
             let request = agent.get(url).config().timeout_global(Some(at_most)).build();

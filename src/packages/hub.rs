@@ -51,17 +51,18 @@ impl<'a> Hub<'a> {
 
     /// Fails where the hub has no such package.
     pub(super) fn check(&self, name: &str) -> Result<(), Diagnostic> {
-        let index = match self.index.get() {
-            Some(index) => index,
-            None => {
-                let json = self.get("index")?;
-                let Json::Array(names) = json else {
-                    return Err(self.malformed("index", "it is no list of packages"));
-                };
-                let names = names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
-                self.index.get_or_init(|| names)
-            }
-        };
+        if self.index.get().is_none() {
+            let Json::Array(names) = self.get("index")? else {
+                return Err(self.malformed("index", "it is no list of packages"));
+            };
+            let names = names
+                .iter()
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect();
+            // Nobody else has set it in between.
+            let _ = self.index.set(names);
+        }
+        let index = self.index.get().map(Vec::as_slice).unwrap_or_default();
         if index.iter().any(|known| known == name) {
             return Ok(());
         }
@@ -79,7 +80,9 @@ impl<'a> Hub<'a> {
         let mut json = self.get(name)?;
         let text = |key: &str| json.get(key).and_then(Json::as_str);
         let moved_to = (text("redirectnamespace").is_some() || text("redirectname").is_some()).then(|| {
-            let namespace = text("redirectnamespace").filter(|t| !t.is_empty()).or(text("namespace"));
+            let namespace = text("redirectnamespace")
+                .filter(|t| !t.is_empty())
+                .or(text("namespace"));
             let short = text("redirectname").filter(|t| !t.is_empty()).or(text("name"));
             format!("{}/{}", namespace.unwrap_or_default(), short.unwrap_or_default())
         });
@@ -145,7 +148,10 @@ impl HubPackage {
         Ok(Release {
             name: text("/name").ok_or_else(|| broken("its name is missing"))?,
             tarball: text("/downloads/tarball").ok_or_else(|| broken("it says no download"))?,
-            packages: release.get("packages").and_then(Json::as_array).map_or(&[], Vec::as_slice),
+            packages: release
+                .get("packages")
+                .and_then(Json::as_array)
+                .map_or(&[], Vec::as_slice),
         })
     }
 }

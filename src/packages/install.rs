@@ -110,9 +110,11 @@ impl Installation {
             Pin::Local { folder } => {
                 let from = fetch.local(folder);
                 if !from.is_dir() {
-                    return Err(Diagnostic::error("package-not-found", format!("there is no folder {folder}"))
-                        .because(format!("it would be {}", from.display()))
-                        .help("paths count from the project's folder"));
+                    return Err(
+                        Diagnostic::error("package-not-found", format!("there is no folder {folder}"))
+                            .because(format!("it would be {}", from.display()))
+                            .help("paths count from the project's folder"),
+                    );
                 }
                 placed(std::os::unix::fs::symlink(from, to))
             }

@@ -57,25 +57,27 @@ impl Listed {
             (yaml, None) => (PACKAGES, yaml),
         };
         let shown = format!("{shown}{file}");
+        if let (None, Some(yaml)) = (&yaml, packages.filter(|yaml| !yaml.is_null())) {
+            return Err(
+                Diagnostic::error("package-entry", format!("{PACKAGES} has no `packages`"))
+                    .at(yaml.place)
+                    .help("write `packages:` and a list below it")
+                    .into(),
+            );
+        }
         let entries = match yaml {
             Some(yaml) => entries(&yaml, &shown, reading)?,
-            None => {
-                if let Some(yaml) = packages.filter(|yaml| !yaml.is_null()) {
-                    return Err(
-                        Diagnostic::error("package-entry", format!("{PACKAGES} has no `packages`"))
-                            .at(yaml.place)
-                            .help("write `packages:` and a list below it")
-                            .into(),
-                    );
-                }
-                Vec::new()
-            }
+            None => Vec::new(),
         };
         Ok(Self { file, entries })
     }
 
     /// The entries of a file that is not written yet.
-    pub(super) fn entries_of(file: &Arc<SourceFile>, shown: &str, reading: &Reading) -> Result<Vec<Entry>, Diagnostics> {
+    pub(super) fn entries_of(
+        file: &Arc<SourceFile>,
+        shown: &str,
+        reading: &Reading,
+    ) -> Result<Vec<Entry>, Diagnostics> {
         match Yaml::parse(file)?.get("packages") {
             Some(yaml) => entries(yaml, shown, reading),
             None => Ok(Vec::new()),
@@ -109,7 +111,11 @@ fn entries(yaml: &Yaml, shown: &str, reading: &Reading) -> Result<Vec<Entry>, Di
             Err(problem) => problems.push(problem),
         }
     }
-    if problems.has_errors() { Err(problems) } else { Ok(entries) }
+    if problems.has_errors() {
+        Err(problems)
+    } else {
+        Ok(entries)
+    }
 }
 
 fn no_projects(projects: &Yaml) -> Diagnostic {
@@ -149,7 +155,12 @@ pub(super) fn render(value: &Json, template: &Template) -> Result<Json, (String,
         Json::String(text) => template
             .render(text)
             .map_err(|error| (error.message.clone(), error.help))?,
-        Json::Array(items) => Json::Array(items.iter().map(|item| render(item, template)).collect::<Result<_, _>>()?),
+        Json::Array(items) => Json::Array(
+            items
+                .iter()
+                .map(|item| render(item, template))
+                .collect::<Result<_, _>>()?,
+        ),
         Json::Object(map) => Json::Object(
             map.iter()
                 .map(|(key, value)| Ok((key.clone(), render(value, template)?)))
@@ -188,7 +199,11 @@ pub(super) fn read_project_file(folder: &Path, shown: &str, template: &Template)
             .at(yaml.place.clone())
             .help("give the project a name")
     })?;
-    if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ')) {
+    if name.is_empty()
+        || !name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ' '))
+    {
         return Err(
             Diagnostic::error("bad-name", format!("`{name}` cannot be a project's name"))
                 .at(yaml.get("name").map_or(yaml.place.clone(), |name| name.place.clone()))

@@ -120,9 +120,7 @@ impl Lock {
         let mut packages = Vec::new();
         for item in items {
             let json = item.to_json();
-            let wrong = |message: String| {
-                broken(Diagnostic::error("package-entry", message).at(item.place.clone()))
-            };
+            let wrong = |message: String| broken(Diagnostic::error("package-entry", message).at(item.place.clone()));
             let done = render(&json, reading.template).map_err(|(message, _)| wrong(reading.mask.all(&message)))?;
             let entry = Entry::read(&json, &done, Some(&item.place), LOCK, reading.mask)?;
             packages.push(locked(entry).ok_or_else(|| wrong("this is no version of a package".to_owned()))?);
@@ -214,6 +212,10 @@ fn locked(entry: Entry) -> Option<Locked> {
 
 /// The packages of a lock file's text that were installed once, for comparison.
 pub(super) fn same(text: &str, other: &str) -> bool {
-    let parse = |text: &str| Yaml::parse(&SourceFile::new(LOCK, text)).ok().map(|yaml| yaml.to_json());
+    let parse = |text: &str| {
+        Yaml::parse(&SourceFile::new(LOCK, text))
+            .ok()
+            .map(|yaml| yaml.to_json())
+    };
     parse(text).is_some_and(|json| parse(other) == Some(json))
 }

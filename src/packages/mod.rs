@@ -82,7 +82,10 @@ fn masked(mut problem: Diagnostic, mask: &Mask) -> Diagnostic {
             let lines: Vec<&str> = place.file.text.lines().collect();
             let line = place.line();
             // The same line number, without the secret and all that is around it.
-            let around = lines.iter().enumerate().map(|(i, _)| if i + 1 == line { text.as_str() } else { "" });
+            let around = lines
+                .iter()
+                .enumerate()
+                .map(|(i, _)| if i + 1 == line { text.as_str() } else { "" });
             let text = around.collect::<Vec<_>>().join("\n");
             let file = SourceFile::new(place.file.path.clone(), text);
             *place = crate::diagnostic::Place::at(&file, line, 1);
@@ -202,7 +205,11 @@ fn told(locked: &Locked) -> String {
         Pin::Hub { package, version } => format!("{package} {version}"),
         Pin::Git { written, revision, .. } => {
             let commit = revision.as_deref().unwrap_or("HEAD");
-            format!("{} from {written} at {}", locked.name, commit.get(..12).unwrap_or(commit))
+            format!(
+                "{} from {written} at {}",
+                locked.name,
+                commit.get(..12).unwrap_or(commit)
+            )
         }
         Pin::Tarball { written, name, .. } => format!("{name} from {written}"),
     }

@@ -79,10 +79,7 @@ impl Listing {
                 "package-conflict",
                 format!("`{}` is asked for from two kinds of place", wanted.shown()),
             )
-            .because(format!(
-                "by {} and by {}",
-                known.0[0].asked_by, wanted.0[0].asked_by
-            ))
+            .because(format!("by {} and by {}", known.0[0].asked_by, wanted.0[0].asked_by))
             .help("take it from one place");
             return Err(known.placed(problem));
         }
@@ -222,7 +219,9 @@ impl Resolver<'_> {
                 bounds.push(Bound::parse(text).ok_or_else(|| {
                     let problem = Diagnostic::error("package-version", format!("`{text}` is no version"))
                         .because(format!("{} asks for it of {package}", entry.asked_by))
-                        .help("write three numbers, and `>=`, `>`, `<=`, `<` or nothing before them; bounds are a list");
+                        .help(
+                            "write three numbers, and `>=`, `>`, `<=`, `<` or nothing before them; bounds are a list",
+                        );
                     match &entry.place {
                         Some(place) => problem.at(place.clone()),
                         None => problem,
@@ -245,7 +244,10 @@ impl Resolver<'_> {
             .help("change what packages.yml asks for, or take other versions of the packages that ask");
             return Err(wanted.placed(problem));
         };
-        self.fetch.hub.check(package).map_err(|problem| wanted.placed(problem))?;
+        self.fetch
+            .hub
+            .check(package)
+            .map_err(|problem| wanted.placed(problem))?;
         let listed = self.fetch.hub.package(package)?;
         let prereleases = prereleases || bounds.iter().any(Bound::is_prerelease);
         let versions = installable(&listed.compatible(), prereleases);
@@ -272,7 +274,11 @@ impl Resolver<'_> {
                 let path = self.fetch.local(folder);
                 if !path.is_dir() {
                     let problem = Diagnostic::error("package-not-found", format!("there is no folder {folder}"))
-                        .because(format!("{} asks for it; it would be {}", wanted.0[0].asked_by, path.display()))
+                        .because(format!(
+                            "{} asks for it; it would be {}",
+                            wanted.0[0].asked_by,
+                            path.display()
+                        ))
                         .help("paths count from the project's folder");
                     return Err(placed(problem).into());
                 }

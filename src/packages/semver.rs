@@ -221,7 +221,8 @@ fn tighter(a: Option<&Bound>, b: Option<&Bound>, looser: Ordering) -> Option<Opt
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bounds: Vec<String> = self.start.iter().chain(&self.end).map(ToString::to_string).collect();
+        let mut bounds: Vec<String> = self.start.iter().chain(&self.end).map(ToString::to_string).collect();
+        bounds.dedup();
         if bounds.is_empty() {
             return f.write_str("any version");
         }
@@ -266,7 +267,16 @@ mod tests {
 
     fn chosen(wanted: &[&str], prereleases: bool) -> Option<String> {
         let versions: Vec<String> = [
-            "0.8.0", "0.9.0", "0.10.0", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.1.0b1", "1.1.0", "2.0.0-beta1", "2.0.0",
+            "0.8.0",
+            "0.9.0",
+            "0.10.0",
+            "1.0.0-rc.2",
+            "1.0.0-rc.10",
+            "1.0.0",
+            "1.1.0b1",
+            "1.1.0",
+            "2.0.0-beta1",
+            "2.0.0",
         ]
         .map(str::to_owned)
         .to_vec();
@@ -278,7 +288,10 @@ mod tests {
     fn the_newest_version_within_all_bounds() {
         assert_eq!(chosen(&[], false).as_deref(), Some("2.0.0"));
         assert_eq!(chosen(&[">=0.8.0", "<0.10.0"], false).as_deref(), Some("0.9.0"));
-        assert_eq!(chosen(&[">=0.8.0", "<1.0.0", "<=0.9.0"], false).as_deref(), Some("0.9.0"));
+        assert_eq!(
+            chosen(&[">=0.8.0", "<1.0.0", "<=0.9.0"], false).as_deref(),
+            Some("0.9.0")
+        );
         assert_eq!(chosen(&["1.0.0", ">=0.8.0"], false).as_deref(), Some("1.0.0"));
         assert_eq!(chosen(&[">1.0.0", "<2.0.0"], false).as_deref(), Some("1.1.0"));
         assert_eq!(chosen(&["<2.0.0"], true).as_deref(), Some("1.1.0"));

@@ -10,6 +10,7 @@
 
 mod config;
 mod files;
+mod installed;
 mod package;
 pub mod profile;
 mod properties;

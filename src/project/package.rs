@@ -8,9 +8,9 @@ use regex::Regex;
 use serde_json::Value as Json;
 
 use super::files::Files;
+use super::installed::{self, Found};
 use super::{
-    Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, Section, Yaml, project_file,
-    read_project, read_text,
+    Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, project_file, read_project,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 
@@ -75,9 +75,9 @@ impl Project {
         let Some(own) = own else {
             return Err(problems);
         };
-        let installed = installed_packages(root, &own, jinja, &mut problems);
+        let installed = installed::find(root, &own, jinja, &mut problems);
         settings.push((root.to_owned(), String::new(), own));
-        for (folder, shown) in installed {
+        for Found { folder, shown } in installed {
             match project_file(&folder) {
                 Ok((_, file)) => {
                     let file = SourceFile::new(format!("{shown}{}", file.path), &file.text);
@@ -192,135 +192,6 @@ fn read_settings_of(
     let settings = read_project(file, &mut reader);
     problems.0.append(&mut reader.problems.0);
     settings
-}
-
-/// Folders of the packages in use, each with the path that messages show before its files.
-fn installed_packages(
-    root: &Path,
-    own: &ProjectSettings,
-    jinja: &RenderYaml,
-    problems: &mut Diagnostics,
-) -> Vec<(PathBuf, String)> {
-    let folder = root.join(&own.paths.packages);
-    let mut installed: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.join("dbt_project.yml").is_file() || path.join("project.yml").is_file())
-        .collect();
-    installed.sort();
-    let mut found: Vec<(PathBuf, String)> = installed
-        .into_iter()
-        .map(|path| {
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            (path, format!("{}/{name}/", own.paths.packages))
-        })
-        .collect();
-    let mut missing = Vec::new();
-    let listed = listed_packages(root, own.flavour, jinja, problems);
-    let count = listed.len();
-    for wanted in listed {
-        let Some(local) = wanted.local else {
-            missing.push(wanted);
-            continue;
-        };
-        let path = root.join(&local);
-        let is_there = |name: &Path| found.iter().any(|(there, _)| there.file_name() == name.file_name());
-        if !is_there(&path) && !is_installed_under_its_name(&path, &found) {
-            found.push((path, format!("{}/", local.trim_end_matches('/'))));
-        }
-    }
-    if !missing.is_empty() && found.len() < count {
-        let names: Vec<&str> = missing.iter().map(|package| package.shown.as_str()).collect();
-        problems.push(
-            Diagnostic::error(
-                "packages-missing",
-                format!("{count} packages are listed and {} are installed", found.len()),
-            )
-            .at(missing[0].place.clone())
-            .because(format!("wanted: {}", names.join(", ")))
-            .help(format!("run `dbt deps`, which puts them into {}", own.paths.packages)),
-        );
-    }
-    found
-}
-
-/// Installed packages lie below the name that their project file gives.
-fn is_installed_under_its_name(path: &Path, found: &[(PathBuf, String)]) -> bool {
-    let Ok((_, file)) = project_file(path) else {
-        return false;
-    };
-    let Ok(yaml) = Yaml::parse(&file) else { return false };
-    let Some(name) = yaml.get("name").and_then(Yaml::as_str) else {
-        return false;
-    };
-    found
-        .iter()
-        .any(|(there, _)| there.file_name().is_some_and(|there| there == name))
-}
-
-struct ListedPackage {
-    shown: String,
-    local: Option<String>,
-    place: Place,
-}
-
-/// What `packages.yml` or `dependencies.yml` asks for.
-fn listed_packages(
-    root: &Path,
-    flavour: Flavour,
-    jinja: &RenderYaml,
-    problems: &mut Diagnostics,
-) -> Vec<ListedPackage> {
-    let mut listed = Vec::new();
-    let vars = IndexMap::new();
-    let scope = YamlScope {
-        package: "",
-        vars: &vars,
-    };
-    let jinja = |text: &str| jinja(&scope, text);
-    let mut reader = Reader::new(flavour, &jinja);
-    for name in ["packages.yml", "dependencies.yml"] {
-        let path = root.join(name);
-        if !path.is_file() {
-            continue;
-        }
-        let yaml = read_text(&path, name)
-            .map_err(Diagnostics::from)
-            .and_then(|file| Yaml::parse(&file));
-        let yaml = match yaml {
-            Ok(yaml) => reader.rendered(&yaml, &|_| false),
-            Err(more) => {
-                problems.0.extend(more.0);
-                continue;
-            }
-        };
-        let Some(mut section) = Section::of(&yaml, name, &mut reader) else {
-            continue;
-        };
-        for item in section.list("packages", &mut reader) {
-            let text = |key: &str| item.get(key).and_then(Yaml::as_str).map(str::to_owned);
-            let local = text("local");
-            let shown = local
-                .clone()
-                .or_else(|| text("package"))
-                .or_else(|| text("git"))
-                .or_else(|| text("tarball"));
-            listed.push(ListedPackage {
-                shown: shown.unwrap_or_else(|| "a package".to_owned()),
-                local,
-                place: item.place.clone(),
-            });
-        }
-        if let Some(projects) = section.take("projects") {
-            reader.unsupported("projects that are used across accounts (`projects`)", &projects.place);
-        }
-    }
-    problems.0.append(&mut reader.problems.0);
-    listed
 }
 
 fn report_same_names(settings: &[(PathBuf, String, ProjectSettings)], problems: &mut Diagnostics) {
@@ -440,7 +311,7 @@ mod tests {
             "did you mean `model-paths`?",
             "error[yaml-syntax]",
             "models/b.yml:1:",
-            "run `dbt deps`",
+            "run `assay deps`",
         ] {
             assert!(shown.contains(part), "{part} is not in:\n{shown}");
         }

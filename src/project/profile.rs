@@ -17,8 +17,8 @@ use serde_json::{Map, Value as Json};
 
 pub use environment::{Environment, SECRET_PREFIX};
 pub use secret::Secret;
-pub use template::{RenderError, Template};
 pub use target::{Password, PasswordSource, SslMode, Target, TargetKind};
+pub use template::{RenderError, Template};
 
 use self::file::ProfilesFile;
 use crate::diagnostic::{Diagnostic, Diagnostics};

@@ -8,6 +8,7 @@ mod gate;
 mod house;
 mod local_server;
 mod operation;
+mod packages;
 mod profiles;
 mod resources;
 mod server;

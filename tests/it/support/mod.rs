@@ -1,7 +1,9 @@
 //! A private server for the whole test process, a database and a project for each test.
 
+mod hub;
 mod project;
 mod server;
 
+pub use hub::{Hub, archive};
 pub use project::{Outcome, Project};
 pub use server::{Database, Server};
