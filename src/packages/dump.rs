@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// What PyYAML 6 writes for the same values.
+    /// What `PyYAML` 6 writes for the same values.
     #[test]
     fn as_pyyaml() {
         let quoted = [

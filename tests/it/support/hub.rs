@@ -10,12 +10,15 @@ use serde_json::{Map, Value, json};
 /// One version of a package and what it asks for.
 type Release = (&'static str, &'static str, Value);
 
+/// Paths with what they answer; the last of a path counts.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Serves `api/v1/` and archives. It can be closed: then nothing answers.
 pub struct Hub {
     pub url: String,
     asked: Arc<AtomicUsize>,
     open: Arc<AtomicBool>,
-    files: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    files: Arc<Mutex<Files>>,
 }
 
 impl Hub {
