@@ -9,6 +9,7 @@ mod house;
 mod local_server;
 mod operation;
 mod packages;
+mod materialization;
 mod profiles;
 mod resources;
 mod server;
