@@ -111,7 +111,7 @@ pub async fn publish(
     let mut hanging = dependents(connection, &remade).await?;
     // A member of the set is remade in any case.
     hanging.retain(|d| !set.iter().any(|member| member.published == d.relation));
-    if let Some(stuck) = hanging.iter().find(|d| d.definition.is_none()) {
+    if let Some(stuck) = hanging.iter().find(|d| d.kind != "view") {
         return Err(PublishError::Dependents {
             relation: remade[0].clone(),
             dependents: vec![stuck.relation.plain()],

@@ -10,21 +10,25 @@ pub struct Dependent {
     pub relation: Relation,
     /// For people: `view`, `materialized view`.
     pub kind: &'static str,
-    /// The query; `None` for what cannot be made again from its definition alone.
+    /// The query; `None` for what cannot be made again.
     pub definition: Option<String>,
     comment: Option<String>,
     options: Option<String>,
     /// Complete GRANT statements.
     grants: Vec<String>,
+    /// Complete CREATE INDEX statements, of a materialized view.
+    indexes: Vec<String>,
+    /// A materialized view that was never filled.
+    unfilled: bool,
 }
 
 impl Dependent {
     #[must_use]
     pub fn drop_sql(&self) -> String {
-        format!("drop view {};\n", self.relation)
+        format!("drop {} {};\n", self.kind, self.relation)
     }
 
-    /// The view as it was: query, options, comment, grants.
+    /// The view as it was: query, options, indexes, comment, grants. A materialized view is filled anew.
     #[must_use]
     pub fn restore_sql(&self) -> String {
         let Some(definition) = &self.definition else {
@@ -35,9 +39,15 @@ impl Dependent {
             .as_ref()
             .map_or_else(String::new, |o| format!(" with ({o})"));
         let query = definition.trim().trim_end_matches(';');
-        let mut sql = format!("create view {}{options} as\n{query};\n", self.relation);
+        let (kind, relation) = (self.kind, &self.relation);
+        let unfilled = if self.unfilled { "\nwith no data" } else { "" };
+        let mut sql = format!("create {kind} {relation}{options} as\n{query}{unfilled};\n");
+        for index in &self.indexes {
+            sql.push_str(index);
+            sql.push_str(";\n");
+        }
         if let Some(comment) = &self.comment {
-            sql.push_str(&format!("comment on view {} is {};\n", self.relation, literal(comment)));
+            sql.push_str(&format!("comment on {kind} {relation} is {};\n", literal(comment)));
         }
         for grant in &self.grants {
             sql.push_str(grant);
@@ -79,7 +89,9 @@ pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Resu
                           from aclexplode(c.relacl) a left join pg_roles g on g.oid = a.grantee
                           where a.grantee <> c.relowner
                           order by 1),
-                    case when pg_get_userbyid(c.relowner) <> current_user then pg_get_userbyid(c.relowner)::text end
+                    case when pg_get_userbyid(c.relowner) <> current_user then pg_get_userbyid(c.relowner)::text end,
+                    array(select pg_get_indexdef(i.indexrelid) from pg_index i where i.indrelid = c.oid order by 1),
+                    not c.relispopulated
              from deepest d
              join pg_class c on c.oid = d.oid
              join pg_namespace n on n.oid = c.relnamespace
@@ -91,14 +103,21 @@ pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Resu
         .iter()
         .map(|row| {
             let relation = Relation::new(None, row.get::<_, String>(0), row.get::<_, String>(1));
-            let view = row.get::<_, String>(2) == "v";
+            let kind = match row.get::<_, &str>(2) {
+                "v" => "view",
+                "m" => "materialized view",
+                _ => "table",
+            };
             let mut grants: Vec<String> = row.get(6);
             if let Some(owner) = row.get::<_, Option<String>>(7) {
-                grants.insert(0, format!("alter view {relation} owner to {}", ident(&owner)));
+                grants.insert(0, format!("alter {kind} {relation} owner to {}", ident(&owner)));
             }
             Dependent {
-                kind: if view { "view" } else { "materialized view" },
-                definition: view.then(|| row.get(3)),
+                kind,
+                // A table with a rule of its own.
+                definition: (kind != "table").then(|| row.get(3)),
+                indexes: row.get(8),
+                unfilled: row.get(9),
                 comment: row.get(4),
                 options: row.get(5),
                 grants,
@@ -121,11 +140,26 @@ mod tests {
             comment: Some("it's ours".into()),
             options: Some("security_barrier=true".into()),
             grants: vec!["grant SELECT on bi.v to reporter".into()],
+            indexes: Vec::new(),
+            unfilled: false,
         };
         assert_eq!(
             dependent.restore_sql(),
             "create view \"bi\".\"v\" with (security_barrier=true) as\nSELECT m.a\n   FROM analytics.m;\n\
              comment on view \"bi\".\"v\" is 'it''s ours';\ngrant SELECT on bi.v to reporter;\n"
+        );
+        let materialized = Dependent {
+            kind: "materialized view",
+            comment: None,
+            options: None,
+            grants: Vec::new(),
+            indexes: vec!["CREATE UNIQUE INDEX i ON bi.v USING btree (a)".into()],
+            ..dependent
+        };
+        assert_eq!(
+            materialized.drop_sql() + &materialized.restore_sql(),
+            "drop materialized view \"bi\".\"v\";\ncreate materialized view \"bi\".\"v\" as\nSELECT m.a\n   \
+             FROM analytics.m;\nCREATE UNIQUE INDEX i ON bi.v USING btree (a);\n"
         );
     }
 }

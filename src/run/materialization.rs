@@ -3,8 +3,8 @@
 use crate::graph::{Materialization, Node, ResourceType};
 use crate::jinja::{Engine, MacroInfo, MacroKind};
 
-/// The package of the macros that Assay brings.
-const BUILTIN: &str = "dbt";
+/// The packages of the macros that Assay brings.
+const BUILTIN: [&str; 2] = ["dbt", "dbt_postgres"];
 
 /// What every materialization calls.
 const EVERY: [&str; 30] = [
@@ -142,7 +142,7 @@ pub fn builder(engine: &Engine, root: &str, packages_may_override: bool, node: &
         return Builder::Rust;
     }
     let found = find(engine, root, packages_may_override, name);
-    let defined = found.filter(|found| found.package != BUILTIN);
+    let defined = found.filter(|found| !BUILTIN.contains(&found.package.as_str()));
     if let Some(found) = defined {
         return Builder::Jinja {
             id: found.id.clone(),
@@ -196,7 +196,7 @@ fn find<'e>(engine: &'e Engine, root: &str, packages_may_override: bool, name: &
         let specific = found.adapter.as_deref() == Some("postgres");
         let locality = match found.package.as_str() {
             package if package == root => 2,
-            BUILTIN => 0,
+            package if BUILTIN.contains(&package) => 0,
             _ => 1,
         };
         (specific, locality)

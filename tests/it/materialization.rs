@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use super::support::{Project, Server};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/it/fixtures")
+        .join(name)
 }
 
 fn fixture(name: &str) -> Project {
@@ -42,7 +44,14 @@ fn sorted(rows: &Json) -> Vec<String> {
         .as_array()
         .expect("rows")
         .iter()
-        .map(|row| row.as_array().expect("a row").iter().map(python).collect::<Vec<_>>().join(" | "))
+        .map(|row| {
+            row.as_array()
+                .expect("a row")
+                .iter()
+                .map(python)
+                .collect::<Vec<_>>()
+                .join(" | ")
+        })
         .collect();
     rows.sort();
     rows
@@ -51,7 +60,10 @@ fn sorted(rows: &Json) -> Vec<String> {
 fn statuses(results: &Json) -> BTreeMap<String, String> {
     let results = results["results"].as_array().expect("a list");
     let text = |result: &Json, key: &str| result[key].as_str().unwrap_or_default().to_owned();
-    results.iter().map(|r| (text(r, "unique_id"), text(r, "status"))).collect()
+    results
+        .iter()
+        .map(|r| (text(r, "unique_id"), text(r, "status")))
+        .collect()
 }
 
 /// Takes every step that dbt took and compares what is there after each.
@@ -66,11 +78,22 @@ fn follows_dbt(name: &str) {
     }
     let queries = json(&folder(name).join("asked.json"))["queries"].clone();
     for step in json(&folder(name).join("expected.json")).as_array().expect("steps") {
-        let words: Vec<&str> = step["step"].as_array().expect("words").iter().filter_map(Json::as_str).collect();
+        let words: Vec<&str> = step["step"]
+            .as_array()
+            .expect("words")
+            .iter()
+            .filter_map(Json::as_str)
+            .collect();
         let outcome = project.run(&words);
         let results: Json = serde_json::from_str(&project.read("target/run_results.json")).expect("JSON");
         let expected: BTreeMap<String, String> = serde_json::from_value(step["results"].clone()).expect("statuses");
-        assert_eq!(statuses(&results), expected, "{words:?}\n{}{}", outcome.stdout, outcome.stderr);
+        assert_eq!(
+            statuses(&results),
+            expected,
+            "{words:?}\n{}{}",
+            outcome.stdout,
+            outcome.stderr
+        );
         for (query, sql) in queries.as_object().expect("queries") {
             let expected = sorted(&step["rows"][query]);
             if expected == ["missing"] {
