@@ -14,7 +14,7 @@ use super::engine::Shared;
 use super::failure::Origin;
 use super::function::{DEFAULTS, default_value};
 use super::host::Host;
-use super::object::{self, ContextObject};
+use super::object::{self, ContextObject, config_of};
 
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
@@ -145,7 +145,7 @@ impl Session {
             "project_name" => Some(Value::from(self.shared.table.root.as_str())),
             "thread_id" => Some(Value::from(self.host.thread())),
             "env" => self.global("target"),
-            "adapter" => Some(object::adapter(self)),
+use super::object::{self, ContextObject, config_of};
             "context" => Some(ContextObject::everything(self)),
             "builtins" => Some(ContextObject::builtins(self)),
             _ => None,

@@ -13,11 +13,18 @@ use crate::jinja::host::Refusal;
 use crate::jinja::session::Session;
 use crate::jinja::value::{argument, from_json, invalid, items, split_kwargs, text_argument, to_json};
 
-#[derive(Debug)]
-struct Config;
+#[derive(Debug, Default)]
+struct Config {
+    model: Option<Value>,
+}
 
 pub fn config() -> Value {
-    Value::from_object(Config)
+    Value::from_object(Config::default())
+}
+
+/// The configuration of a node that is told as `model`.
+pub fn config_of(model: Value) -> Value {
+    Value::from_object(Config { model: Some(model) })
 }
 
 /// dbt takes hooks under names with an underscore, too.
@@ -63,6 +70,10 @@ fn persists(session: &Session, part: &str) -> bool {
 impl Object for Config {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.model.clone().filter(|_| key.as_str() == Some("model"))
     }
 
     fn call(self: &Arc<Self>, state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {

@@ -22,7 +22,7 @@ mod variable;
 
 pub use adapter::adapter;
 pub use column::{ColumnObject, column_class};
-pub use config::config;
+pub use config::{config, config_of};
 pub use context::ContextObject;
 pub use exceptions::exceptions;
 pub use flags::{default_flags, flag_defaults, shown_flags};
