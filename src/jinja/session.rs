@@ -145,7 +145,8 @@ impl Session {
             "project_name" => Some(Value::from(self.shared.table.root.as_str())),
             "thread_id" => Some(Value::from(self.host.thread())),
             "env" => self.global("target"),
-use super::object::{self, ContextObject, config_of};
+            "adapter" => Some(object::adapter(self)),
+            "config" => self.global("model").map(config_of),
             "context" => Some(ContextObject::everything(self)),
             "builtins" => Some(ContextObject::builtins(self)),
             _ => None,
