@@ -99,6 +99,14 @@ pub trait Host: Send + Sync {
         Ok(())
     }
 
+    /// `load_agate_table()`: the rows of the seed that is loaded. Never called while parsing.
+    fn seed(&self) -> Result<Table, Refusal> {
+        Err(Refusal::new(
+            "no-seed",
+            "`load_agate_table` works in the materialization of a seed",
+        ))
+    }
+
     /// `adapter.get_relation` and friends: the relation as the database has it.
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal>;
 

@@ -12,6 +12,7 @@ use crate::sql::{Column, Relation, RelationKind, Table};
 
 use super::context::RunContext;
 use super::event::{Event, Level};
+use super::seed::read_seed;
 use super::thread::current_thread;
 use super::transaction::Transaction;
 use super::unit_test::Stage;
@@ -260,6 +261,18 @@ impl Host for RunHost {
         match &self.transaction {
             Some(transaction) => Self::wait(transaction.clear()).map_err(|error| refusal(&error)),
             None => Ok(()),
+        }
+    }
+
+    fn seed(&self) -> Result<Table, Refusal> {
+        match read_seed(&self.context, &self.node) {
+            Ok(seed) => Ok(seed.table()),
+            Err(diagnostic) => {
+                let mut refusal = Refusal::new(diagnostic.code, diagnostic.message);
+                refusal.cause = diagnostic.cause;
+                refusal.help = diagnostic.help;
+                Err(refusal)
+            }
         }
     }
 

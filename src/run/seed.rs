@@ -5,10 +5,12 @@ use std::sync::Arc;
 use futures_util::stream;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::Node;
 use crate::postgres::SqlError;
 use crate::project::{Seed, SeedOptions};
 use crate::sql::{RelationKind, ident};
 
+use super::context::RunContext;
 use super::execute::{Done, NodeRun};
 use super::statement::{create_indexes, dress, drop_dependents, drop_relation, restore_dependents};
 
@@ -18,14 +20,7 @@ impl NodeRun {
     pub(super) async fn seed(&self, existing: Option<RelationKind>) -> Result<Done, Diagnostic> {
         let node = Arc::clone(&self.step.node);
         let relation = node.relation.clone();
-        let options = SeedOptions {
-            delimiter: node.config.delimiter,
-            column_types: &node.config.column_types,
-            lenient: self.context.flags.lenient,
-        };
-        // A seed of a package lies below the package's folder: its file is named as seen from the project.
-        let shown = &node.source.path;
-        let data = Seed::read(&self.context.layout.root.join(shown), shown, &options).map_err(first_of)?;
+        let data = read_seed(&self.context, &node)?;
         // Unquoted names fold, as dbt leaves them unless `quote_columns` is set.
         let names: Vec<String> = data
             .columns
@@ -118,6 +113,18 @@ impl NodeRun {
         }
         diagnostic
     }
+}
+
+/// The file of a seed, with types.
+pub(super) fn read_seed(context: &RunContext, node: &Node) -> Result<Seed, Diagnostic> {
+    let options = SeedOptions {
+        delimiter: node.config.delimiter,
+        column_types: &node.config.column_types,
+        lenient: context.flags.lenient,
+    };
+    // A seed of a package lies below the package's folder: its file is named as seen from the project.
+    let shown = &node.source.path;
+    Seed::read(&context.layout.root.join(shown), shown, &options).map_err(first_of)
 }
 
 /// One diagnostic for a node's result: the first, which says how many more there are.

@@ -6,8 +6,9 @@ use minijinja::{Environment, Error, State, Value};
 
 use super::{Args, session};
 use crate::jinja::failure::failure;
+use crate::jinja::object::ResultTable;
 use crate::jinja::syntax;
-use crate::jinja::value::invalid;
+use crate::jinja::value::{Absent, invalid};
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("render", render);
@@ -31,11 +32,12 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
             "Python models are not supported: PostgreSQL runs none",
         ))
     });
-    environment.add_function("load_agate_table", || -> Result<Value, Error> {
-        Err(failure(
-            "not-supported",
-            "`load_agate_table` is not supported: seeds are loaded by the server's COPY",
-        ))
+    environment.add_function("load_agate_table", |state: &mut State| -> Result<Value, Error> {
+        let session = session(state)?;
+        if !session.execute {
+            return Ok(Absent::value());
+        }
+        Ok(ResultTable::value(&session.host.seed()?))
     });
 }
 

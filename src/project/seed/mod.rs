@@ -13,7 +13,7 @@ pub use kind::SeedKind;
 
 use super::read_text;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
-use crate::sql::Column;
+use crate::sql::{Column, Table};
 
 /// How a file is to be read.
 #[derive(Clone, Debug)]
@@ -90,6 +90,44 @@ impl Seed {
             copy,
         })
     }
+}
+
+impl Seed {
+    /// The same rows as a table of values.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let text = String::from_utf8_lossy(&self.copy);
+        let rows = text
+            .split_terminator('\n')
+            .map(|line| line.split('\t').map(uncopied).collect())
+            .collect();
+        Table {
+            columns: self.columns.clone(),
+            rows,
+            ..Table::default()
+        }
+    }
+}
+
+/// A value of COPY's text format.
+fn uncopied(cell: &str) -> Option<String> {
+    if cell == "\\N" {
+        return None;
+    }
+    let mut value = String::with_capacity(cell.len());
+    let mut chars = cell.chars();
+    while let Some(c) = chars.next() {
+        match (c, c == '\\') {
+            (_, true) => match chars.next() {
+                Some('n') => value.push('\n'),
+                Some('r') => value.push('\r'),
+                Some('t') => value.push('\t'),
+                other => value.extend(other),
+            },
+            (c, false) => value.push(c),
+        }
+    }
+    Some(value)
 }
 
 struct Source<'a> {
@@ -406,5 +444,26 @@ mod tests {
             assert!(shown.contains(part), "{part} is not in:\n{shown}");
         }
         assert_eq!(shown.matches("error[").count(), 5, "{shown}");
+    }
+
+    #[test]
+    fn rows_come_back_as_values() {
+        let file = SourceFile::new("seeds/a.csv", "id,text\n1,\"a\tb\nc\\d\"\n,\n2,plain\n");
+        let types = IndexMap::new();
+        let options = SeedOptions {
+            delimiter: ',',
+            column_types: &types,
+            lenient: true,
+        };
+        let table = Seed::parse(&file, &options).unwrap().table();
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            table.rows,
+            [
+                vec![some("1"), some("a\tb\nc\\d")],
+                vec![None, None],
+                vec![some("2"), some("plain")]
+            ]
+        );
     }
 }
