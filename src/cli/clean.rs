@@ -1,19 +1,25 @@
 //! `clean`: delete the folders that the project calls its own output.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::jinja::Engine;
+use crate::project::{Reader, YamlScope, project_file, read_project};
 use crate::run::Level;
 
 use super::arguments::Global;
-use super::workspace::{Talk, clean_targets};
+use super::workspace::{Talk, find_root, given_vars};
+use super::yaml_host::render_yaml;
 use super::{Outcome, Status};
 
 /// Folders that hold what people write; never deleted, whatever `clean-targets` says.
 const SOURCES: [&str; 7] = ["models", "seeds", "macros", "tests", "snapshots", "analyses", ".git"];
 
 pub(super) fn clean(global: &Global, talk: &Talk) -> Outcome {
-    let (root, targets) = clean_targets(global, talk)?;
+    let (root, targets) = clean_targets(global)?;
     let mut problems = Diagnostics::default();
     for target in &targets {
         if let Err(diagnostic) = check(target) {
@@ -39,6 +45,27 @@ pub(super) fn clean(global: &Global, talk: &Talk) -> Outcome {
         talk.say(Level::Info, &format!("Deleted {target}"));
     }
     Ok(Status::Success)
+}
+
+/// What the project file names. Nothing else is read: a project whose packages or profile are missing can be cleaned too.
+fn clean_targets(global: &Global) -> Result<(PathBuf, Vec<String>), Diagnostics> {
+    let root = find_root(global)?;
+    let given = given_vars(global)?;
+    let engine = Engine::new("project", &[], &[], &[])?;
+    let scope = YamlScope {
+        package: "project",
+        vars: &IndexMap::new(),
+    };
+    let render = |text: &str| render_yaml(&engine, &given, &Json::Null, &scope, text);
+    let (flavour, file) = project_file(&root)?;
+    let mut reader = Reader::new(flavour, &render);
+    // What needs a target cannot be rendered here; only folders matter.
+    match read_project(&file, &mut reader) {
+        Some(settings) if !reader.problems.0.iter().any(|problem| problem.code == "wrong-type") => {
+            Ok((root, settings.paths.clean))
+        }
+        _ => Err(reader.problems),
+    }
 }
 
 /// Only what lies below the project and is no source of it.

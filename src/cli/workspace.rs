@@ -407,13 +407,6 @@ pub(super) fn target_only(global: &Global, talk: &Talk) -> Result<(PathBuf, Targ
     Ok((root, resolved.target))
 }
 
-/// What `clean` may delete.
-pub(super) fn clean_targets(global: &Global, talk: &Talk) -> Result<(PathBuf, Vec<String>), Diagnostics> {
-    let workspace = Workspace::load(global, talk, "clean")?;
-    let targets = workspace.project.own().settings.paths.clean.clone();
-    Ok((workspace.root, targets))
-}
-
 /// What every template is told of this call of the program.
 fn invocation_globals(talk: &Talk, command: &str, started: Timestamp) -> IndexMap<String, TemplateGlobal> {
     let data = |map: Map<String, Json>| TemplateGlobal::from(Json::Object(map));

@@ -179,7 +179,7 @@ fn put_in_place(
         installation.add(locked, fetch)?;
         news(News::Said(format!("Installed {}", told(locked))));
         if let Some(newer) = newer(locked, fetch)? {
-            news(News::Said(format!("  {newer} is out; see `assay deps --upgrade`")));
+            news(News::Said(format!("  the newest version is {newer}")));
         }
     }
     installation.finish(&lock.text)?;

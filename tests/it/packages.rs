@@ -209,6 +209,14 @@ fn the_lock_holds_until_something_else_is_asked_for() {
     project.ok(&["deps", "--lock"]);
     assert!(project.read("package-lock.yml").contains("version: 1.1.0"));
     assert!(project.read("dbt_packages/base/dbt_project.yml").contains("1.0.0"));
+    project.put(
+        "dbt_project.yml",
+        "name: it\nprofile: it\nclean-targets: [dbt_packages]\nmodels: {+schema: \"{{ target.name }}\"}\n",
+    );
+    project.ok(&["clean"]);
+    assert!(!project.path().join("dbt_packages").exists());
+    // Cleaned again, with nothing that could be read.
+    project.ok(&["clean"]);
     project.put("packages.yml", "packages: []\n");
     project.ok(&["deps"]);
     assert!(!project.path().join("package-lock.yml").exists());
