@@ -10,6 +10,7 @@
 
 mod build;
 mod config;
+mod constraint;
 pub mod entry;
 mod generic_test;
 #[expect(clippy::module_inception, reason = "the noun of the file is the noun of the folder")]
@@ -25,6 +26,7 @@ mod test_node;
 mod unit_test;
 
 pub use build::{Target, build};
+pub use constraint::{Constraint, ConstraintKind, rename_constraints};
 pub use graph::{BadGraph, Graph};
 pub use node::*;
 pub use path::{compiled_path, run_path};

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::Constraint;
 use crate::diagnostic::{Place, SourceFile};
 use crate::project::ModelVersion;
 use crate::sql::Relation;
@@ -145,6 +146,7 @@ pub struct NodeColumn {
     pub quote: bool,
     pub tags: Vec<String>,
     pub meta: IndexMap<String, Json>,
+    pub constraints: Vec<Constraint>,
 }
 
 /// What a test node asks.
@@ -297,6 +299,8 @@ pub struct Node {
     pub macros: Vec<String>,
     pub test: Option<TestSpec>,
     pub source_spec: Option<SourceSpec>,
+    /// Of a whole model; those of columns are with the columns.
+    pub constraints: Vec<Constraint>,
     /// Of a model that has versions.
     pub version: Option<ModelVersion>,
     /// After this moment the model should not be used any more.

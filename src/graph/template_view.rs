@@ -19,7 +19,7 @@ pub fn template_view(node: &Node) -> Json {
                 "quote": column.quote,
                 "tags": column.tags,
                 "meta": column.meta,
-                "constraints": [],
+                "constraints": column.constraints,
             });
             (name.clone(), value)
         })
@@ -49,6 +49,7 @@ pub fn template_view(node: &Node) -> Json {
         "language": "sql",
         "access": node.access,
         "group": node.group,
+        "constraints": node.constraints,
         "patch_path": node.patch_path,
         "version": node.version.as_ref().map(|version| &version.name),
         "latest_version": node.version.as_ref().map(|version| &version.latest),

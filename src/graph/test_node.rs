@@ -40,6 +40,7 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         macros: Vec::new(),
         test: None,
         source_spec: None,
+        constraints: Vec::new(),
         version: None,
         deprecation_date: None,
         snapshot: None,

@@ -150,6 +150,11 @@ pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String,
     parts.push(config.unique_key.join(","));
     parts.push(format!("{:?}", config.indexes));
     parts.push(config.unlogged.to_string());
+    if config.contract_enforced {
+        parts.push(format!("{:?}", node.constraints));
+        let columns = node.columns.values();
+        parts.extend(columns.map(|column| format!("{} {:?} {:?}", column.name, column.data_type, column.constraints)));
+    }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Ok(fingerprint(&parts))
 }

@@ -2,52 +2,96 @@
 
 use indexmap::IndexMap;
 
-use crate::graph::Node;
+use crate::graph::{Node, NodeColumn};
 use crate::postgres::{Connection, SqlError};
 use crate::sql::{Column, ident};
 
-/// One line a broken promise; empty where the contract is kept. Types are compared by the names that PostgreSQL gives
+/// What is broken, as a table; `None` where the contract is kept. Types are compared by the names that PostgreSQL gives
 /// them, so that `int` and `integer` are the same.
 pub(super) async fn mismatches(
     connection: &Connection,
     node: &Node,
     found: &[Column],
-) -> Result<Vec<String>, SqlError> {
-    let promised: Vec<(&String, &String)> = node
+) -> Result<Option<String>, SqlError> {
+    let promised: Vec<(String, &String)> = node
         .columns
         .values()
-        .filter_map(|c| c.data_type.as_ref().map(|t| (&c.name, t)))
+        .filter_map(|c| c.data_type.as_ref().map(|t| (folded(c), t)))
         .collect();
     let names = canonical(connection, &promised).await?;
-    Ok(compare(&names, found))
+    Ok(table(&compare(&names, found)))
 }
 
-fn compare(promised: &IndexMap<String, String>, found: &[Column]) -> Vec<String> {
-    let mut problems = Vec::new();
+/// Columns of a contract without a type.
+pub(super) fn untyped(node: &Node) -> Vec<&str> {
+    let columns = node.columns.values().filter(|column| column.data_type.is_none());
+    columns.map(|column| column.name.as_str()).collect()
+}
+
+/// The name that the column has in the database.
+fn folded(column: &NodeColumn) -> String {
+    if column.quote {
+        column.name.clone()
+    } else {
+        column.name.to_lowercase()
+    }
+}
+
+const HEADS: [&str; 4] = ["column_name", "definition_type", "contract_type", "mismatch_reason"];
+
+/// The rows below their heads, in dbt's form.
+fn table(rows: &[[String; 4]]) -> Option<String> {
+    if rows.is_empty() {
+        return None;
+    }
+    let width = |i: usize| {
+        rows.iter()
+            .map(|row| row[i].chars().count())
+            .chain([HEADS[i].len()])
+            .max()
+    };
+    let widths: Vec<usize> = (0..4).filter_map(width).collect();
+    let line = |cells: [&str; 4]| {
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    let mut lines = vec![line(HEADS), format!("| {} |", rule.join(" | "))];
+    lines.extend(rows.iter().map(|row| line([&row[0], &row[1], &row[2], &row[3]])));
+    Some(lines.join("\n"))
+}
+
+/// Column, type in the query, type in the contract, what is wrong; by the names of the columns.
+fn compare(promised: &IndexMap<String, String>, found: &[Column]) -> Vec<[String; 4]> {
+    let mut rows = Vec::new();
     for column in found {
-        match promised.get(&column.name) {
-            None => problems.push(format!(
-                "`{}` ({}) is not in the contract",
-                column.name, column.data_type
-            )),
-            Some(promised) if !same_type(promised, &column.data_type) => problems.push(format!(
-                "`{}` is {}, the contract says {promised}",
-                column.name, column.data_type
-            )),
-            Some(_) => {}
-        }
+        let contract = promised.get(&column.name);
+        let reason = match contract {
+            None => "missing in contract",
+            Some(promised) if !same_type(promised, &column.data_type) => "data type mismatch",
+            Some(_) => continue,
+        };
+        let contract = contract.cloned().unwrap_or_default();
+        rows.push([
+            column.name.clone(),
+            column.data_type.clone(),
+            contract,
+            reason.to_owned(),
+        ]);
     }
-    for name in promised.keys() {
+    for (name, promised) in promised {
         if !found.iter().any(|c| c.name == *name) {
-            problems.push(format!("`{name}` is in the contract, the query does not give it"));
+            let reason = "missing in definition".to_owned();
+            rows.push([name.clone(), String::new(), promised.clone(), reason]);
         }
     }
-    problems
+    rows.sort();
+    rows
 }
 
-/// A promise without a length or precision is kept by any.
+/// Lengths and precisions are left out, as in dbt: the table is made with those of the contract.
 fn same_type(promised: &str, found: &str) -> bool {
-    promised == found || (!promised.contains('(') && base(found) == promised)
+    base(promised) == base(found)
 }
 
 fn base(data_type: &str) -> String {
@@ -60,7 +104,7 @@ fn base(data_type: &str) -> String {
 /// The names PostgreSQL gives to the promised types.
 async fn canonical(
     connection: &Connection,
-    promised: &[(&String, &String)],
+    promised: &[(String, &String)],
 ) -> Result<IndexMap<String, String>, SqlError> {
     if promised.is_empty() {
         return Ok(IndexMap::new());
@@ -93,13 +137,12 @@ mod tests {
             column("amount", "numeric(18,6)"),
             column("new", "text"),
         ];
-        assert_eq!(
-            compare(&promised, &found),
-            [
-                "`id` is bigint, the contract says integer",
-                "`new` (text) is not in the contract",
-                "`gone` is in the contract, the query does not give it"
-            ]
-        );
+        insta::assert_snapshot!(table(&compare(&promised, &found)).unwrap_or_default(), @r"
+        | column_name | definition_type | contract_type | mismatch_reason       |
+        | ----------- | --------------- | ------------- | --------------------- |
+        | gone        |                 | text          | missing in definition |
+        | id          | bigint          | integer       | data type mismatch    |
+        | new         | text            |               | missing in contract   |
+        ");
     }
 }

@@ -226,6 +226,16 @@ impl NodeRun {
         if !node.config.contract_enforced {
             return Ok(());
         }
+        let untyped = super::contract::untyped(node);
+        if !untyped.is_empty() {
+            return Err(Diagnostic::error(
+                "contract-broken",
+                format!("{} has an enforced contract and columns without a type", node.name),
+            )
+            .at(node.declared.clone())
+            .because(format!("these have no data_type: {}", untyped.join(", ")))
+            .help("give each column its data_type in the properties file"));
+        }
         let found = match self.connection.describe(&compiled.sql).await {
             Ok(found) => found,
             Err(error) => return Err(self.sql_error(node, &error, &compiled.sql, compiled)),
@@ -233,13 +243,13 @@ impl NodeRun {
         let problems = super::contract::mismatches(&self.connection, node, &found)
             .await
             .map_err(|error| self.database_error(&error))?;
-        if problems.is_empty() {
+        let Some(problems) = problems else {
             return Ok(());
-        }
+        };
         Err(
             Diagnostic::error("contract-broken", format!("{} does not keep its contract", node.name))
                 .at(node.declared.clone())
-                .because(problems.join("\n"))
+                .because(problems)
                 .help("change the query or the columns' data_type in the properties file, so that both say the same"),
         )
     }

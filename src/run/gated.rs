@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::gate::{Certificate, Ledger, NewVersion, TestEvidence, candidate_relation, stage_relation};
-use crate::graph::{IncrementalStrategy, Materialization, NodeId};
+use crate::gate::{Certificate, Ledger, NewVersion, TestEvidence, candidate_relation, fingerprint, stage_relation};
+use crate::graph::{IncrementalStrategy, Materialization, Node, NodeId};
 use crate::postgres::{catalog, statements};
 use crate::sql::{Relation, RelationKind};
 
 use super::compile::Compiled;
 use super::execute::{Done, NodeRun};
 use super::result::Status;
-use super::statement::{create_indexes, create_table_as, create_view_as};
+use super::statement::{create_contracted_table, create_indexes, create_table_as, create_view_as};
 use super::strategy::{Batch, strategy_of};
 use super::test::Verdict;
 
@@ -57,7 +57,7 @@ impl NodeRun {
         let create = if view {
             create_view_as(version, &compiled.sql, false)
         } else {
-            create_table_as(version, &compiled.sql, node.config.unlogged)
+            new_table(version, &node, &compiled.sql)
         };
         self.note_sql(&create);
         let first = format!("begin;\n{before}{create}");
@@ -391,6 +391,16 @@ fn candidate_sql(
     format!(
         "drop view if exists {candidate};\ncreate view {candidate} as\nselect {list} from {current} as old{replaced}\nunion all\nselect {list} from {stage};\n"
     )
+}
+
+/// A version's constraints carry a part of its name: versions stand side by side in one schema.
+fn new_table(version: &Relation, node: &Node, sql: &str) -> String {
+    if node.config.contract_enforced {
+        let suffix = format!("__{}", &fingerprint(&[&version.identifier])[..10]);
+        create_contracted_table(version, node, sql, &suffix)
+    } else {
+        create_table_as(version, sql, node.config.unlogged)
+    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::graph::rename_constraints;
 use crate::postgres::{Dependent, catalog, dependents, find_relation};
 use crate::sql::{Relation, RelationKind};
 
 use super::execute::{Done, NodeRun};
 use super::statement::{
-    column_comments, create_indexes, create_table_as, create_view_as, dress, drop_dependents, drop_relation,
-    restore_dependents, swap,
+    column_comments, create_contracted_table, create_indexes, create_table_as, create_view_as, dress, drop_dependents,
+    drop_foreign_keys, drop_relation, restore_dependents, swap,
 };
 
 /// The name of a table until it takes its place.
@@ -21,6 +22,7 @@ impl NodeRun {
         let relation = self.step.node.relation.clone();
         let compiled = self.compile(&relation, false)?;
         let before = self.pre_hooks(&relation)?;
+        self.check_contract(&compiled).await?;
         let dressing = dress(&relation, &self.step.node, true);
         let comments = self.view_comments(&relation, &compiled.sql).await?;
         let write = |create: &str| format!("begin;\n{before}{create}{dressing}{comments}");
@@ -77,7 +79,14 @@ impl NodeRun {
             Some(_) => self.dependents(&relation).await?,
             None => Vec::new(),
         };
-        let create = create_table_as(&new, &compiled.sql, node.config.unlogged);
+        // The old table's constraints keep their names until it is gone.
+        let suffix = if existing.is_some() { "__new" } else { "" };
+        let contracted = node.config.contract_enforced;
+        let create = if contracted {
+            create_contracted_table(&new, &node, &compiled.sql, suffix)
+        } else {
+            create_table_as(&new, &compiled.sql, node.config.unlogged)
+        };
         let first = format!("begin;\n{before}{create}");
         self.note_sql(&create);
         let rows = match self.connection.batch(&first).await {
@@ -87,7 +96,11 @@ impl NodeRun {
         let columns = self.column_names(&new).await?;
         let mut rest = create_indexes(&new, indexes);
         if let Some(kind) = existing {
+            rest.push_str(&drop_foreign_keys(&self.context.graph, &node, kind));
             rest.push_str(&swap(&new, &relation, kind, indexes, &hanging));
+            if contracted {
+                rest.push_str(&rename_constraints(&relation.to_string(), &node.constraints, suffix));
+            }
         }
         rest.push_str(&dress(&relation, &node, false));
         rest.push_str(&column_comments(&relation, &node, &columns));
@@ -96,7 +109,7 @@ impl NodeRun {
         }
         self.commit(&relation).await?;
         self.report_lost(&hanging).await?;
-        Ok(Done::rows("SELECT", rows))
+        Ok(Done::rows(if contracted { "INSERT 0" } else { "SELECT" }, rows))
     }
 
     pub(super) async fn dependents(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {

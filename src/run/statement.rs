@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::gate::fingerprint;
-use crate::graph::{Index, Node, NodeConfig};
+use crate::graph::{Constraint, Graph, Index, Node, NodeColumn, NodeConfig};
 use crate::postgres::Dependent;
 use crate::sql::{Relation, RelationKind, ident, literal};
 
@@ -11,6 +11,35 @@ use crate::sql::{Relation, RelationKind, ident, literal};
 pub fn create_table_as(relation: &Relation, sql: &str, unlogged: bool) -> String {
     let unlogged = if unlogged { "unlogged " } else { "" };
     format!("create {unlogged}table {relation} as (\n{sql}\n);\n")
+}
+
+/// A table of a model with an enforced contract: the columns as promised, in the order of the contract, with the
+/// constraints. `suffix` ends the names of constraints, which are unique in a schema where they bring an index along.
+#[must_use]
+pub fn create_contracted_table(relation: &Relation, node: &Node, sql: &str, suffix: &str) -> String {
+    let unlogged = if node.config.unlogged { "unlogged " } else { "" };
+    let name = |column: &NodeColumn| {
+        if column.quote {
+            ident(&column.name)
+        } else {
+            ident(&column.name.to_lowercase())
+        }
+    };
+    let names: Vec<String> = node.columns.values().map(name).collect();
+    let lines = node.columns.values().map(|column| {
+        let constraints = column.constraints.iter().filter_map(Constraint::column_sql);
+        let parts = [name(column), column.data_type.clone().unwrap_or_default()];
+        parts.into_iter().chain(constraints).collect::<Vec<_>>().join(" ")
+    });
+    let of_table = node
+        .constraints
+        .iter()
+        .filter_map(|constraint| constraint.table_sql(suffix));
+    let lines: Vec<String> = lines.chain(of_table).collect();
+    let (columns, lines) = (names.join(", "), lines.join(",\n  "));
+    format!(
+        "create {unlogged}table {relation} (\n  {lines}\n);\ninsert into {relation} ({columns})\nselect {columns}\nfrom (\n{sql}\n) as model_subq;\n"
+    )
 }
 
 #[must_use]
@@ -137,6 +166,27 @@ pub fn swap(new: &Relation, name: &Relation, old: RelationKind, indexes: &[Index
     sql.push_str(&rename_indexes(new, name, indexes));
     sql.push_str(&restore_dependents(hanging));
     sql
+}
+
+/// Takes the foreign keys away that hold a table which is about to be replaced; a model that has one gets it again when
+/// it is built. Nothing where no contract names the table.
+#[must_use]
+pub fn drop_foreign_keys(graph: &Graph, node: &Node, kind: RelationKind) -> String {
+    let name = node.relation.to_string();
+    let names_it = |constraint: &Constraint| constraint.to.as_deref() == Some(&name);
+    let held = graph.children(&node.id).into_iter().any(|child| {
+        let of_columns = child.columns.values().flat_map(|column| &column.constraints);
+        child.constraints.iter().chain(of_columns).any(names_it)
+    });
+    if !held || kind != RelationKind::Table {
+        return String::new();
+    }
+    format!(
+        "do $assay$ declare held record; begin for held in select conrelid::regclass as holder, conname from pg_constraint where \
+         contype = 'f' and confrelid = {}::regclass and conrelid <> confrelid loop execute format('alter table %s drop constraint %I', held.holder, \
+         held.conname); end loop; end $assay$;\n",
+        literal(&name)
+    )
 }
 
 #[must_use]

@@ -100,6 +100,7 @@ impl Builder<'_> {
                     quote: column.quote.unwrap_or(false),
                     tags: column.tags.clone(),
                     meta: column.meta.clone(),
+                    constraints: super::constraint::read(&column.constraints, false, &column.place, problems),
                 };
                 (column.name.clone(), described)
             })

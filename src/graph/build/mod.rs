@@ -1,6 +1,7 @@
 //! From a project to its graph: every template is rendered once without a database, and what it asks for becomes edges.
 
 mod check;
+mod constraint;
 mod deprecation;
 mod describe;
 mod exposure;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::check::what;
+use super::constraint::{Target, target};
 use super::{lenient, type_word};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, nearest};
 use crate::graph::graph::is_refable;
-use crate::graph::{Access, Node, NodeId, Ref, ResourceType};
+use crate::graph::{Access, Constraint, Node, NodeId, Ref, ResourceType};
 use crate::project::{Flavour, Package, Project, PropertyKind};
 
 /// Every node that has been made, enabled or not.
@@ -182,6 +183,7 @@ impl<'a> Nodes<'a> {
             }
             parents.push(found.unwrap_or_default());
         }
+        self.tie_foreign_keys();
         let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
         for (index, (mut node, parents)) in self.all.into_iter().zip(parents).enumerate() {
             node.depends_on = parents;
@@ -194,6 +196,39 @@ impl<'a> Nodes<'a> {
             }
         }
         (enabled, disabled)
+    }
+
+    /// The relations that foreign keys name.
+    fn tie_foreign_keys(&mut self) {
+        for index in 0..self.all.len() {
+            let node = &self.all[index];
+            let relation = |to: &str| {
+                let meant = match target(to)? {
+                    Target::Ref(reference) => self.reference(node, &reference),
+                    Target::Source(source, table) => self.source(node, &source, &table),
+                };
+                match meant {
+                    Meant::Node(index) => Some(self.all[index].relation.to_string()),
+                    Meant::Disabled(_) | Meant::Missing => None,
+                }
+            };
+            let tied = |constraints: &[Constraint]| -> Vec<Constraint> {
+                let mut constraints = constraints.to_vec();
+                for constraint in &mut constraints {
+                    if let Some(name) = constraint.to.as_deref().and_then(relation) {
+                        constraint.to = Some(name);
+                    }
+                }
+                constraints
+            };
+            let own = tied(&node.constraints);
+            let columns: Vec<Vec<Constraint>> = node.columns.values().map(|column| tied(&column.constraints)).collect();
+            let node = &mut self.all[index];
+            node.constraints = own;
+            for (column, constraints) in node.columns.values_mut().zip(columns) {
+                column.constraints = constraints;
+            }
+        }
     }
 
     /// A test belongs to the group of what it is written below.

@@ -93,6 +93,7 @@ impl Builder<'_> {
             depends_on: Vec::new(),
             macros: Vec::new(),
             test: None,
+            constraints: Vec::new(),
             version: None,
             deprecation_date: None,
             snapshot: None,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::constraint::constrain;
 use super::python::is_python;
 use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
 use crate::diagnostic::{Diagnostics, Place, SourceFile};
@@ -189,6 +190,7 @@ impl Builder<'_> {
             node.patch_path = Some(format!("{}://{file}", draft.package.name));
             node.description = self.description(&properties.description, draft.package, &properties.place, problems);
             node.columns = self.columns(&properties.columns, draft.package, problems);
+            constrain(&mut node, properties, problems);
         }
         node
     }
@@ -255,6 +257,7 @@ impl Builder<'_> {
             macros: recorded.macros,
             test: None,
             source_spec: None,
+            constraints: Vec::new(),
             version: None,
             deprecation_date: None,
             snapshot: None,

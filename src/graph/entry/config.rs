@@ -63,7 +63,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
         "group": node.group,
         "static_analysis": null,
         "materialized": config.materialized_name,
-        "incremental_strategy": config.incremental_strategy,
+        "incremental_strategy": raw("incremental_strategy", json!(config.incremental_strategy)),
         "batch_size": null,
         "lookback": raw("lookback", 1.into()),
         "begin": null,

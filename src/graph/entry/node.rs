@@ -121,7 +121,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         (Some(test), _) => entry.extend(test_entry(node, test)),
         (None, ResourceType::Model) => entry.extend(object(json!({
             "access": node.access,
-            "constraints": [],
+            "constraints": node.constraints,
             "version": node.version.as_ref().map(|version| &version.name),
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date,
@@ -190,7 +190,7 @@ pub(super) fn columns(node: &Node) -> Map<String, Json> {
             "description": column.description,
             "meta": column.meta,
             "data_type": column.data_type,
-            "constraints": [],
+            "constraints": column.constraints,
             "quote": column.quote.then_some(true),
             "config": { "meta": column.meta, "tags": column.tags },
             "tags": column.tags,

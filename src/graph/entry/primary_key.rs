@@ -1,10 +1,10 @@
-//! Keys that nobody declares but tests tell.
+//! The keys of models: declared in a contract, or told by tests.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 
-use crate::graph::Node;
+use crate::graph::{Constraint, ConstraintKind, Node};
 
 /// The key columns of each model as its tests tell them: unique and not null, else unique.
 pub fn primary_keys<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<String>> {
@@ -29,8 +29,12 @@ pub fn primary_keys<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<String>> {
         };
         set.entry(model).or_default().extend(columns);
     }
+    let mut declared: HashMap<&str, Vec<String>> = HashMap::new();
+    for node in nodes {
+        declared.extend(declared_key(node).map(|columns| (&*node.id, columns)));
+    }
     let owned = |columns: Vec<&str>| columns.into_iter().map(str::to_owned).collect();
-    unique
+    let mut keys: HashMap<&str, Vec<String>> = unique
         .into_iter()
         .map(|(model, unique)| {
             let never_null = not_null.get(model).cloned().unwrap_or_default();
@@ -42,5 +46,18 @@ pub fn primary_keys<'a>(nodes: &[&'a Node]) -> HashMap<&'a str, Vec<String>> {
             };
             (model, owned(key))
         })
-        .collect()
+        .collect();
+    keys.extend(declared);
+    keys
+}
+
+/// The key that a contract has.
+fn declared_key(node: &Node) -> Option<Vec<String>> {
+    let is_key = |constraint: &&Constraint| constraint.kind == ConstraintKind::PrimaryKey;
+    if let Some(key) = node.constraints.iter().find(is_key) {
+        return key.columns.clone();
+    }
+    let mut columns = node.columns.values();
+    let column = columns.find(|column| column.constraints.iter().any(|constraint| is_key(&constraint)))?;
+    Some(vec![column.name.clone()])
 }

@@ -192,6 +192,7 @@ fn node(entry: &Json) -> Node {
             loader: String::new(),
             source_description: text(&entry["source_description"]),
         }),
+        constraints: Vec::new(),
         version: None,
         deprecation_date: None,
         snapshot: None,
@@ -227,6 +228,7 @@ fn column(entry: &Json) -> NodeColumn {
         quote: entry["quote"].as_bool().unwrap_or(false),
         tags: read(&entry["tags"]),
         meta: read(&entry["meta"]),
+        constraints: Vec::new(),
     }
 }
 

@@ -34,12 +34,9 @@ pub struct Group {
     pub place: Place,
 }
 
-/// `constraints:` are read, and said to be left out: the database does not enforce them yet.
+/// `constraints:` as they are written.
 fn constraints(section: &mut Section, reader: &mut Reader) -> Vec<Json> {
     let listed = section.list("constraints", reader);
-    if let Some(first) = listed.first() {
-        reader.unsupported("`constraints`", &first.place);
-    }
     listed.iter().map(Yaml::to_json).collect()
 }
 
