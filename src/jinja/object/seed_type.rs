@@ -53,7 +53,8 @@ pub fn of_column(table: &Value, index: &Value) -> Result<Value, Error> {
     let data_type = table.data_type(at).ok_or_else(|| invalid("there is no such column"))?;
     let base = data_type.split('(').next().unwrap_or(data_type).trim();
     Ok(Value::from(match base {
-        "smallint" | "integer" | "bigint" => "integer",
+        "bigint" => "bigint",
+        "smallint" | "integer" => "integer",
         "numeric" | "decimal" | "real" | "double precision" if table.is_whole(at) => "integer",
         "numeric" | "decimal" | "real" | "double precision" => "float8",
         "boolean" => "boolean",

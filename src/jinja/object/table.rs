@@ -27,7 +27,8 @@ fn cell(text: Option<&str>, data_type: &str) -> Value {
     let real = || text.parse::<f64>().ok().map(Value::from);
     let typed = match base {
         "smallint" | "integer" | "bigint" | "oid" => whole(),
-        "numeric" | "decimal" | "real" | "double precision" => whole().or_else(real),
+        "numeric" | "decimal" => whole().or_else(real),
+        "real" | "double precision" => real(),
         "boolean" => match text {
             "t" | "true" => Some(Value::from(true)),
             "f" | "false" => Some(Value::from(false)),
