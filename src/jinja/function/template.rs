@@ -26,7 +26,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
             format!("`adapter_macro('{name}')` is no more; write `adapter.dispatch('{name}')()`"),
         ))
     });
-    environment.add_function("submit_python_job", || -> Result<Value, Error> {
+    environment.add_function("submit_python_job", |_: Args| -> Result<Value, Error> {
         Err(failure(
             "not-supported",
             "Python models are not supported: PostgreSQL runs none",

@@ -200,3 +200,50 @@ fn broken_macro_files_are_reported_together() {
         ("jinja-syntax", "macros/b.sql:2:8".to_owned())
     );
 }
+
+#[test]
+fn the_whole_stack_through_a_package_is_shown() {
+    let lines = [
+        "{% macro one(x) %}",
+        "  {{ lib.two(x) }}",
+        "{% endmacro %}",
+        "{% macro two(x) %}",
+        "  {%- set y = lib.three(x) -%}",
+        "{% endmacro %}",
+        "{% macro three(x) %}{{ return(adapter.dispatch('four', 'lib')(x)) }}{% endmacro %}",
+        "{% macro default__four(x) %}",
+        "  {% if true %}{% for i in [1] %}",
+        "    {%- do lib.five(x) -%}",
+        "  {% endfor %}{% endif %}",
+        "{% endmacro %}",
+        "{% macro five(x) %}",
+        "",
+        "  {{ exceptions.raise_compiler_error('no column ' ~ x) }}",
+        "{% endmacro %}",
+    ];
+    let error = Project::new()
+        .file("lib/macros/deep.sql", &lines.join("\n"))
+        .error("select 1,\n  {{ lib.one('a') }}");
+    insta::assert_snapshot!(error, @r"
+    error[raised-by-project]: no column a
+      --> lib/macros/deep.sql:15:6
+       15 |   {{ exceptions.raise_compiler_error('no column ' ~ x) }}
+          |      ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      called from lib/macros/deep.sql:10:12 in macro default__four
+       10 |     {%- do lib.five(x) -%}
+          |            ^^^^^^^^^^^
+      called from lib/macros/deep.sql:7:31 in macro three
+       7 | {% macro three(x) %}{{ return(adapter.dispatch('four', 'lib')(x)) }}{% endmacro %}
+         |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      called from lib/macros/deep.sql:5:15 in macro two
+       5 |   {%- set y = lib.three(x) -%}
+         |               ^^^^^^^^^^^^
+      called from lib/macros/deep.sql:2:6 in macro one
+       2 |   {{ lib.two(x) }}
+         |      ^^^^^^^^^^
+      called from models/m.sql:2:6 in model m
+       2 |   {{ lib.one('a') }}
+         |      ^^^^^^^^^^^^
+      help: the project's own code raised this; its message says what it wants
+    ");
+}

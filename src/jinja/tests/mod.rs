@@ -4,8 +4,10 @@ mod calls;
 mod context;
 mod corpus;
 mod errors;
+mod page;
 mod python;
 mod sql;
+mod values;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
