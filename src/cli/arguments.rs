@@ -47,6 +47,12 @@ pub struct Global {
     /// Least important messages to show
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
+    /// Level of the log file: there is none, so it can only be off
+    #[arg(long, global = true, value_enum, hide = true)]
+    pub log_level_file: Option<FileLevel>,
+    /// Id that the artifacts give to this call of the program (default: a new one)
+    #[arg(long, global = true, value_name = "UUID")]
+    pub invocation_id: Option<uuid::Uuid>,
     /// Show errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
@@ -92,6 +98,8 @@ pub struct Unsupported {
     log_path: Option<String>,
     #[arg(long, global = true, hide = true)]
     printer_width: Option<String>,
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    packages_install_path: Option<String>,
     #[arg(long, global = true, hide = true)]
     single_threaded: bool,
 }
@@ -115,6 +123,7 @@ impl Unsupported {
             (self.store_failures, "--store-failures"),
             (self.log_path.is_some(), "--log-path"),
             (self.printer_width.is_some(), "--printer-width"),
+            (self.packages_install_path.is_some(), "--packages-install-path"),
             (self.single_threaded, "--single-threaded"),
         ]
         .into_iter()
@@ -129,6 +138,14 @@ pub enum LogFormat {
     Default,
     /// One JSON object a line
     Json,
+    /// One OpenTelemetry log record a line, for `dbt --use-v2-parser`
+    Otel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FileLevel {
+    #[value(alias = "none")]
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

@@ -21,16 +21,25 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
                 original_path: found.path.clone(),
                 text: found.text.clone(),
                 description: described.map(|m| m.description.clone()).unwrap_or_default(),
-                patch_path: None,
-                arguments: found
-                    .arguments
-                    .iter()
-                    .map(|argument| MacroArgument {
-                        name: argument.name.clone(),
-                        data_type: None,
-                        description: String::new(),
-                    })
-                    .collect(),
+                patch_path: described.and_then(|m| {
+                    let (_, file) = project.package(&found.package)?.properties_file(&m.place);
+                    Some(format!("{}://{file}", found.package))
+                }),
+                arguments: match described
+                    .and_then(|m| m.arguments.as_array())
+                    .filter(|list| !list.is_empty())
+                {
+                    Some(list) => list.iter().map(argument).collect(),
+                    None => found
+                        .arguments
+                        .iter()
+                        .map(|argument| MacroArgument {
+                            name: argument.name.clone(),
+                            data_type: None,
+                            description: String::new(),
+                        })
+                        .collect(),
+                },
                 depends_on: Vec::new(),
             }
         })
@@ -45,6 +54,16 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
         }));
     }
     contents.groups = groups(project);
+}
+
+/// An argument of a macro as a properties file describes it.
+fn argument(written: &Json) -> MacroArgument {
+    let text = |key: &str| written.get(key).and_then(Json::as_str).map(str::to_owned);
+    MacroArgument {
+        name: text("name").unwrap_or_default(),
+        data_type: text("type"),
+        description: text("description").unwrap_or_default(),
+    }
 }
 
 /// The groups of all packages.

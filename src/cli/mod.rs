@@ -87,7 +87,8 @@ pub fn main() -> ExitCode {
         }
     };
     let settings = settings(&arguments.global);
-    let invocation_id = uuid::Uuid::new_v4().to_string();
+    let given = arguments.global.invocation_id;
+    let invocation_id = given.unwrap_or_else(uuid::Uuid::new_v4).to_string();
     let (events, listener) = Listener::start(settings.renderer(&invocation_id));
     let talk = Talk {
         events,
@@ -155,6 +156,7 @@ fn settings(global: &Global) -> Settings {
     Settings {
         format: match global.log_format {
             LogFormat::Json => Format::Json,
+            LogFormat::Otel => Format::Otel,
             LogFormat::Default => Format::Text,
         },
         quiet: global.quiet,

@@ -259,6 +259,8 @@ impl Workspace {
         let manifest = artifact::manifest(&contents, &self.invocation(), Timestamp::now());
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;
+        let beside = self.root.join(&path).with_file_name("semantic_manifest.json");
+        artifact::write_json(&beside, &artifact::semantic_manifest())?;
         Ok(path)
     }
 

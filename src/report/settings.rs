@@ -7,6 +7,7 @@ use crate::run::Level;
 
 use super::Renderer;
 use super::json::JsonLines;
+use super::otel::OtelLines;
 use super::plain::Plain;
 use super::terminal::{Size, Terminal};
 
@@ -17,6 +18,8 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// One OpenTelemetry log record a line.
+    Otel,
 }
 
 /// `--log-level`, `--log-format`, `--quiet`, `--no-color`.
@@ -81,6 +84,7 @@ impl Settings {
             return Box::new(Silent);
         };
         match self.format {
+            Format::Otel => Box::new(OtelLines::new(stderr(), least, invocation_id)),
             Format::Json => Box::new(JsonLines::new(stderr(), least, invocation_id, std::process::id())),
             Format::Text if is_terminal() => Box::new(Terminal::new(stderr(), least, self.colour(), size)),
             Format::Text => Box::new(Plain::new(stderr(), least, self.colour())),

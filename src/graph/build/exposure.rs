@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
+use serde_json::Value as Json;
 
 use super::{Builder, Draft, fqn};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -84,6 +85,16 @@ impl Builder<'_> {
             }
         }
         node.meta.extend(exposure.meta.clone());
+        let text = |text: &Option<String>| text.clone().map_or(Json::Null, Json::from);
+        let owner = ["email", "name"].map(|key| (key.to_owned(), Json::Null));
+        let owner = owner.into_iter().chain(exposure.owner.clone());
+        node.config.raw.extend([
+            ("type".to_owned(), exposure.kind.clone().into()),
+            ("owner".to_owned(), Json::Object(owner.collect())),
+            ("label".to_owned(), text(&exposure.label)),
+            ("maturity".to_owned(), text(&exposure.maturity)),
+            ("url".to_owned(), text(&exposure.url)),
+        ]);
         node
     }
 }

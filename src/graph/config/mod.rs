@@ -7,6 +7,7 @@ mod test_spec;
 mod typed;
 mod typer;
 
+pub use defaults::defaults;
 pub use layer::merge;
 pub use typed::{TypedConfig, type_config};
 

@@ -8,6 +8,7 @@ use super::exposure::exposure_entry;
 use super::object;
 use super::source::source_entry;
 use super::unit_test::unit_test_entry;
+use crate::graph::config::defaults;
 use crate::graph::select::resource_type;
 use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
@@ -86,7 +87,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "docs": node.config.raw.get("docs").cloned().unwrap_or_else(|| json!({ "show": true, "node_color": null })),
         "patch_path": node.patch_path,
         "build_path": ran.then(|| run_path(around.target_path, node)),
-        "unrendered_config": node.config.raw,
+        "unrendered_config": written(node),
         "created_at": around.created_at,
         "relation_name": relation_name(node),
         "raw_code": raw_code(node),
@@ -134,6 +135,15 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
 }
 
 /// dbt keeps a generic test as a call that it fills in itself.
+/// The configuration that somebody wrote, without what is there by default.
+fn written(node: &Node) -> Map<String, Json> {
+    let defaults = defaults(node.resource_type);
+    let raw = node.config.raw.iter();
+    raw.filter(|(key, value)| defaults.get(*key) != Some(*value))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
 fn raw_code(node: &Node) -> String {
     match node.test.as_ref().and_then(|test| test.generic.as_ref()) {
         Some(generic) => {

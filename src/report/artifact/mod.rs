@@ -3,9 +3,11 @@
 mod invocation;
 mod manifest;
 mod run_results;
+mod semantic_manifest;
 mod write;
 
 pub use invocation::Invocation;
 pub use manifest::{Contents, DocEntry, MacroArgument, MacroEntry, manifest};
 pub use run_results::run_results;
+pub use semantic_manifest::semantic_manifest;
 pub use write::{write_json, write_text};
