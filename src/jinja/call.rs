@@ -58,7 +58,6 @@ impl MacroRef {
             return Ok(native.clone());
         }
         let bridge = render.bridge.clone();
-        render.session.host.called(&self.0.info.id);
         bridge.call(state, &[Value::from(self.0.info.id.as_str())])?;
         let render = state.get_extension_mut::<RenderState>();
         let native = render.and_then(|render| {
@@ -72,6 +71,18 @@ impl MacroRef {
                 format!("the macro `{}` could not be loaded", self.0.info.name),
             )
         })
+    }
+
+    /// Tells the host of a macro that the template itself calls; as in dbt, those that macros call are not told.
+    fn enter(&self, state: &mut State<'_, '_>) -> Result<(), Error> {
+        let Some(render) = state.get_extension_mut::<RenderState>() else {
+            return Err(failure("jinja-type", "a macro was called outside of a render"));
+        };
+        if render.depth == 0 {
+            render.session.host.called(&self.0.info.id);
+        }
+        render.depth += 1;
+        Ok(())
     }
 
     /// Checks the arguments against the macro's, and gathers what goes into `varargs` and `kwargs`.
@@ -135,6 +146,12 @@ impl MacroRef {
     }
 }
 
+fn leave(state: &mut State<'_, '_>) {
+    if let Some(render) = state.get_extension_mut::<RenderState>() {
+        render.depth -= 1;
+    }
+}
+
 impl fmt::Debug for MacroRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<macro {}>", self.0.info.id)
@@ -156,7 +173,15 @@ impl Object for MacroRef {
         // `UnknownMethod` from inside would make the engine call the macro a second time.
         let wrap = |error: Error| Error::from(ErrorKind::InvalidOperation).with_source(error);
         let native = self.loaded(state).map_err(wrap)?;
-        match native.call(state, bound.as_deref().unwrap_or(args)) {
+        let outcome = match self.enter(state) {
+            Ok(()) => {
+                let outcome = native.call(state, bound.as_deref().unwrap_or(args));
+                leave(state);
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
             Ok(text) => Ok(text),
             Err(error) => match returned(&error) {
                 Some(value) => Ok(value.clone()),

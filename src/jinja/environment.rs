@@ -84,6 +84,7 @@ fn bridge(state: &mut State, bridge: Value, session: &Value) -> Result<(), Error
         bridge,
         put: None,
         loaded: HashMap::new(),
+        depth: 0,
     });
     Ok(())
 }

@@ -43,6 +43,8 @@ pub(super) struct RenderState {
     pub(super) put: Option<Value>,
     /// Macros by their index in the table.
     pub(super) loaded: HashMap<usize, Value>,
+    /// Macros that are running, one inside the other.
+    pub(super) depth: usize,
 }
 
 /// The name of the template that a session renders.
