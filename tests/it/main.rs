@@ -5,6 +5,7 @@ mod building;
 mod connection;
 mod db;
 mod gate;
+mod handoff;
 mod house;
 mod local_server;
 mod materialization;
