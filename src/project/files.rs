@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use walkdir::WalkDir;
 
+use super::ignored::Ignored;
 use super::{ProjectSettings, read_text};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 
@@ -104,7 +105,12 @@ impl Files {
     pub fn find(root: &Path, prefix: &str, settings: &ProjectSettings, problems: &mut Diagnostics) -> Self {
         let mut files = Self::default();
         let paths = &settings.paths;
-        let walk = Walk { root, prefix, settings };
+        let walk = Walk {
+            root,
+            prefix,
+            settings,
+            ignored: Ignored::read(root, prefix, problems),
+        };
         let mut read = HashSet::new();
         for found in walk.all(&paths.models, problems) {
             match found.ending() {
@@ -177,6 +183,7 @@ struct Walk<'a> {
     root: &'a Path,
     prefix: &'a str,
     settings: &'a ProjectSettings,
+    ignored: Ignored,
 }
 
 impl Walk<'_> {
@@ -225,6 +232,9 @@ impl Walk<'_> {
                 } else {
                     format!("{folder}/{path}")
                 };
+                if self.ignored.contains(&original_path) {
+                    continue;
+                }
                 all.push(Found {
                     disk: entry.path().to_owned(),
                     shown: format!("{}{original_path}", self.prefix),

@@ -10,6 +10,7 @@
 
 mod config;
 mod files;
+mod ignored;
 mod installed;
 mod package;
 pub mod profile;

@@ -87,6 +87,8 @@ pub struct ProjectSettings {
     pub dispatch: Vec<Dispatch>,
     pub query_comment: Option<Json>,
     pub flags: IndexMap<String, Json>,
+    /// Models that are not public can be read from within the package only.
+    pub restrict_access: bool,
     pub gate: Option<Gate>,
     pub practice: Option<Practice>,
     /// `PostgreSQL` settings for every connection.
@@ -214,11 +216,12 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         dispatch: dispatch(section.list("dispatch", reader), reader),
         query_comment: section.take("query-comment").map(Yaml::to_json),
         flags: section.json_map("flags", reader),
+        restrict_access: section.flag("restrict-access", reader).unwrap_or(false),
         gate: section.take("gate").and_then(|yaml| gate(yaml, reader)),
         practice: section.take("local").and_then(|yaml| practice(yaml, reader)),
         session: session(section.map("session", reader), reader),
     };
-    for ignored in ["dbt-cloud", "restrict-access", "anchors"] {
+    for ignored in ["dbt-cloud", "anchors"] {
         section.take(ignored);
     }
     section.finish(reader);

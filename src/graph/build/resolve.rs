@@ -278,6 +278,8 @@ impl<'a> Nodes<'a> {
                     let parent = &self.all[index];
                     if is_private_to_others(node, parent) {
                         problems.push(private_parent(node, parent));
+                    } else if self.is_protected_from(node, parent) {
+                        problems.push(protected_parent(node, parent));
                     }
                     add(&parent.id);
                 }
@@ -292,6 +294,18 @@ impl<'a> Nodes<'a> {
             }
         }
         Some(parents)
+    }
+
+    /// Another package's model, where that package keeps to itself what is not public.
+    fn is_protected_from(&self, node: &Node, parent: &Node) -> bool {
+        parent.resource_type == ResourceType::Model
+            && parent.access != Access::Public
+            && node.resource_type != ResourceType::Test
+            && node.package != parent.package
+            && self
+                .project
+                .package(&parent.package)
+                .is_some_and(|package| package.settings.restrict_access)
     }
 
     /// dbt leaves out a test that refers to what is not there, with a warning.
@@ -461,6 +475,19 @@ fn private_parent(node: &Node, parent: &Node) -> Diagnostic {
     .at(ref_place(node, &parent.name))
     .because(group)
     .help("read it from within its group, or give it `access: protected`")
+}
+
+fn protected_parent(node: &Node, parent: &Node) -> Diagnostic {
+    Diagnostic::error(
+        "private-ref",
+        format!("{} refers to `{}`, which is not public", what(node), parent.name),
+    )
+    .at(ref_place(node, &parent.name))
+    .because(format!(
+        "package `{}` has `restrict-access: true`, so others may read its public models only",
+        parent.package
+    ))
+    .help("read a public model of that package")
 }
 
 fn disabled_parent(node: &Node, name: &str, parent: &Node) -> Diagnostic {

@@ -450,3 +450,25 @@ fn versions_that_are_old_or_to_come() {
         assert!(shown.contains(part), "{part} is not in:\n{shown}");
     }
 }
+
+#[test]
+fn a_package_can_keep_to_itself_what_is_not_public() {
+    let shown = refused(&[
+        PROJECT,
+        ("models/a.sql", "{{ ref('dep', 'closed') }}"),
+        ("models/b.sql", "{{ ref('dep', 'open') }}"),
+        ("dbt_packages/dep/dbt_project.yml", "name: dep\nrestrict-access: true\n"),
+        ("dbt_packages/dep/models/closed.sql", "select 1"),
+        (
+            "dbt_packages/dep/models/open.sql",
+            "{{ config(access='public') }} {{ ref('closed') }}",
+        ),
+        ("dbt_packages/dep/models/draft.sql", "{{ ref('nothing') }}"),
+        ("dbt_packages/dep/.dbtignore", "draft.sql\n"),
+    ]);
+    assert!(
+        shown.contains("model `a` refers to `closed`, which is not public\n  --> models/a.sql:1:15"),
+        "{shown}"
+    );
+    assert_eq!(shown.matches("error[").count(), 1, "{shown}");
+}
