@@ -21,7 +21,7 @@ impl NodeRun {
         let node = Arc::clone(&self.step.node);
         let relation = node.relation.clone();
         let data = read_seed(&self.context, &node)?;
-        // Unquoted names fold, as dbt leaves them unless `quote_columns` is set.
+        // With `quote_columns: false` a header reaches SQL bare, so blanks around it fall away and it folds.
         let names: Vec<String> = data
             .columns
             .iter()
@@ -29,7 +29,7 @@ impl NodeRun {
                 if node.config.quote_columns {
                     c.name.clone()
                 } else {
-                    c.name.to_lowercase()
+                    c.name.trim().to_lowercase()
                 }
             })
             .collect();

@@ -11,6 +11,7 @@ mod local_server;
 mod materialization;
 mod operation;
 mod packages;
+mod parity;
 mod profiles;
 mod resources;
 mod server;

@@ -76,7 +76,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
             .unwrap_or(false),
         column_types: typer.column_types(),
         delimiter: typer.delimiter(),
-        quote_columns: typer.flag("quote_columns").unwrap_or(false),
+        quote_columns: typer.flag("quote_columns").unwrap_or(true),
         raw: IndexMap::new(),
     };
     let made = TypedConfig {

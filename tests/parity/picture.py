@@ -1,0 +1,138 @@
+"""What a project left behind, as values that can be compared: relations, results of nodes, parts of the manifest."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+# Keys of manifest nodes that hold a clock, a machine or text that dbt alone has.
+FLEETING = {"created_at", "build_path", "root_path", "compiled_path", "compiled", "compiled_code", "extra_ctes", "extra_ctes_injected"}
+
+
+class Server:
+    """A PostgreSQL reached through psql; its address is a URL without a database."""
+
+    def __init__(self, url):
+        found = re.fullmatch(r"postgres(?:ql)?://(?:([^:@/]*)(?::([^@/]*))?@)?([^:/]+)(?::(\d+))?/?", url)
+        if not found:
+            raise SystemExit(f"not an address of a server: {url} (postgresql://user:password@host:port)")
+        user, password, host, port = found.groups()
+        self.user, self.password, self.host, self.port = user or "postgres", password or "", host, port or "5432"
+
+    def psql(self, database, sql):
+        command = ["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.host, "-p", self.port, "-U", self.user, "-d", database]
+        environment = {"PGPASSWORD": self.password, "PGOPTIONS": "-c client_min_messages=error -c timezone=UTC", "PATH": os.environ.get("PATH", "")}
+        done = subprocess.run(command, input=sql, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout
+
+    def fresh(self, database):
+        self.psql("postgres", f'drop database if exists "{database}" with (force)')
+        self.psql("postgres", f'create database "{database}" template template0')
+
+    def drop(self, database):
+        self.psql("postgres", f'drop database if exists "{database}" with (force)')
+
+    def picture(self, database, volatile):
+        """Relations, functions and schemas, with what may differ from run to run taken out."""
+        picture = json.loads(self.psql(database, (HERE / "picture.sql").read_text()))
+        picture["relations"] = {
+            name: still(relation, database, set(volatile)) for name, relation in sorted(picture["relations"].items())
+        }
+        return picture
+
+
+def still(relation, database, volatile):
+    """A relation with volatile columns and the database's name blotted out, its rows in an order of their own."""
+    hidden = {i for i, column in enumerate(relation.get("columns", [])) if column[0] in volatile}
+
+    def cell(position, value):
+        if value is None:
+            return None
+        return "<volatile>" if position in hidden else value.replace(database, "<database>")
+
+    rows = [[cell(i, value) for i, value in enumerate(row)] for row in relation["rows"]]
+    relation["rows"] = sorted(rows, key=lambda row: json.dumps(row, ensure_ascii=False))
+    return relation
+
+
+def results(target):
+    """unique_id -> [status, failures] of the last command, None where it left no results."""
+    path = target / "run_results.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())["results"]
+    return {one["unique_id"]: [one["status"], one.get("failures")] for one in sorted(found, key=lambda one: one["unique_id"])}
+
+
+def manifest(target, parts, package, database):
+    """The parts of the manifest that a fixture asks for: `exposures` whole, or `nodes.fqn,alias` key by key."""
+    path = target / "manifest.json"
+    if not path.exists():
+        return None
+    whole = json.loads(path.read_text())
+    found = {}
+    for part in parts:
+        name, _, keys = part.partition(".")
+        section = whole.get(name, {})
+        if isinstance(section, dict):
+            section = {
+                key: settled(pick(value, keys), database)
+                for key, value in sorted(section.items())
+                if not (isinstance(value, dict) and value.get("package_name") in ("dbt", "dbt_postgres")) and not key.startswith("doc.dbt.")
+            }
+        found[name] = section
+    return found
+
+
+def pick(value, keys):
+    if not keys or not isinstance(value, dict):
+        return value
+    return {key: at(value, key) for key in keys.split(",")}
+
+
+def at(value, dotted):
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def settled(value, database):
+    if isinstance(value, dict):
+        return {key: settled(inner, database) for key, inner in value.items() if key not in FLEETING}
+    if isinstance(value, list):
+        return [settled(inner, database) for inner in value]
+    return value.replace(database, "<database>") if isinstance(value, str) else value
+
+
+def differences(wanted, found, path="", limit=40):
+    """Places where two pictures differ, one line each."""
+    if wanted == found or limit <= 0:
+        return []
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        lines = []
+        for key in [*wanted, *(key for key in found if key not in wanted)]:
+            inner = f"{path}/{key}"
+            if key not in found:
+                lines.append(f"{inner}: missing, dbt has {short(wanted[key])}")
+            elif key not in wanted:
+                lines.append(f"{inner}: only here, {short(found[key])}")
+            else:
+                lines += differences(wanted[key], found[key], inner, limit - len(lines))
+        return lines[:limit]
+    if isinstance(wanted, list) and isinstance(found, list) and path.endswith("/rows"):
+        less = [row for row in wanted if row not in found]
+        more = [row for row in found if row not in wanted]
+        return [f"{path}: {len(found)} rows for {len(wanted)}; not there {short(less)}; too many {short(more)}"]
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found) and all(isinstance(one, dict) for one in wanted):
+        pairs = [(f"{path}/{one.get('command', i)}", one, other) for i, (one, other) in enumerate(zip(wanted, found))]
+        return [line for inner, one, other in pairs for line in differences(one, other, inner, limit)][:limit]
+    return [f"{path}: {short(found)} instead of {short(wanted)}"]
+
+
+def short(value):
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 300 else text[:300] + " ..."

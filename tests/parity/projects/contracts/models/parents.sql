@@ -1,0 +1,1 @@
+select 1 as id, 'first' as label union all select 2, 'second'

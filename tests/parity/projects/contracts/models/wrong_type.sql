@@ -1,0 +1,1 @@
+select 'not a number' as id

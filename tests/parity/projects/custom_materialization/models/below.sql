@@ -1,0 +1,1 @@
+select count(*) as rows, max(load) as load from {{ ref('loads') }}

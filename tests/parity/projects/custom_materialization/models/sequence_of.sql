@@ -1,0 +1,2 @@
+{{ config(materialized='sequence', start=5) }}
+select 1

@@ -1,0 +1,1 @@
+{% macro said(word, times=1) %}{{ word }}{% endmacro %}

@@ -1,0 +1,1 @@
+{{ config(grants={}) }} select 1 as n

@@ -1,0 +1,3 @@
+{{ config(materialized='incremental') }}
+select * from {{ ref('arrivals') }}
+{% if is_incremental() %} where at > (select max(at) from {{ this }}) {% endif %}

@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key=['id', 'part'], incremental_strategy='delete+insert') }}
+select * from {{ ref('arrivals') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral') }}
+select n * 2 as n, word from {{ ref('numbers') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+select n from {{ ref('as_table') }}

@@ -1,0 +1,2 @@
+{{ config(materialized='materialized_view', indexes=[{'columns': ['word'], 'type': 'hash'}]) }}
+select * from {{ ref('few') }}

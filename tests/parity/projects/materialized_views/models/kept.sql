@@ -1,0 +1,2 @@
+{{ config(materialized='materialized_view', indexes=[{'columns': ['n'], 'unique': true}]) }}
+select * from {{ ref('few') }}

@@ -1,0 +1,2 @@
+{{ config(schema='own', alias='zwei') }}
+select n, how, '{{ ref('one') }}' as named from {{ ref('one') }}

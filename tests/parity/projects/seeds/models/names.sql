@@ -1,0 +1,1 @@
+select "Full Name" as name, {{ adapter.quote('order') }} as place from {{ ref('quoted') }}

@@ -1,0 +1,1 @@
+select code, amount, pg_typeof(amount)::text as kind from {{ ref('prices') }}

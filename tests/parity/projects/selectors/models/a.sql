@@ -1,0 +1,1 @@
+{{ config(tags=['a', 'nightly'], meta={'owner': 'x'}) }} select 1 as n

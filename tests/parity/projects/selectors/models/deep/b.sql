@@ -1,0 +1,1 @@
+{{ config(tags=['b', 'nightly']) }} select n from {{ ref('a') }}

@@ -1,0 +1,1 @@
+{{ config(materialized='table', tags=['c']) }} select n from {{ ref('b') }}

@@ -1,0 +1,1 @@
+select id, name, city, changed from {{ source('raw', 'people') }}

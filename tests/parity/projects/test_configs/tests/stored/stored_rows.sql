@@ -1,0 +1,2 @@
+{{ config(tags=['chosen']) }}
+select n from {{ ref('numbers') }} where n < 3

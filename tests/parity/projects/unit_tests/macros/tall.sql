@@ -1,0 +1,1 @@
+{% macro tall() %}height > 1.8{% endmacro %}

@@ -1,0 +1,1 @@
+select count(*) as people from {{ ref('named') }} n join {{ source('raw', 'visits') }} v on v.person = n.id
