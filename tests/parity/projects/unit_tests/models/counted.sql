@@ -1,1 +1,1 @@
-select count(*) as people from {{ ref('named') }} n join {{ source('raw', 'visits') }} v on v.person = n.id
+select count(*) as people from {{ ref('named') }} where id in (select person from {{ source('raw', 'visits') }})
