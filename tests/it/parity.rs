@@ -20,14 +20,27 @@ macro_rules! fixtures {
 
 fixtures!(
     contracts,
+    custom_materialization,
+    custom_strategy,
+    described,
+    dispatching,
     docs_blocks,
+    ephemeral_chain,
+    grants,
     groups_access,
+    hooks,
     incremental,
     materializations,
+    materialized_views,
     microbatch,
+    overrides,
     schema_change,
     seeds,
+    selectors,
     snapshots,
+    sources,
+    test_configs,
+    unit_tests,
     versions,
 );
 
