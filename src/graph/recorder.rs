@@ -65,6 +65,7 @@ pub struct Recorder {
     /// What is configured outside the template.
     settings: Settings,
     recorded: Mutex<Recorded>,
+    forgives: bool,
 }
 
 impl Recorder {
@@ -74,6 +75,18 @@ impl Recorder {
             variables: Arc::clone(variables),
             settings,
             recorded: Mutex::default(),
+            forgives: false,
+        })
+    }
+
+    /// One that takes names that mean nothing for nothing.
+    pub fn forgiving(stand_in: Relation, variables: &Arc<Variables>, settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            stand_in,
+            variables: Arc::clone(variables),
+            settings,
+            recorded: Mutex::default(),
+            forgives: true,
         })
     }
 
@@ -137,6 +150,10 @@ impl Host for Recorder {
 
     fn env(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn forgives(&self) -> bool {
+        self.forgives
     }
 
     fn called(&self, macro_id: &str) {

@@ -12,7 +12,7 @@ use super::failure::failure;
 use super::host::Refusal;
 use super::session::{RenderState, Session};
 use super::table::{MacroDef, MacroTable};
-use super::value::{PyDict, from_json, split_kwargs};
+use super::value::{Absent, PyDict, from_json, split_kwargs};
 use crate::diagnostic::nearest;
 
 /// A value on its way from `return(..)` to the macro's caller.
@@ -257,6 +257,7 @@ impl Object for Package {
                 None => found.call(state, args),
             },
             None if name == "get" => Err(Error::from(ErrorKind::UnknownMethod)),
+            None if Session::of(state).is_some_and(|session| session.host.forgives()) => Ok(Absent::value()),
             None => {
                 let mut refusal = Refusal::new(
                     "undefined-macro",

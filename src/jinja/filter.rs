@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, ObjectRepr, Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
 use super::value::{
-    JsonStyle, PyList, WIDEST, argument, describe, integer, invalid, items, json_text, split_kwargs, to_json,
+    Absent, JsonStyle, PyList, WIDEST, argument, describe, integer, invalid, items, json_text, split_kwargs, to_json,
 };
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
@@ -27,6 +27,10 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
     environment.add_filter("striptags", strip_tags);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    environment.add_test("defined", |value: &Value| !is_nothing(value));
+    environment.add_test("undefined", is_nothing);
     environment.add_test("callable", is_callable);
     environment.add_test("mapping", |value: &Value| {
         value.as_object().is_some_and(|o| o.repr() == ObjectRepr::Map)
@@ -43,6 +47,22 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
             ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Undefined
         )
     });
+}
+
+/// Undefined, or the answer of a database that was not asked.
+fn is_nothing(value: &Value) -> bool {
+    value.is_undefined() || value.downcast_object_ref::<Absent>().is_some()
+}
+
+/// `default(value, boolean=false)`: with `boolean`, whatever is false is replaced.
+fn default(value: Value, options: Rest<minijinja::value::ValueOrKwargs>) -> Result<Value, Error> {
+    let options = options.into_values();
+    let (placed, kwargs) = split_kwargs(&options)?;
+    let falsy = argument(placed, &kwargs, 1, "boolean").is_some_and(|flag| flag.is_true());
+    if is_nothing(&value) || (falsy && !value.is_true()) {
+        return Ok(argument(placed, &kwargs, 0, "default_value").unwrap_or_else(|| Value::from("")));
+    }
+    Ok(value)
 }
 
 fn length(value: &Value) -> Result<usize, Error> {

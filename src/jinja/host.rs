@@ -64,6 +64,11 @@ pub trait Host: Send + Sync {
     /// `env_var(name)`; `None` where it is not set.
     fn env(&self, name: &str) -> Option<String>;
 
+    /// Whether names that mean nothing are nothing, and calls of them too: dbt parses templates so.
+    fn forgives(&self) -> bool {
+        false
+    }
+
     /// What a unit test says that a macro gives, whatever its arguments, by bare name or within a package.
     fn overridden(&self, _package: Option<&str>, _name: &str) -> Option<Json> {
         None

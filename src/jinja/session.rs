@@ -15,6 +15,7 @@ use super::failure::Origin;
 use super::function::{DEFAULTS, default_value};
 use super::host::Host;
 use super::object::{self, ContextObject, config_of};
+use super::value::Absent;
 
 pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
@@ -197,7 +198,11 @@ impl Object for Session {
         if name == "_session" {
             return Some(Value::from_dyn_object(Arc::clone(self)));
         }
-        self.own_value(name)
+        let own = self.own_value(name);
+        if own.is_none() && self.host.forgives() && !self.shared.parse.globals().any(|(known, _)| known == name) {
+            return Some(Absent::value());
+        }
+        own
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

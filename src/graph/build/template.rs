@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::constraint::constrain;
 use super::python::is_python;
 use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
-use crate::diagnostic::{Diagnostics, Place, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
 use crate::graph::{Node, Part, ResourceType, TestSpec};
-use crate::project::{CodeFile, NodeProperties, Package, PropertyKind, Settings};
+use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
 
 pub(super) struct Item<'a> {
     pub(super) draft: Draft<'a>,
@@ -208,8 +208,23 @@ impl Builder<'_> {
             this: &this,
             node: &node,
         };
-        let rendered = self.templates.render(&job);
-        let recorded = host.take();
+        let mut rendered = self.templates.render(&job);
+        let mut recorded = host.take();
+        if let Err(problem) = &rendered
+            && draft.package.settings.flavour == Flavour::Dbt
+            && matches!(problem.code, "undefined-macro" | "undefined-name")
+        {
+            let forgiving = Recorder::forgiving(this.clone(), &self.variables, draft.settings.clone());
+            let host = Arc::clone(&forgiving) as Arc<dyn crate::jinja::Host>;
+            if self.templates.render(&Job { host, ..job }).is_ok() {
+                recorded = forgiving.take();
+                rendered = Err(Diagnostic {
+                    level: Level::Warning,
+                    cause: Some(format!("{} fails when it runs", draft.what)),
+                    ..problem.clone()
+                });
+            }
+        }
         let mut settings = draft.settings.clone();
         Self::add_calls(&mut settings, &draft.source, &recorded);
         if let Err(problem) = rendered

@@ -24,6 +24,7 @@ pub fn method(state: &mut State<'_, '_>, value: &Value, name: &str, args: &[Valu
             ErrorKind::UndefinedError,
             format!("none has no method `{name}`"),
         )),
+        ValueKind::Undefined if Session::of(state).is_some_and(|s| s.host.forgives()) => Ok(Absent::value()),
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::Seq if value.is_tuple() && name == "index" => {
             let (item,): (Value,) = from_args(args)?;
