@@ -82,23 +82,28 @@ fn reads_a_profile_as_dbt_does() {
     assert!(!format!("{target:?} {}", target.json()).contains("s3cret"));
     insta::assert_json_snapshot!(target.json(), @r#"
     {
-      "profile_name": "shop",
-      "name": "dev",
-      "target_name": "dev",
-      "type": "postgres",
-      "threads": 8,
-      "schema": "dev_me",
-      "database": "shop",
-      "dbname": "shop",
       "host": "db.example",
       "port": 6543,
       "user": "me",
+      "database": "shop",
+      "schema": "dev_me",
+      "connect_timeout": 5,
       "role": "Builder",
       "search_path": "dev_me, public",
-      "sslmode": "verify-full",
       "keepalives_idle": 30,
-      "connect_timeout": 5,
-      "retries": 2
+      "sslmode": "verify-full",
+      "sslcert": null,
+      "sslkey": null,
+      "sslrootcert": null,
+      "application_name": "assay",
+      "autocommit": false,
+      "retries": 2,
+      "dbname": "shop",
+      "type": "postgres",
+      "threads": 8,
+      "name": "dev",
+      "target_name": "dev",
+      "profile_name": "shop"
     }
     "#);
 }
