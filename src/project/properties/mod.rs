@@ -72,6 +72,14 @@ const LATER: &[(&str, &str)] = &[
     ("functions", "functions"),
 ];
 
+/// Keys below which Jinja is rendered later, where more is known.
+fn is_rendered_later(key: &str) -> bool {
+    matches!(
+        key,
+        "description" | "tests" | "data_tests" | "unit_tests" | "pre-hook" | "post-hook" | "pre_hook" | "post_hook"
+    )
+}
+
 impl Properties {
     /// Adds what one file says. Problems go to the reader.
     pub fn read(&mut self, file: &Arc<SourceFile>, reader: &mut Reader) {
@@ -86,17 +94,7 @@ impl Properties {
             return;
         }
         let yaml = reader.rendered(&yaml, &|key| {
-            matches!(
-                key,
-                "description"
-                    | "tests"
-                    | "data_tests"
-                    | "unit_tests"
-                    | "pre-hook"
-                    | "post-hook"
-                    | "pre_hook"
-                    | "post_hook"
-            )
+            is_rendered_later(key) || matches!(key, "metrics" | "saved_queries")
         });
         let Some(mut section) = Section::of(&yaml, file.path.clone(), reader) else {
             return;
