@@ -130,6 +130,9 @@ fn advised(mut diagnostic: Diagnostic) -> Diagnostic {
     diagnostic
 }
 
+/// The macros that send statements.
+const PLUMBING: &str = "(builtin)/dbt/statement.sql";
+
 /// Frames shown of a deep stack: so many at each end.
 const SHOWN: usize = 8;
 
@@ -155,6 +158,7 @@ pub(super) fn diagnose(session: &Session, error: &Error) -> Diagnostic {
         }
         here = source.and_then(|s| s.downcast_ref::<Error>());
     }
+    let last = located.last().cloned();
     let mut place = located.pop().map(|(place, _)| place);
     let nesting = written
         .filter(|_| cause.kind() == ErrorKind::SyntaxError)
@@ -171,7 +175,13 @@ pub(super) fn diagnose(session: &Session, error: &Error) -> Diagnostic {
         }
         (None, None) => explain(session, cause, place.as_ref()),
     };
-    diagnostic.place = place;
+    // What a macro sent to the server is the place; the macros that only pass it on say nothing.
+    if diagnostic.place.is_some() {
+        located.extend(last);
+        located.retain(|(place, _)| place.file.path != PLUMBING);
+    } else {
+        diagnostic.place = place;
+    }
     let count = located.len();
     diagnostic.frames = located
         .into_iter()

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::sql::{Column, Relation, Table};
 
 /// Why the host could not answer. The engine adds the place and the macro stack.
@@ -14,6 +14,8 @@ pub struct Refusal {
     pub message: String,
     pub cause: Option<String>,
     pub help: Option<String>,
+    /// Where it went wrong, where that is not in the template: in the SQL that a macro sent.
+    pub place: Option<Place>,
 }
 
 impl Refusal {
@@ -23,6 +25,7 @@ impl Refusal {
             message: message.into(),
             cause: None,
             help: None,
+            place: None,
         }
     }
 
@@ -38,7 +41,20 @@ impl From<Refusal> for Diagnostic {
         let mut diagnostic = Self::error(refusal.code, refusal.message);
         diagnostic.cause = refusal.cause;
         diagnostic.help = refusal.help;
+        diagnostic.place = refusal.place;
         diagnostic
+    }
+}
+
+impl From<Diagnostic> for Refusal {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self {
+            code: diagnostic.code,
+            message: diagnostic.message,
+            cause: diagnostic.cause,
+            help: diagnostic.help,
+            place: diagnostic.place,
+        }
     }
 }
 

@@ -169,7 +169,7 @@ fn put_in_place(
 ) -> Result<(), Diagnostics> {
     if installation.is_current(lock, fetch) {
         news(News::Said(format!(
-            "{} are installed as {} says",
+            "{} installed as {} says",
             counted(lock.packages.len()),
             lock::LOCK
         )));
@@ -184,18 +184,19 @@ fn put_in_place(
     }
     installation.finish(&lock.text)?;
     news(News::Said(format!(
-        "{} are in {}",
+        "{} in {}",
         counted(lock.packages.len()),
         project.install_path
     )));
     Ok(())
 }
 
+/// How many packages there are, as the beginning of a sentence.
 fn counted(count: usize) -> String {
     if count == 1 {
-        "1 package".to_owned()
+        "1 package is".to_owned()
     } else {
-        format!("{count} packages")
+        format!("{count} packages are")
     }
 }
 

@@ -1,5 +1,6 @@
 //! One step, from its template to its result.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -372,9 +373,15 @@ pub(super) fn place_of(error: &SqlError, sent: &str, compiled: &Compiled) -> Opt
     let at = sent.char_indices().nth(error.position?.checked_sub(1)?)?.0;
     let start = sent.find(&compiled.sql)?;
     let offset = at.checked_sub(start).filter(|o| *o <= compiled.sql.len())?;
-    let word = compiled.sql[offset..]
+    Some(Place::new(&compiled.file, word_at(&compiled.sql, offset)))
+}
+
+/// The word that begins at a place, or the character there.
+pub(super) fn word_at(sql: &str, offset: usize) -> Range<usize> {
+    let rest = sql.get(offset..).unwrap_or_default();
+    let word = rest
         .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"'))
-        .unwrap_or(0)
-        .max(1);
-    Some(Place::new(&compiled.file, offset..offset + word))
+        .unwrap_or(rest.len());
+    let first = rest.chars().next().map_or(0, char::len_utf8);
+    offset..offset + word.max(first)
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value as Json;
 
+use crate::diagnostic::{Place, SourceFile};
 use crate::graph::{Materialization, Node, NodeId};
 use crate::jinja::{Host, Refusal};
 use crate::postgres::{PooledConnection, SqlError, catalog, find_relation};
@@ -12,6 +13,7 @@ use crate::sql::{Column, Relation, RelationKind, Table};
 
 use super::context::RunContext;
 use super::event::{Event, Level};
+use super::execute::word_at;
 use super::seed::read_seed;
 use super::thread::current_thread;
 use super::transaction::Transaction;
@@ -242,7 +244,7 @@ impl Host for RunHost {
             None if fetch => Self::wait(self.connection()?.table(sql)),
             None => Self::wait(self.connection()?.run(sql)),
         };
-        done.map_err(|error| refusal(&error))
+        done.map_err(|error| refused_statement(&error, sql))
     }
 
     fn commit(&self) -> Result<(), Refusal> {
@@ -267,22 +269,13 @@ impl Host for RunHost {
     fn seed(&self) -> Result<Table, Refusal> {
         match read_seed(&self.context, &self.node) {
             Ok(seed) => Ok(seed.table()),
-            Err(diagnostic) => {
-                let mut refusal = Refusal::new(diagnostic.code, diagnostic.message);
-                refusal.cause = diagnostic.cause;
-                refusal.help = diagnostic.help;
-                Err(refusal)
-            }
+            Err(diagnostic) => Err(diagnostic.into()),
         }
     }
 
     fn write(&self, sql: &str) -> Result<(), Refusal> {
         let layout = &self.context.layout;
-        layout.write(&layout.run(&self.node), sql).map_err(|diagnostic| {
-            let mut refusal = Refusal::new(diagnostic.code, diagnostic.message);
-            refusal.cause = diagnostic.cause;
-            refusal
-        })
+        layout.write(&layout.run(&self.node), sql).map_err(Refusal::from)
     }
 
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal> {
@@ -315,8 +308,15 @@ impl Host for RunHost {
 }
 
 fn refusal(error: &SqlError) -> Refusal {
-    let mut refusal = Refusal::new("sql-error", error.message.clone());
-    refusal.cause.clone_from(&error.detail);
-    refusal.help.clone_from(&error.hint);
+    error.diagnostic().into()
+}
+
+/// A statement of a macro's that the server refused, with its text and where in it.
+fn refused_statement(error: &SqlError, sql: &str) -> Refusal {
+    let mut refusal = refusal(error);
+    let position = error.position.and_then(|position| position.checked_sub(1));
+    if let Some((at, _)) = position.and_then(|position| sql.char_indices().nth(position)) {
+        refusal.place = Some(Place::new(&SourceFile::new("the statement", sql), word_at(sql, at)));
+    }
     refusal
 }

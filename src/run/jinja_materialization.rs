@@ -10,7 +10,7 @@ use crate::jinja::{Global, Render};
 use crate::postgres::SqlError;
 
 use super::compile::{Compiled, View, compile_within};
-use super::execute::{Done, NodeRun, place_of};
+use super::execute::{Done, NodeRun, place_of, word_at};
 use super::host::RunHost;
 use super::transaction::{Failed, Transaction};
 
@@ -101,8 +101,8 @@ impl NodeRun {
         }
         placed.place =
             place_of(&error, &sent, compiled).or_else(|| place_in(&error, &sent, &self.context.layout.run(node)));
-        if let Some(place) = diagnostic.place {
-            let within = "statement".to_owned();
+        if let Some(place) = diagnostic.place.filter(|_| error.position.is_none()) {
+            let within = "a statement".to_owned();
             placed.frames.push(Frame { within, place });
         }
         placed.frames.extend(diagnostic.frames);
@@ -114,7 +114,7 @@ impl NodeRun {
 fn place_in(error: &SqlError, sent: &str, path: &str) -> Option<Place> {
     let at = sent.char_indices().nth(error.position?.checked_sub(1)?)?.0;
     let file = SourceFile::new(path, sent);
-    Some(Place::new(&file, at..at + 1))
+    Some(Place::new(&file, word_at(sent, at)))
 }
 
 /// Hooks as `pre_hooks` and `post_hooks` show them.

@@ -221,6 +221,53 @@ fn macros_run_queries_while_a_model_compiles() {
     );
 }
 
+/// Where the server found the error in what a macro sent, and every call that led there.
+#[test]
+fn a_statement_of_a_package_five_calls_deep_shows_the_whole_stack() {
+    let project = Project::new()
+        .write("project.yml", "name: it\nprofile: it\n")
+        .write("packages.yml", "packages: [{local: pk}]\n")
+        .write("pk/dbt_project.yml", "name: pk\n")
+        .write(
+            "pk/macros/deep.sql",
+            "{% macro one() %}{{ return(pk.two()) }}{% endmacro %}\n\
+             {% macro two() %}{% set x = pk.three() %}{{ return(x) }}{% endmacro %}\n\
+             {% macro three() %}{{ adapter.dispatch('four', 'pk')() }}{% endmacro %}\n\
+             {% macro default__four() %}\n  {{ pk.five() }}\n{% endmacro %}\n\
+             {% macro five() %}{% set r = run_query(\"select 1,\\n  nope\") %}{% endmacro %}\n",
+        )
+        .write("models/m.sql", "select 1 as id\n  {{ pk.one() }}\n");
+    let output = project.ends(1, &["run"]).stderr;
+    let found = output.find("error[database-error]").expect("the error is shown");
+    let shown: Vec<&str> = output[found..].lines().take_while(|l| !l.contains("Done.")).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    error[database-error]: column "nope" does not exist
+        --> the statement:2:3
+         2 |   nope
+           |   ^^^^
+        called from pk/macros/deep.sql:7:30 in macro five
+         7 | {% macro five() %}{% set r = run_query("select 1,\n  nope") %}{% endmacro %}
+           |                              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        called from pk/macros/deep.sql:5:6 in macro default__four
+         5 |   {{ pk.five() }}
+           |      ^^^^^^^^^
+        called from pk/macros/deep.sql:3:23 in macro three
+         3 | {% macro three() %}{{ adapter.dispatch('four', 'pk')() }}{% endmacro %}
+           |                       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        called from pk/macros/deep.sql:2:29 in macro two
+         2 | {% macro two() %}{% set x = pk.three() %}{{ return(x) }}{% endmacro %}
+           |                             ^^^^^^^^^^
+        called from pk/macros/deep.sql:1:28 in macro one
+         1 | {% macro one() %}{{ return(pk.two()) }}{% endmacro %}
+           |                            ^^^^^^^^
+        called from models/m.sql:2:6 in model m
+         2 |   {{ pk.one() }}
+           |      ^^^^^^^^
+        why: the server reports SQLSTATE 42703
+    [time]
+    "#);
+}
+
 #[test]
 fn ctrl_c_cancels_the_statement_on_the_server() {
     let project = Project::with(&[(
