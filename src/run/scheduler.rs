@@ -19,9 +19,10 @@ use super::publication::{SetEnd, finish_set};
 use super::result::{NodeResult, RunResult, Status};
 use super::thread::on_thread;
 
-/// A step that may start, ordered by what hangs on it.
+/// A step that may start: the generation that is due first, then by what hangs on it.
 #[derive(PartialEq)]
 struct Ready {
+    generation: usize,
     weight: f64,
     order: usize,
     id: NodeId,
@@ -31,7 +32,10 @@ impl Eq for Ready {}
 
 impl Ord for Ready {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.weight.total_cmp(&other.weight).then(other.order.cmp(&self.order))
+        let generations = other.generation.cmp(&self.generation);
+        generations
+            .then(self.weight.total_cmp(&other.weight))
+            .then(other.order.cmp(&self.order))
     }
 }
 
@@ -56,6 +60,9 @@ struct Scheduler {
     /// Steps that a step still waits for.
     open: HashMap<NodeId, usize>,
     children: HashMap<NodeId, Vec<NodeId>>,
+    /// How many steps lie before each, where they start generation by generation, as in dbt: templates that name a table
+    /// without `ref` find it made. Else nothing.
+    generations: HashMap<NodeId, usize>,
     ready: BinaryHeap<Ready>,
     /// Why a step will never start.
     blocked: HashMap<NodeId, NodeId>,
@@ -126,6 +133,7 @@ impl Scheduler {
             plan: Arc::clone(plan),
             open: HashMap::new(),
             children: HashMap::new(),
+            generations: HashMap::new(),
             ready: BinaryHeap::new(),
             blocked: HashMap::new(),
             results: IndexMap::new(),
@@ -146,6 +154,9 @@ impl Scheduler {
                     .push(Arc::clone(id));
             }
             scheduler.open.insert(Arc::clone(id), waits.len());
+        }
+        if context.flags.lenient {
+            scheduler.generations = scheduler.generations();
         }
         for (index, set) in plan.sets.iter().enumerate() {
             let tests = plan.steps.values().filter(|step| {
@@ -173,6 +184,32 @@ impl Scheduler {
         scheduler
     }
 
+    /// The longest way from a step that waits for nothing.
+    fn generations(&self) -> HashMap<NodeId, usize> {
+        let mut open = self.open.clone();
+        let mut due: Vec<NodeId> = self.plan.steps.keys().filter(|id| open[*id] == 0).cloned().collect();
+        let mut found = HashMap::new();
+        for generation in 0.. {
+            if due.is_empty() {
+                break;
+            }
+            let mut next = Vec::new();
+            for id in due {
+                for child in self.children.get(&id).into_iter().flatten() {
+                    if let Some(waits) = open.get_mut(child) {
+                        *waits -= 1;
+                        if *waits == 0 {
+                            next.push(Arc::clone(child));
+                        }
+                    }
+                }
+                found.insert(id, generation);
+            }
+            due = next;
+        }
+        found
+    }
+
     fn push_ready(&mut self, id: &NodeId) {
         let Some((order, _, step)) = self.plan.steps.get_full(id) else {
             return;
@@ -182,6 +219,7 @@ impl Scheduler {
             return;
         }
         self.ready.push(Ready {
+            generation: self.generations.get(id).copied().unwrap_or_default(),
             weight: step.weight,
             order,
             id: Arc::clone(id),

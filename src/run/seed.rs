@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::Node;
 use crate::postgres::SqlError;
 use crate::project::{Seed, SeedOptions};
-use crate::sql::{RelationKind, ident};
+use crate::sql::{RelationKind, bare_name, ident};
 
 use super::context::RunContext;
 use super::execute::{Done, NodeRun};
@@ -21,7 +21,7 @@ impl NodeRun {
         let node = Arc::clone(&self.step.node);
         let relation = node.relation.clone();
         let data = read_seed(&self.context, &node)?;
-        // With `quote_columns: false` a header reaches SQL bare, so blanks around it fall away and it folds.
+        // With `quote_columns: false` a header reaches SQL as it stands.
         let names: Vec<String> = data
             .columns
             .iter()
@@ -29,7 +29,7 @@ impl NodeRun {
                 if node.config.quote_columns {
                     c.name.clone()
                 } else {
-                    c.name.trim().to_lowercase()
+                    bare_name(&c.name)
                 }
             })
             .collect();

@@ -5,7 +5,7 @@ mod relation;
 mod table;
 mod with;
 
-pub use quote::{ident, literal};
+pub use quote::{bare_name, ident, literal};
 pub use relation::{Relation, RelationKind};
 pub use table::{Column, Response, Table};
 pub use with::with_expressions;

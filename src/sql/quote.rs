@@ -6,6 +6,16 @@ pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The name that the server makes of one written without quotes around it, or with quotes of its own.
+#[must_use]
+pub fn bare_name(written: &str) -> String {
+    let written = written.trim();
+    match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => written.to_lowercase(),
+    }
+}
+
 /// A string as a literal that means the same whatever `standard_conforming_strings` says.
 #[must_use]
 pub fn literal(text: &str) -> String {
@@ -26,5 +36,11 @@ mod tests {
         assert_eq!(ident(r#"a"b"#), r#""a""b""#);
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal(r"a\'b"), r" E'a\\''b'");
+    }
+
+    #[test]
+    fn a_bare_name_folds() {
+        let names = [" Id ", "\"from\"", "\"A\"\"b\""].map(bare_name);
+        assert_eq!(names, ["id", "from", "A\"b"]);
     }
 }

@@ -6,6 +6,7 @@ mod deprecation;
 mod describe;
 mod exposure;
 mod generic;
+mod hook;
 mod operation;
 mod placement;
 pub(super) mod python;

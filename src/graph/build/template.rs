@@ -169,7 +169,7 @@ impl Builder<'_> {
 
     fn node(&self, item: &Item, problems: &mut Diagnostics) -> Node {
         let draft = &item.draft;
-        let (recorded, mut settings) = if draft.resource_type == ResourceType::Seed {
+        let (mut recorded, mut settings) = if draft.resource_type == ResourceType::Seed {
             (Recorded::default(), draft.settings.clone())
         } else if draft.resource_type == ResourceType::Model && is_python(&draft.path) {
             Self::parsed_python(draft)
@@ -178,6 +178,9 @@ impl Builder<'_> {
         };
         self.override_settings(draft.package, draft.resource_type, &draft.fqn, &mut settings);
         let typed = self.typed(draft, &settings, problems);
+        if !is_off(&settings) {
+            self.record_hooks(draft, &settings, &typed.config, &mut recorded, problems);
+        }
         let test = (draft.resource_type == ResourceType::Test)
             .then(|| TestSpec::of(&settings, &self.owner(draft, &|_| false), problems));
         let mut node = self.finished(draft, &settings, typed, recorded, &default_alias(draft), problems);

@@ -326,6 +326,23 @@ fn hooks_exposures_and_what_is_switched_off() {
 }
 
 #[test]
+fn what_a_hook_asks_for_is_asked_for_by_its_node() {
+    let graph = graph(&[
+        ("project.yml", "name: shop\n"),
+        ("models/log.sql", "select 1"),
+        ("models/noise.sql", "select 1"),
+        (
+            "models/a.sql",
+            "{{ config(pre_hook=\"select {{ ref('noise') }}\", post_hook=['vacuum', \"insert into {{ ref('log') }}\"]) }} select 1",
+        ),
+    ]);
+    assert_eq!(
+        ids(graph.parents("model.shop.a")),
+        ["model.shop.noise", "model.shop.log"]
+    );
+}
+
+#[test]
 fn configuration_that_reaches_nothing_is_told() {
     let (_, warnings) = built(
         &[
