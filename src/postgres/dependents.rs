@@ -57,6 +57,22 @@ impl Dependent {
     }
 }
 
+/// Whether a view reads the relation. Takes no locks on it or on its views.
+pub async fn is_read_by_views(connection: &Connection, relation: &Relation) -> Result<bool, SqlError> {
+    let found = connection
+        .query(
+            "select 1 from pg_namespace n
+             join pg_class c on c.relnamespace = n.oid and c.relname = $2
+             join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.classid = 'pg_rewrite'::regclass
+             join pg_rewrite r on r.oid = d.objid and r.ev_class <> c.oid
+             where n.nspname = $1
+             limit 1",
+            &[&relation.schema, &relation.identifier],
+        )
+        .await?;
+    Ok(!found.is_empty())
+}
+
 /// Everything that reads the given relations, such that a view comes after the views it reads.
 pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Result<Vec<Dependent>, SqlError> {
     if relations.is_empty() {
@@ -99,8 +115,7 @@ pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Resu
             &[&schemas, &names],
         )
         .await?;
-    Ok(rows
-        .iter()
+    rows.iter()
         .map(|row| {
             let relation = Relation::new(None, row.get::<_, String>(0), row.get::<_, String>(1));
             let kind = match row.get::<_, &str>(2) {
@@ -108,23 +123,30 @@ pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Resu
                 "m" => "materialized view",
                 _ => "table",
             };
+            let definition: Option<String> = row.get(3);
+            if kind != "table" && definition.is_none() {
+                return Err(SqlError {
+                    sqlstate: Some("XX000".to_owned()),
+                    ..SqlError::client(format!("the {kind} {} is being replaced", relation.plain()))
+                });
+            }
             let mut grants: Vec<String> = row.get(6);
             if let Some(owner) = row.get::<_, Option<String>>(7) {
                 grants.insert(0, format!("alter {kind} {relation} owner to {}", ident(&owner)));
             }
-            Dependent {
+            Ok(Dependent {
                 kind,
-                // A table with a rule of its own.
-                definition: (kind != "table").then(|| row.get(3)),
+                // A table with a rule of its own has none.
+                definition: definition.filter(|_| kind != "table"),
                 indexes: row.get(8),
                 unfilled: row.get(9),
                 comment: row.get(4),
                 options: row.get(5),
                 grants,
                 relation,
-            }
+            })
         })
-        .collect())
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ mod tls;
 
 pub use address::url;
 pub use connection::{Cancel, Connection};
-pub use dependents::{Dependent, dependents};
+pub use dependents::{Dependent, dependents, is_read_by_views};
 pub use error::SqlError;
 pub use find::find_relation;
 pub use pool::{Pool, PooledConnection};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::rename_constraints;
-use crate::postgres::{Dependent, catalog, dependents, find_relation};
+use crate::postgres::{Dependent, catalog, dependents, find_relation, is_read_by_views};
 use crate::sql::{Relation, RelationKind};
 
 use super::execute::{Done, NodeRun};
@@ -16,6 +16,8 @@ use super::statement::{
 /// The name of a table until it takes its place.
 const NEW: &str = "__assay_new";
 
+const ALONE: &str = "select pg_advisory_xact_lock(hashtextextended('assay views', 0))";
+
 impl NodeRun {
     /// `create or replace view` where PostgreSQL allows it, since that keeps whatever others built on the view.
     pub(super) async fn view(&self, existing: Option<RelationKind>) -> Result<Done, Diagnostic> {
@@ -25,11 +27,11 @@ impl NodeRun {
         self.check_contract(&compiled).await?;
         let dressing = dress(&relation, &self.step.node, true);
         let comments = self.view_comments(&relation, &compiled.sql).await?;
-        let write = |create: &str| format!("begin;\n{before}{create}{dressing}{comments}");
+        let write = |begin: &str, create: &str| format!("{begin}{before}{create}{dressing}{comments}");
         let attempt = match existing {
             None | Some(RelationKind::View) => {
                 let create = create_view_as(&relation, &compiled.sql, existing.is_some());
-                let sql = write(&create);
+                let sql = write("begin;\n", &create);
                 self.note_sql(&create);
                 match self.connection.batch(&sql).await {
                     Ok(_) => {
@@ -46,7 +48,7 @@ impl NodeRun {
             }
             Some(kind) => kind,
         };
-        let hanging = self.dependents(&relation).await?;
+        let hanging = self.begin_alone(&relation).await?;
         let create = [
             drop_dependents(&hanging),
             drop_relation(&relation, attempt),
@@ -54,7 +56,7 @@ impl NodeRun {
             restore_dependents(&hanging),
         ]
         .concat();
-        let sql = write(&create);
+        let sql = write("", &create);
         self.note_sql(&create);
         if let Err(error) = self.connection.batch(&sql).await {
             return Err(self.refused(&error, &sql, &compiled).await);
@@ -75,10 +77,7 @@ impl NodeRun {
             Some(_) => new_name(&relation),
             None => relation.clone(),
         };
-        let hanging = match existing {
-            Some(_) => self.dependents(&relation).await?,
-            None => Vec::new(),
-        };
+        let hung_on = existing.is_some() && self.is_hung_on(&relation).await?;
         // The old table's constraints keep their names until it is gone.
         let suffix = if existing.is_some() { "__new" } else { "" };
         let contracted = node.config.contract_enforced;
@@ -94,6 +93,11 @@ impl NodeRun {
             Err(error) => return Err(self.refused(&error, &first, &compiled).await),
         };
         let columns = self.column_names(&new).await?;
+        let hanging = if hung_on {
+            self.alone(&relation).await?
+        } else {
+            Vec::new()
+        };
         let mut rest = create_indexes(&new, indexes);
         if let Some(kind) = existing {
             rest.push_str(&drop_foreign_keys(&self.context.graph, &node, kind));
@@ -112,7 +116,33 @@ impl NodeRun {
         Ok(Done::rows(if contracted { "INSERT 0" } else { "SELECT" }, rows))
     }
 
-    pub(super) async fn dependents(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+    /// Whether views hang on a relation that is about to be replaced.
+    pub(super) async fn is_hung_on(&self, relation: &Relation) -> Result<bool, Diagnostic> {
+        let found = is_read_by_views(&self.connection, relation).await;
+        found.map_err(|error| self.database_error(&error))
+    }
+
+    /// In the transaction that replaces a relation under views: waits for others that do the same, since two that make the
+    /// same views anew would wait for each other in a circle. Answers with what hangs on the relation by then. Where it
+    /// fails the transaction is over.
+    pub(super) async fn alone(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+        let alone = match self.connection.batch(ALONE).await {
+            Ok(_) => self.dependents(relation).await,
+            Err(error) => Err(self.database_error(&error)),
+        };
+        if alone.is_err() {
+            self.rollback().await;
+        }
+        alone
+    }
+
+    pub(super) async fn begin_alone(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+        let begun = self.connection.batch("begin").await;
+        begun.map_err(|error| self.database_error(&error))?;
+        self.alone(relation).await
+    }
+
+    async fn dependents(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
         let all = dependents(&self.connection, std::slice::from_ref(relation))
             .await
             .map_err(|error| self.database_error(&error))?;

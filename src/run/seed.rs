@@ -37,11 +37,12 @@ impl NodeRun {
         let same = existing == Some(RelationKind::Table)
             && !node.config.full_refresh.unwrap_or(self.context.flags.full_refresh)
             && self.column_names(&relation).await? == names;
-        let hanging = match existing {
-            Some(_) if !same => self.dependents(&relation).await?,
-            _ => Vec::new(),
+        let (hanging, begin) = if existing.is_some() && !same && self.is_hung_on(&relation).await? {
+            (self.begin_alone(&relation).await?, "")
+        } else {
+            (Vec::new(), "begin;\n")
         };
-        let mut first = format!("begin;\n{before}");
+        let mut first = format!("{begin}{before}");
         if same {
             first.push_str(&format!("truncate {relation};\n"));
         } else {

@@ -269,6 +269,30 @@ fn a_statement_of_a_package_five_calls_deep_shows_the_whole_stack() {
 }
 
 #[test]
+fn tables_under_the_same_views_are_rebuilt_side_by_side() {
+    let mut project = Project::new().write("project.yml", "name: it\nprofile: it\n");
+    let tables: Vec<String> = (0..16).map(|i| format!("t{i:02}")).collect();
+    for table in &tables {
+        project = project.write(
+            &format!("models/{table}.sql"),
+            "{{ config(materialized='table') }} select 1 as id",
+        );
+    }
+    let all: Vec<String> = tables
+        .iter()
+        .map(|t| format!("select id from {{{{ ref('{t}') }}}}"))
+        .collect();
+    for view in 0..12 {
+        project = project.write(&format!("models/v{view:02}.sql"), &all.join("\nunion all "));
+    }
+    project.ok(&["run", "--threads", "8"]);
+    for _ in 0..3 {
+        project.ok(&["run", "--threads", "8", "--select", "config.materialized:table"]);
+    }
+    assert_eq!(project.psql("select count(*) from dev.v11"), "16");
+}
+
+#[test]
 fn ctrl_c_cancels_the_statement_on_the_server() {
     let project = Project::with(&[(
         "models/slow.sql",
