@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::diagnostic::Diagnostic;
+use crate::graph::Batch;
 
 /// Build SQL models on PostgreSQL and certify them before anybody reads them.
 #[derive(Debug, Parser)]
@@ -81,19 +85,11 @@ pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
     selector: Option<String>,
     #[arg(long, global = true, hide = true)]
-    empty: bool,
-    #[arg(long, global = true, hide = true)]
     sample: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    event_time_start: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    event_time_end: Option<String>,
     #[arg(long, global = true, hide = true)]
     warn_error: bool,
     #[arg(long, global = true, hide = true)]
     warn_error_options: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    store_failures: bool,
     #[arg(long, global = true, hide = true)]
     log_path: Option<String>,
     #[arg(long, global = true, hide = true)]
@@ -114,13 +110,9 @@ impl Unsupported {
             (self.defer_state.is_some(), "--defer-state"),
             (self.favor_state, "--favor-state"),
             (self.selector.is_some(), "--selector"),
-            (self.empty, "--empty"),
             (self.sample.is_some(), "--sample"),
-            (self.event_time_start.is_some(), "--event-time-start"),
-            (self.event_time_end.is_some(), "--event-time-end"),
             (self.warn_error, "--warn-error"),
             (self.warn_error_options.is_some(), "--warn-error-options"),
-            (self.store_failures, "--store-failures"),
             (self.log_path.is_some(), "--log-path"),
             (self.printer_width.is_some(), "--printer-width"),
             (self.packages_install_path.is_some(), "--packages-install-path"),
@@ -260,6 +252,50 @@ pub struct RunningArguments {
     /// Seconds to wait for another run of the same project to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,
+    /// Read no rows: everything is built, and stays empty
+    #[arg(long, overrides_with = "no_empty")]
+    pub empty: bool,
+    #[arg(long, hide = true)]
+    pub no_empty: bool,
+    /// Build microbatch models from the batch that this moment lies in (UTC)
+    #[arg(long, value_name = "TIME", requires = "event_time_end", value_parser = moment)]
+    pub event_time_start: Option<Timestamp>,
+    /// The first moment after the batches to build (UTC)
+    #[arg(long, value_name = "TIME", requires = "event_time_start", value_parser = moment)]
+    pub event_time_end: Option<Timestamp>,
+    /// Keep the failing rows of tests in the schema that their configuration names
+    #[arg(long)]
+    pub store_failures: bool,
+}
+
+impl RunningArguments {
+    /// Refuses what means nothing for a command.
+    pub fn check(&self, command: &str) -> Result<(), Diagnostic> {
+        let span = self.event_time_start.zip(self.event_time_end);
+        if span.is_some_and(|(start, end)| start >= end) {
+            return Err(
+                Diagnostic::error("bad-option", "--event-time-start must be before --event-time-end")
+                    .help("the end is the first moment after the batches to build"),
+            );
+        }
+        let meant = [
+            (self.empty, "--empty", &["build", "run", "seed", "snapshot"][..]),
+            (span.is_some(), "--event-time-start", &["build", "run"]),
+            (self.store_failures, "--store-failures", &["build", "test"]),
+        ];
+        for (typed, option, commands) in meant {
+            if typed && !commands.contains(&command) {
+                let message = format!("`{command}` has no option {option}");
+                return Err(Diagnostic::error("bad-option", message)
+                    .help(format!("it means something for {}", commands.join(", "))));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Batch::moment(text).ok_or_else(|| "it takes a time such as 2024-01-31 or 2024-01-31T06:00:00".to_owned())
 }
 
 #[derive(Clone, Debug, Args)]

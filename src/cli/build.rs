@@ -68,6 +68,7 @@ pub(super) async fn seed(global: &Global, talk: &Talk, arguments: &SeedArguments
 pub(super) async fn build(global: &Global, talk: &Talk, kind: Kind, arguments: &RunArguments) -> Outcome {
     let workspace = Workspace::load(global, talk, kind.name())?;
     let running = &arguments.running;
+    running.check(kind.name())?;
     let selected = select(
         &workspace,
         kind.name(),
@@ -104,6 +105,9 @@ async fn connected_build(
     let mut flags = workspace.flags(kind.name(), connected.threads);
     flags.full_refresh = running.full_refresh;
     flags.fail_fast = running.fail_fast;
+    flags.empty = running.empty;
+    flags.store_failures = running.store_failures;
+    flags.event_time = running.event_time_start.zip(running.event_time_end);
     let context = workspace.context(connected, flags, as_of.clone(), selected);
     let builds = kind != Kind::Test;
     let mut session = None;
@@ -188,6 +192,7 @@ async fn prepare(
     let connection = Arc::new(context.pool.get().await?);
     let mut facts = facts(workspace, context, &connection, kind, gated, selected, full_refresh).await?;
     facts.macros = macros;
+    facts.unbatched = workspace.unbatched(selected);
     let plan = Plan::new(&workspace.graph, selected, &facts);
     create_schemas(&connection, &plan).await?;
     Ok((connection, plan))

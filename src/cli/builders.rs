@@ -1,6 +1,6 @@
 //! Who builds each selected node, and what cannot be built.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexSet;
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Node, NodeId};
-use crate::run::{Builder, Reason, builder};
+use crate::run::{Builder, Reason, builder, has_microbatch_of_its_own};
 
 use super::workspace::Workspace;
 
@@ -26,6 +26,19 @@ impl Workspace {
         self.is_flag_on("skip_nodes_if_on_run_start_fails")
     }
 
+    /// Microbatch models that are built in one go.
+    pub fn unbatched(&self, selected: &IndexSet<NodeId>) -> HashSet<NodeId> {
+        let flag = "require_batched_execution_for_custom_microbatch_strategy";
+        if self.project.own().settings.flags.get(flag) == Some(&Json::Bool(true)) {
+            return HashSet::new();
+        }
+        let nodes = selected.iter().filter_map(|id| self.graph.node(id));
+        nodes
+            .filter(|node| node.config.microbatch.is_some() && has_microbatch_of_its_own(&self.engine, node))
+            .map(|node| Arc::clone(&node.id))
+            .collect()
+    }
+
     /// Finds who builds the selected nodes. What nobody can build is refused before anything runs; in a project that follows
     /// dbt's lenience it is that node's failure, as in dbt.
     pub fn builders(&self, selected: &IndexSet<NodeId>) -> Result<Macros, Diagnostics> {
@@ -33,6 +46,10 @@ impl Workspace {
         let mut problems = Diagnostics::default();
         let mut macros = Macros::new();
         for node in selected.iter().filter_map(|id| self.graph.node(id)) {
+            if self.gate().is_some() && node.is_published() && node.config.microbatch.is_some() {
+                problems.push(microbatch_refusal(node));
+                continue;
+            }
             let made_by = match builder(&self.engine, self.project_name(), packages_may_override, node) {
                 Builder::Rust => continue,
                 Builder::Jinja { id, why } => {
@@ -56,6 +73,16 @@ impl Workspace {
             Ok(macros)
         }
     }
+}
+
+fn microbatch_refusal(node: &Node) -> Diagnostic {
+    Diagnostic::error(
+        "not-supported",
+        format!("the published model {} is built in batches", node.name),
+    )
+    .at(node.declared.clone())
+    .because("readers would see batches one by one, before any audit")
+    .help("publish a view, table or incremental model that reads it, or take `access: public` away")
 }
 
 fn gate_refusal(node: &Node, id: &str, why: &Reason) -> Diagnostic {

@@ -153,6 +153,10 @@ impl Workspace {
             full_refresh: false,
             fail_fast: false,
             lenient: self.is_lenient(),
+            empty: false,
+            store_failures: false,
+            event_time: None,
+            started: self.started,
         }
     }
 

@@ -8,6 +8,7 @@
 //!   other node's gives the test's SQL.
 //! * `NodeConfig::raw` has dbt's defaults with what is set over them, under dbt's names; `null` there means "not set".
 
+mod batch;
 mod build;
 mod config;
 mod constraint;
@@ -25,6 +26,7 @@ mod templates;
 mod test_node;
 mod unit_test;
 
+pub use batch::{Batch, BatchSize, MicrobatchSpec};
 pub use build::{Target, build};
 pub use constraint::{Constraint, ConstraintKind, rename_constraints};
 pub use graph::{BadGraph, Graph};

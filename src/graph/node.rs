@@ -11,7 +11,7 @@ use crate::diagnostic::{Place, SourceFile};
 use crate::project::ModelVersion;
 use crate::sql::Relation;
 
-use super::UnitTestSpec;
+use super::{Batch, MicrobatchSpec, UnitTestSpec};
 
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
 pub type NodeId = Arc<str>;
@@ -69,6 +69,9 @@ pub enum IncrementalStrategy {
     DeleteInsert,
     #[serde(rename = "merge")]
     Merge,
+    /// Batch by batch over time; each is merged.
+    #[serde(rename = "microbatch")]
+    Microbatch,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +125,8 @@ pub struct NodeConfig {
     pub merge_update_columns: Option<Vec<String>>,
     pub merge_exclude_columns: Option<Vec<String>>,
     pub full_refresh: Option<bool>,
+    /// Of a microbatch model.
+    pub microbatch: Option<MicrobatchSpec>,
     pub indexes: Vec<Index>,
     pub unlogged: bool,
     pub pre_hooks: Vec<Hook>,
@@ -309,6 +314,8 @@ pub struct Node {
     /// Of a snapshot.
     pub part: Option<Part>,
     pub unit_test: Option<Arc<UnitTestSpec>>,
+    /// The batch that is built, where the node stands for one batch of a microbatch model.
+    pub batch: Option<Batch>,
 }
 
 impl Node {

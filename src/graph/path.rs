@@ -29,6 +29,11 @@ fn below(target_path: &str, folder: &str, node: &Node) -> String {
         format!("{path}/{}", node.path)
     } else if let Some(test) = &node.unit_test {
         format!("{path}/{}.sql", test.full_name())
+    } else if let Some(batch) = &node.batch {
+        // The files of the batches lie in a folder named for the model.
+        let stem = path.strip_suffix(".sql").unwrap_or(&path);
+        let name = stem.rsplit('/').next().unwrap_or_default();
+        format!("{stem}/{name}_{}.sql", batch.label())
     } else {
         path
     }

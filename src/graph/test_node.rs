@@ -46,6 +46,7 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         snapshot: None,
         part: None,
         unit_test: None,
+        batch: None,
     }
 }
 
@@ -63,6 +64,7 @@ fn test_config() -> NodeConfig {
         merge_update_columns: None,
         merge_exclude_columns: None,
         full_refresh: None,
+        microbatch: None,
         indexes: Vec::new(),
         unlogged: false,
         pre_hooks: Vec::new(),

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::module;
 use super::object::{GraphView, Record, RelationObject};
-use super::value::{from_json, to_json};
+use super::value::{PyDict, from_json, to_json};
 use crate::sql::Relation;
 
 /// A value given to a template: data, or a relation.
@@ -25,6 +25,12 @@ pub enum Global {
     Records(Arc<Vec<Json>>),
     /// A moment in UTC, as a `datetime` with its zone.
     Moment(Timestamp),
+    /// `model`, where it stands for one batch: `model.batch` tells from when to when.
+    Batch {
+        model: Lazy,
+        start: Timestamp,
+        end: Timestamp,
+    },
 }
 
 /// Makes data when asked.
@@ -75,6 +81,11 @@ impl Global {
         Self::Lazy(Lazy(Arc::new(make)))
     }
 
+    pub fn batch(model: impl Fn() -> Json + Send + Sync + 'static, start: Timestamp, end: Timestamp) -> Self {
+        let model = Lazy(Arc::new(model));
+        Self::Batch { model, start, end }
+    }
+
     pub(super) fn to_value(&self) -> Value {
         match self {
             Self::Data(json) => from_json(json),
@@ -83,8 +94,22 @@ impl Global {
             Self::Lazy(lazy) => from_json(&(lazy.0)()),
             Self::Graph(graph) => graph.value(),
             Self::Moment(at) => module::moment(*at),
+            Self::Batch { model, start, end } => dated(&(model.0)(), *start, *end),
         }
     }
+}
+
+/// The entry of a node with the times of its batch as `datetime`s.
+fn dated(model: &Json, start: Timestamp, end: Timestamp) -> Value {
+    let times = [("event_time_start", start), ("event_time_end", end)].map(|(name, at)| (name, module::moment(at)));
+    let id = ("id", from_json(&model["batch"]["id"]));
+    let batch = std::iter::once(id).chain(times);
+    let batch = PyDict::from_pairs(batch.map(|(name, value)| (Value::from(name), value)));
+    let rest = model.as_object().into_iter().flatten();
+    let pairs = rest.filter(|(key, _)| *key != "batch");
+    let pairs = pairs.map(|(key, value)| (Value::from(key.as_str()), from_json(value)));
+    let batch = (Value::from("batch"), Value::from(batch));
+    PyDict::from_pairs(pairs.chain(std::iter::once(batch))).into()
 }
 
 /// What a macro gave back.

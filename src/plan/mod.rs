@@ -1,8 +1,10 @@
 //! What a run will do: graph, catalogue and ledger in, steps in order out. Pure: no files, no database.
 
+mod action;
 mod audit;
 mod set;
 mod step;
 
+use action::action;
 pub use set::publish_sets;
 pub use step::{Action, Current, Facts, Plan, Step, Why};

@@ -50,6 +50,14 @@ pub enum Action {
     },
     /// New rows into the incremental model that stands.
     Delta,
+    /// A microbatch model: one batch after the other.
+    Microbatch {
+        existing: Option<RelationKind>,
+        /// The first batch is added to what stands, too.
+        incremental: bool,
+        /// The macro that builds each batch, where Rust does not.
+        id: Option<Result<String, Diagnostic>>,
+    },
     Seed {
         existing: Option<RelationKind>,
     },
@@ -123,6 +131,8 @@ pub struct Facts {
     pub relations: HashMap<(String, String), RelationKind>,
     /// The materialization macros of nodes that are not built by Rust.
     pub macros: HashMap<NodeId, Result<String, Diagnostic>>,
+    /// Microbatch models whose strategy the project defines anew: they are built in one go.
+    pub unbatched: HashSet<NodeId>,
     /// By published name; `None` where the project has no gate.
     pub current: Option<HashMap<String, Current>>,
     pub definitions: HashMap<NodeId, String>,
@@ -163,7 +173,7 @@ impl Plan {
         let nearest = nearest_chosen(graph, &order, &chosen);
         for id in order.iter().filter(|id| chosen.contains(*id)) {
             let Some(node) = graph.node(id) else { continue };
-            let action = action(node, facts);
+            let action = super::action(node, facts);
             let definition = match &action {
                 Action::Version { .. } | Action::PublishedDelta { .. } => {
                     facts.definitions.get(id).cloned().unwrap_or_default()
@@ -363,66 +373,6 @@ fn nearest_chosen(graph: &Graph, order: &[NodeId], chosen: &HashSet<NodeId>) -> 
         nearest.insert(Arc::clone(id), found);
     }
     nearest
-}
-
-fn action(node: &Node, facts: &Facts) -> Action {
-    let place = (node.relation.schema.clone(), node.relation.identifier.clone());
-    let existing = facts.relations.get(&place).copied();
-    let full_refresh = node.config.full_refresh.unwrap_or(facts.full_refresh);
-    if node.resource_type == ResourceType::Test {
-        return Action::Test;
-    }
-    if node.resource_type == ResourceType::UnitTest {
-        return Action::UnitTest;
-    }
-    if node.resource_type == ResourceType::Exposure {
-        return Action::Nothing;
-    }
-    if let Some(id) = facts.macros.get(&node.id) {
-        let incremental = node.config.materialized == Materialization::Incremental
-            && existing == Some(RelationKind::Table)
-            && !full_refresh;
-        return Action::Jinja {
-            id: id.clone(),
-            incremental,
-        };
-    }
-    if let Some(current) = facts.current.as_ref().filter(|_| node.is_published()) {
-        return gated_action(node, facts, current.get(&node.relation.identifier), full_refresh);
-    }
-    match node.config.materialized {
-        Materialization::View => Action::View { existing },
-        Materialization::Seed => Action::Seed { existing },
-        Materialization::Incremental if existing == Some(RelationKind::Table) && !full_refresh => Action::Delta,
-        Materialization::Incremental => Action::Incremental { existing },
-        _ => Action::Table { existing },
-    }
-}
-
-fn gated_action(node: &Node, facts: &Facts, current: Option<&Current>, full_refresh: bool) -> Action {
-    let definition = facts.definitions.get(&node.id).map_or("", String::as_str);
-    let incremental = node.config.materialized == Materialization::Incremental;
-    let why = match current {
-        _ if !incremental => Why::Always,
-        None => Why::First,
-        Some(_) if full_refresh => Why::FullRefresh,
-        Some(current) if current.definition != definition => Why::DefinitionChanged,
-        Some(current) => {
-            return Action::PublishedDelta {
-                current: current.relation.clone(),
-                version_id: current.version_id,
-                rows: current.rows,
-            };
-        }
-    };
-    Action::Version {
-        version: facts
-            .versions
-            .get(&node.id)
-            .cloned()
-            .unwrap_or_else(|| node.relation.clone()),
-        why,
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::run::Stamped;
 
 pub mod artifact;
+mod batch_line;
 mod diagnostic;
 mod gate;
 mod json;

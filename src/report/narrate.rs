@@ -4,6 +4,7 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::graph::{Node, ResourceType};
 use crate::run::{Event, Held, HeldBecause, Level, Published, Stamped};
 
+use super::batch_line;
 use super::diagnostic::{fields, text};
 use super::line::Line;
 use super::node_line;
@@ -59,6 +60,13 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
                 vec![line]
             }
         }
+        Event::BatchStarted {
+            index,
+            total,
+            node,
+            thread,
+        } => vec![batch_line::started(*index, *total, node, thread, stamped.at)],
+        Event::BatchFinished { index, total, result } => vec![batch_line::finished(*index, *total, result)],
         Event::Certified { model, tests } => {
             let text = gate_line(
                 Style::Good,

@@ -122,15 +122,19 @@ fn built(index: usize, total: usize, result: &NodeResult) -> Line {
         (ResourceType::Seed, true) => "ERROR loading",
         (ResourceType::Snapshot, false) => "OK snapshotted",
         (ResourceType::Snapshot, true) => "ERROR snapshotting",
+        _ if result.status == Status::PartialSuccess => "PARTIALLY created",
         (_, false) => "OK created",
         (_, true) => "ERROR creating",
     };
-    let said = match (&result.message, failed) {
+    let partly = result.status == Status::PartialSuccess;
+    let said = match (&result.message, failed && !partly) {
         (_, true) => "ERROR".to_owned(),
         (Some(message), false) => harmless(message),
         (None, false) => "OK".to_owned(),
     };
-    let (level, style) = if failed {
+    let (level, style) = if partly {
+        (Level::Info, Style::Warn)
+    } else if failed {
         (Level::Error, Style::Bad)
     } else {
         (Level::Info, Style::Good)
@@ -201,6 +205,7 @@ fn no_op(index: usize, total: usize, result: &NodeResult) -> Line {
 pub fn description(node: &Node) -> String {
     let relation = node.relation.plain();
     match node.resource_type {
+        ResourceType::Model if node.config.microbatch.is_some() => format!("sql microbatch model {relation}"),
         ResourceType::Model => format!("sql {} model {relation}", node.config.materialized_name),
         ResourceType::Seed => format!("seed file {relation}"),
         ResourceType::Snapshot => format!("snapshot {relation}"),
@@ -217,7 +222,7 @@ fn full_name(node: &Node) -> String {
 }
 
 /// `{index} of {total} {said} ` with dots up to the printer's width, then the status and the time.
-fn padded(index: usize, total: usize, said: &str, style: Style, status: &str, seconds: Option<f64>) -> Text {
+pub(super) fn padded(index: usize, total: usize, said: &str, style: Style, status: &str, seconds: Option<f64>) -> Text {
     let start = format!("{index} of {total} {said} ");
     let width = unicode_width::UnicodeWidthStr::width(start.as_str());
     let dots = ".".repeat(PRINTER_WIDTH.saturating_sub(width));

@@ -54,6 +54,7 @@ pub fn result(id: &str, status: Status, from: i64, to: i64, message: &str) -> No
         relation_name: relation_name(&node),
         compiled_path: Some(compiled_path("target", &node)),
         diagnostic: None,
+        batches: None,
         skipped_because: None,
         node,
     }

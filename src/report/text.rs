@@ -47,6 +47,14 @@ impl Text {
         self
     }
 
+    /// The same with something before it.
+    #[must_use]
+    pub fn after(&self, start: &str) -> Self {
+        let mut parts = vec![(Style::Plain, start.to_owned())];
+        parts.extend(self.0.iter().cloned());
+        Self(parts)
+    }
+
     /// The text for a terminal that knows colours.
     pub fn coloured(&self) -> String {
         let mut out = String::new();

@@ -11,7 +11,7 @@ use crate::graph::{Hook, Node, ResourceType};
 use crate::jinja::{Global, Render};
 use crate::postgres::PooledConnection;
 use crate::project::Fixture;
-use crate::sql::{Relation, with_expressions};
+use crate::sql::{Relation, with_expressions, with_own_aliases};
 
 use super::context::RunContext;
 use super::host::RunHost;
@@ -196,7 +196,7 @@ fn render_with(
     if host.is_stable() {
         steady(&mut globals);
     }
-    context.engine.render(&Render {
+    let rendered = context.engine.render(&Render {
         package: &node.package,
         within: &context.describe(node),
         source: &node.source,
@@ -204,7 +204,8 @@ fn render_with(
         host: Arc::clone(host) as Arc<dyn crate::jinja::Host>,
         execute,
         globals,
-    })
+    });
+    rendered.map(|sql| with_own_aliases(&sql))
 }
 
 /// The template of a model as a unit test sees it, where `this` is given or nothing at all.
@@ -346,8 +347,14 @@ impl RunContext {
             .graph
             .node(&node.id)
             .filter(|known| Arc::ptr_eq(&known.source, &node.source));
-        let own = own.cloned().unwrap_or_else(|| Arc::new(node.clone()));
-        globals.insert("model".into(), Global::lazy(move || flat.model(&own)));
+        let own = own.cloned().filter(|_| node.batch.is_none());
+        let own = own.unwrap_or_else(|| Arc::new(node.clone()));
+        let model = move || flat.model(&own);
+        let model = match &node.batch {
+            Some(batch) => Global::batch(model, batch.start, batch.end),
+            None => Global::lazy(model),
+        };
+        globals.insert("model".into(), model);
         globals.insert("pre_hooks".into(), hooks(&node.config.pre_hooks));
         globals.insert("post_hooks".into(), hooks(&node.config.post_hooks));
         if let Some(database) = &node.relation.database {

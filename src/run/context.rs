@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 
 use crate::gate::Ledger;
 use crate::graph::Variables;
@@ -28,6 +29,14 @@ pub struct Flags {
     pub fail_fast: bool,
     /// dbt's lenience instead of errors.
     pub lenient: bool,
+    /// No rows are read: everything is built, and stays empty.
+    pub empty: bool,
+    /// Failing rows of every test are kept.
+    pub store_failures: bool,
+    /// The span of time that microbatch models are built for, instead of the newest batches.
+    pub event_time: Option<(Timestamp, Timestamp)>,
+    /// When the command began.
+    pub started: Timestamp,
 }
 
 /// The gate of a project that has one.

@@ -16,6 +16,7 @@ impl NodeRun {
     pub(super) async fn delta(&self) -> Result<Done, Diagnostic> {
         let node = Arc::clone(&self.step.node);
         let target = node.relation.clone();
+        self.check_batch_key()?;
         let compiled = self.compile(&target, true)?;
         self.check_contract(&compiled).await?;
         let before = self.pre_hooks(&target)?;
@@ -54,11 +55,11 @@ impl NodeRun {
         }
         self.commit(&target).await?;
         let rows = match strategy_of(&node.config) {
-            IncrementalStrategy::Merge => counts.iter().sum(),
+            IncrementalStrategy::Merge | IncrementalStrategy::Microbatch => counts.iter().sum(),
             _ => counts.last().copied().unwrap_or(0),
         };
         let verb = match strategy_of(&node.config) {
-            IncrementalStrategy::Merge => "MERGE",
+            IncrementalStrategy::Merge | IncrementalStrategy::Microbatch => "MERGE",
             _ => "INSERT 0",
         };
         Ok(Done::rows(verb, rows))

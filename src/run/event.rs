@@ -44,6 +44,19 @@ pub enum Event {
         total: usize,
         result: Arc<NodeResult>,
     },
+    /// A batch of a microbatch model begins; `index` counts from 1.
+    BatchStarted {
+        index: usize,
+        total: usize,
+        node: Arc<Node>,
+        thread: String,
+    },
+    /// The result is that of the batch alone.
+    BatchFinished {
+        index: usize,
+        total: usize,
+        result: Arc<NodeResult>,
+    },
     /// Every audit of a version passed; readers do not see it yet.
     Certified {
         model: Arc<Node>,

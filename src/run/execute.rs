@@ -127,7 +127,11 @@ impl NodeRun {
                 incremental,
             } => self.jinja(id, *incremental).await,
             Action::Jinja { id: Err(missing), .. } => Err(missing.clone()),
-            Action::Test | Action::UnitTest | Action::AuditInside { .. } | Action::Nothing => Err(Diagnostic::error(
+            Action::Microbatch { .. }
+            | Action::Test
+            | Action::UnitTest
+            | Action::AuditInside { .. }
+            | Action::Nothing => Err(Diagnostic::error(
                 "internal",
                 format!("{} builds nothing", self.step.node.id),
             )),

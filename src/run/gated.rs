@@ -182,7 +182,7 @@ impl NodeRun {
         }
         let strategy = strategy_of(&node.config);
         let (verb, written) = match strategy {
-            IncrementalStrategy::Merge => ("MERGE", counts.iter().sum()),
+            IncrementalStrategy::Merge | IncrementalStrategy::Microbatch => ("MERGE", counts.iter().sum()),
             _ => ("INSERT 0", counts.last().copied().unwrap_or(0)),
         };
         Ok(Done::rows(verb, written))

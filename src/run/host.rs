@@ -9,7 +9,7 @@ use crate::diagnostic::{Place, SourceFile};
 use crate::graph::{Materialization, Node, NodeId};
 use crate::jinja::{Host, Refusal};
 use crate::postgres::{PooledConnection, SqlError, catalog, find_relation};
-use crate::sql::{Column, Relation, RelationKind, Table};
+use crate::sql::{Column, Relation, RelationKind, Table, with_own_aliases};
 
 use super::context::RunContext;
 use super::event::{Event, Level};
@@ -86,6 +86,14 @@ impl RunHost {
             stage: Some(Arc::clone(stage)),
             ..self
         }
+    }
+
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub fn is_empty_run(&self) -> bool {
+        self.context.flags.empty
     }
 
     pub fn is_stable(&self) -> bool {
@@ -166,7 +174,8 @@ impl Host for RunHost {
                 "make `{name}` a view, or run the statement with: compile --inline"
             )));
         }
-        Ok(self.readable(&target))
+        let relation = self.readable(&target);
+        Ok(self.narrowed(relation, &target))
     }
 
     fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal> {
@@ -188,7 +197,7 @@ impl Host for RunHost {
             .or_else(|| graph.nodes().find(named))
             .map(|node| match &self.stage {
                 Some(stage) => stage.input(node),
-                None => Ok(node.relation.clone()),
+                None => Ok(self.narrowed(node.relation.clone(), node)),
             })
             .transpose()?
             .ok_or_else(|| Refusal::new("missing-source", format!("there is no source `{source}.{table}`")))
@@ -239,6 +248,7 @@ impl Host for RunHost {
     }
 
     fn execute(&self, sql: &str, auto_begin: bool, fetch: bool) -> Result<Table, Refusal> {
+        let sql = &with_own_aliases(sql);
         let done = match &self.transaction {
             Some(transaction) => Self::wait(transaction.execute(sql, auto_begin, fetch)),
             None if fetch => Self::wait(self.connection()?.table(sql)),

@@ -53,7 +53,6 @@ impl NodeRun {
         );
         let database = node.relation.database.as_deref().unwrap_or_default();
         for (name, value) in [
-            ("model", Json::Object(model)),
             ("sql", Json::from(compiled.sql.as_str())),
             ("compiled_code", Json::from(compiled.sql.as_str())),
             ("pre_hooks", hook_list(&node.config.pre_hooks)),
@@ -63,6 +62,12 @@ impl NodeRun {
         ] {
             globals.insert(name.to_owned(), Global::from(value));
         }
+        let model = Json::Object(model);
+        let model = match &node.batch {
+            Some(batch) => Global::batch(move || model.clone(), batch.start, batch.end),
+            None => Global::from(model),
+        };
+        globals.insert("model".to_owned(), model);
         let host =
             RunHost::new(&self.context, node, Some(Arc::clone(&self.connection))).within_transaction(transaction);
         let made = self.context.engine.materialize(

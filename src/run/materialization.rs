@@ -55,7 +55,7 @@ const VIEW: [&str; 2] = ["create_view_as", "get_create_view_as_sql"];
 
 const TABLE: [&str; 2] = ["create_table_as", "get_create_table_as_sql"];
 
-const INCREMENTAL: [&str; 22] = [
+const INCREMENTAL: [&str; 23] = [
     "alter_column_type",
     "alter_relation_add_remove_columns",
     "check_for_schema_changes",
@@ -66,6 +66,7 @@ const INCREMENTAL: [&str; 22] = [
     "get_incremental_default_sql",
     "get_incremental_delete_insert_sql",
     "get_incremental_merge_sql",
+    MICROBATCH,
     "get_insert_into_sql",
     "get_merge_sql",
     "get_merge_unique_key_match",
@@ -79,6 +80,9 @@ const INCREMENTAL: [&str; 22] = [
     "truncate_relation",
     "update_incremental_table",
 ];
+
+/// The macro that adds a batch of a microbatch model.
+const MICROBATCH: &str = "get_incremental_microbatch_sql";
 
 const SEED: [&str; 9] = [
     "create_csv_table",
@@ -172,6 +176,12 @@ pub fn builder(engine: &Engine, root: &str, packages_may_override: bool, node: &
         None if rust && !needs_macro(node) => Builder::Rust,
         None => Builder::Missing,
     }
+}
+
+/// Whether the project builds its microbatch models with a macro of its own, which dbt calls once for all batches.
+#[must_use]
+pub fn has_microbatch_of_its_own(engine: &Engine, node: &Node) -> bool {
+    engine.overriding(&node.package, MICROBATCH).is_some()
 }
 
 /// What only a macro knows how to do.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Node, NodeId};
+use crate::graph::{Batch, Node, NodeId};
 
 /// dbt's statuses (`run_results.json`, v6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,14 @@ pub struct Span {
     pub completed: Timestamp,
 }
 
+/// The batches that a run of a microbatch model was about, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchResults {
+    pub successful: Vec<Batch>,
+    /// Those that were not tried too.
+    pub failed: Vec<Batch>,
+}
+
 #[derive(Clone, Debug)]
 pub struct NodeResult {
     pub node: Arc<Node>,
@@ -89,6 +97,8 @@ pub struct NodeResult {
     pub compiled_path: Option<String>,
     /// What went wrong, where something did.
     pub diagnostic: Option<Diagnostic>,
+    /// What came of the batches of a microbatch model.
+    pub batches: Option<BatchResults>,
     /// The node that kept this one from being tried.
     pub skipped_because: Option<NodeId>,
 }
@@ -111,6 +121,7 @@ impl NodeResult {
             relation_name: None,
             compiled_path: None,
             diagnostic: None,
+            batches: None,
             skipped_because: because,
         }
     }

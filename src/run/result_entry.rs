@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::graph::entry;
+use crate::graph::{Batch, entry};
 
 use super::layout::Layout;
 use super::result::{NodeResult, Span};
@@ -37,6 +37,22 @@ impl NodeResult {
             .collect()
     }
 
+    /// From when to when the batches of a microbatch model are that were built, and those that were not.
+    #[must_use]
+    pub fn batch_results(&self) -> Json {
+        let Some(batches) = &self.batches else {
+            return Json::Null;
+        };
+        let moment = |at| Batch::written(at).replace(' ', "T");
+        let list = |batches: &[Batch]| -> Vec<Json> {
+            let pairs = batches
+                .iter()
+                .map(|batch| json!([moment(batch.start), moment(batch.end)]));
+            pairs.collect()
+        };
+        json!({ "successful": list(&batches.successful), "failed": list(&batches.failed) })
+    }
+
     /// dbt's `RunResult`, with the whole node.
     pub(super) fn entry_for_templates(&self, layout: &Layout) -> Json {
         let compiled = self
@@ -62,7 +78,7 @@ impl NodeResult {
             "failures": self.failures,
             "node": node,
             "agate_table": null,
-            "batch_results": null,
+            "batch_results": self.batch_results(),
             "overload_results": null,
         })
     }

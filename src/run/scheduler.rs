@@ -15,6 +15,7 @@ use crate::plan::{Action, Plan, Step};
 use super::context::RunContext;
 use super::event::Event;
 use super::execute::{NodeRun, ended};
+use super::microbatch::run_batches;
 use super::publication::{SetEnd, finish_set};
 use super::result::{NodeResult, RunResult, Status};
 use super::thread::on_thread;
@@ -445,6 +446,9 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
     }
     if step.action == Action::Nothing {
         return vec![ended(&node, Status::NoOp, started, &thread, None)];
+    }
+    if let Action::Microbatch { .. } = &step.action {
+        return vec![on_thread(thread.clone(), Box::pin(run_batches(context, &step, &thread))).await];
     }
     match context.pool.get().await {
         Ok(connection) => {

@@ -125,7 +125,8 @@ pub(super) fn read_seed(context: &RunContext, node: &Node) -> Result<Seed, Diagn
     };
     // A seed of a package lies below the package's folder: its file is named as seen from the project.
     let shown = &node.source.path;
-    Seed::read(&context.layout.root.join(shown), shown, &options).map_err(first_of)
+    let seed = Seed::read(&context.layout.root.join(shown), shown, &options).map_err(first_of)?;
+    Ok(if context.flags.empty { seed.without_rows() } else { seed })
 }
 
 /// One diagnostic for a node's result: the first, which says how many more there are.

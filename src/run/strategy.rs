@@ -30,7 +30,9 @@ impl Batch<'_> {
         let keyed = !self.config.unique_key.is_empty();
         match strategy_of(self.config) {
             IncrementalStrategy::DeleteInsert if keyed => vec![self.delete(), self.delete_null_keys(), self.insert()],
-            IncrementalStrategy::Merge if keyed => vec![self.merge(false), self.merge(true)],
+            IncrementalStrategy::Merge | IncrementalStrategy::Microbatch if keyed => {
+                vec![self.merge(false), self.merge(true)]
+            }
             _ => vec![self.insert()],
         }
     }

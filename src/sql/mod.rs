@@ -1,10 +1,12 @@
 //! Words of SQL that every stage shares: quoted names, relations, result tables. No database here.
 
+mod narrowing;
 mod quote;
 mod relation;
 mod table;
 mod with;
 
+pub use narrowing::{Narrowing, Span, with_own_aliases};
 pub use quote::{bare_name, ident, literal};
 pub use relation::{Relation, RelationKind};
 pub use table::{Column, Response, Table};

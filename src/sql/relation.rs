@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ident;
+use super::{Narrowing, ident};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +25,9 @@ pub struct Relation {
     pub schema: String,
     pub identifier: String,
     pub kind: Option<RelationKind>,
+    /// What a template reads of it where it refers to it; all of it where `None`.
+    #[serde(skip)]
+    pub narrowing: Option<Box<Narrowing>>,
 }
 
 impl Relation {
@@ -34,6 +37,7 @@ impl Relation {
             schema: schema.into(),
             identifier: identifier.into(),
             kind: None,
+            narrowing: None,
         }
     }
 
@@ -49,6 +53,7 @@ impl Relation {
         Self {
             identifier: identifier.into(),
             kind: None,
+            narrowing: None,
             ..self.clone()
         }
     }

@@ -28,7 +28,7 @@ fn with_clause(sql: &str) -> Option<usize> {
 }
 
 /// The byte at a line and column, both from 1, the column in characters.
-fn offset(sql: &str, location: Location) -> usize {
+pub(super) fn offset(sql: &str, location: Location) -> usize {
     let line = usize::try_from(location.line).unwrap_or(1).max(1);
     let column = usize::try_from(location.column).unwrap_or(1).max(1);
     let start: usize = sql.split_inclusive('\n').take(line - 1).map(str::len).sum();

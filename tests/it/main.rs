@@ -9,6 +9,7 @@ mod handoff;
 mod house;
 mod local_server;
 mod materialization;
+mod microbatch;
 mod operation;
 mod packages;
 mod parity;

@@ -99,6 +99,7 @@ impl Builder<'_> {
             snapshot: None,
             part: None,
             unit_test: None,
+            batch: None,
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),

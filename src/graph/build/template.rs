@@ -281,6 +281,7 @@ impl Builder<'_> {
             snapshot: None,
             part: None,
             unit_test: None,
+            batch: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod layer;
+mod microbatch;
 mod snapshot_spec;
 mod test_spec;
 mod typed;

@@ -62,6 +62,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         merge_update_columns: typer.strings("merge_update_columns"),
         merge_exclude_columns: typer.strings("merge_exclude_columns"),
         full_refresh: typer.flag("full_refresh"),
+        microbatch: typer.microbatch(materialized),
         indexes: typer.indexes(),
         unlogged: typer.flag("unlogged").unwrap_or(false),
         pre_hooks: typer.hooks("pre_hook"),
@@ -245,7 +246,8 @@ impl Typer<'_> {
             "append" => IncrementalStrategy::Append,
             "delete+insert" => IncrementalStrategy::DeleteInsert,
             "merge" => IncrementalStrategy::Merge,
-            "microbatch" | "insert_overwrite" => {
+            "microbatch" => IncrementalStrategy::Microbatch,
+            "insert_overwrite" => {
                 self.unsupported(&setting, &format!("`incremental_strategy: {name}`"));
                 default
             }

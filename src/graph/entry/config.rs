@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::object;
-use crate::graph::{Hook, Node, ResourceType, Severity};
+use crate::graph::{Batch, Hook, Node, NodeConfig, ResourceType, Severity};
 
 /// All keys with the values in force.
 pub fn config_entry(node: &Node) -> Map<String, Json> {
@@ -64,9 +64,9 @@ fn built_config(node: &Node) -> Map<String, Json> {
         "static_analysis": null,
         "materialized": config.materialized_name,
         "incremental_strategy": raw("incremental_strategy", json!(config.incremental_strategy)),
-        "batch_size": null,
+        "batch_size": raw("batch_size", Json::Null),
         "lookback": raw("lookback", 1.into()),
-        "begin": null,
+        "begin": begin(config),
         "persist_docs": persist_docs,
         "post-hook": hooks(&config.post_hooks),
         "pre-hook": hooks(&config.pre_hooks),
@@ -80,8 +80,8 @@ fn built_config(node: &Node) -> Map<String, Json> {
         "packages": raw("packages", json!([])),
         "docs": raw("docs", json!({ "show": true, "node_color": null })),
         "contract": raw("contract", json!({ "enforced": config.contract_enforced, "alias_types": true })),
-        "event_time": null,
-        "concurrent_batches": null,
+        "event_time": raw("event_time", Json::Null),
+        "concurrent_batches": raw("concurrent_batches", Json::Null),
     }));
     let more = match node.resource_type {
         ResourceType::Model => json!({
@@ -98,6 +98,17 @@ fn built_config(node: &Node) -> Map<String, Json> {
     };
     entry.extend(object(more));
     entry
+}
+
+/// As dbt writes a time.
+fn begin(config: &NodeConfig) -> Json {
+    match &config.microbatch {
+        Some(spec) => Batch::written(spec.begin)
+            .replace(' ', "T")
+            .trim_end_matches("+00:00")
+            .into(),
+        None => config.raw.get("begin").cloned().unwrap_or(Json::Null),
+    }
 }
 
 fn test_config(node: &Node) -> Map<String, Json> {
@@ -135,7 +146,7 @@ fn source_config(node: &Node) -> Map<String, Json> {
     let spec = node.source_spec.as_ref();
     object(json!({
         "enabled": node.config.enabled,
-        "event_time": null,
+        "event_time": node.config.raw.get("event_time"),
         "freshness": freshness(node),
         "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.clone()),
         "loaded_at_query": null,

@@ -118,6 +118,9 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         })));
     }
     entry.insert("contract".to_owned(), contract);
+    if let Some(batch) = &node.batch {
+        entry.insert("batch".to_owned(), batch.entry());
+    }
     match (&node.test, kind) {
         (Some(test), _) => entry.extend(test_entry(node, test)),
         (None, ResourceType::Model) => entry.extend(object(json!({

@@ -185,6 +185,7 @@ fn node(entry: &Json) -> Node {
         macros: depends_on.get("macros").map(read).unwrap_or_default(),
         test,
         unit_test: None,
+        batch: None,
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
             source_name: text(&entry["source_name"]),
             loaded_at_field: None,
@@ -287,6 +288,7 @@ fn config(entry: &Json) -> NodeConfig {
         merge_update_columns: None,
         merge_exclude_columns: None,
         full_refresh: None,
+        microbatch: None,
         indexes: Vec::new(),
         unlogged: false,
         pre_hooks: Vec::new(),

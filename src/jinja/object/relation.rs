@@ -271,7 +271,11 @@ impl Object for RelationObject {
             },
             "dbt_created" => Value::from(false),
             "require_alias" => Value::from(true),
-            "limit" | "event_time_filter" | "catalog" => Value::from(()),
+            "limit" => match &self.relation.narrowing {
+                Some(narrowing) if narrowing.nothing => Value::from(0),
+                _ => Value::from(()),
+            },
+            "event_time_filter" | "catalog" => Value::from(()),
             "metadata" => metadata(),
             constant => return type_constant(constant),
         })
@@ -305,7 +309,10 @@ impl Object for RelationObject {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
+        match &self.relation.narrowing {
+            None => fmt::Display::fmt(&**self, f),
+            Some(narrowing) => f.write_str(&narrowing.around(&self.to_string(), &self.relation.identifier)),
+        }
     }
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {

@@ -43,6 +43,16 @@ impl Seed {
         Self::parse(&read_text(path, shown)?, options)
     }
 
+    /// The columns alone.
+    #[must_use]
+    pub fn without_rows(self) -> Self {
+        Self {
+            rows: 0,
+            copy: Vec::new(),
+            ..self
+        }
+    }
+
     /// The same for text that is there already.
     pub fn parse(file: &Arc<SourceFile>, options: &SeedOptions) -> Result<Self, Diagnostics> {
         let delimiter = u8::try_from(options.delimiter)

@@ -46,7 +46,7 @@ fn entry(result: &NodeResult) -> Json {
         "compiled": compiles.then_some(result.compiled_code.is_some()),
         "compiled_code": result.compiled_code,
         "relation_name": result.relation_name.clone().or_else(|| relation_name(&result.node).filter(|_| compiles)),
-        "batch_results": null,
+        "batch_results": result.batch_results(),
         "overload_results": null,
     })
 }
@@ -105,6 +105,7 @@ mod tests {
             relation_name: None,
             compiled_path: None,
             diagnostic: None,
+            batches: None,
             skipped_because: None,
         }
     }
