@@ -2,6 +2,7 @@
 
 mod action;
 mod audit;
+mod hold;
 mod set;
 mod step;
 

@@ -194,7 +194,7 @@ impl Plan {
         plan.attach_unit_tests(graph, &nearest);
         plan.attach_delta_audits(graph, &rank);
         let rank = plan.rank();
-        plan.attach_tests(&rank, facts);
+        plan.attach_tests(graph, &rank, facts);
         plan.attach_view_audits(graph, facts);
         plan.sort(facts);
         plan.sets = super::publish_sets(graph, &plan);
@@ -243,59 +243,6 @@ impl Plan {
             }
             for held in self.built_from(graph, model) {
                 self.steps[&held].waits_for.push(Arc::clone(&test.id));
-            }
-        }
-    }
-
-    /// Gives each test its place: after all its parents, and before what hangs on the last of them.
-    fn attach_tests(&mut self, rank: &HashMap<NodeId, usize>, facts: &Facts) {
-        let tests: Vec<Arc<Node>> = self
-            .steps
-            .values()
-            .filter(|s| s.action == Action::Test)
-            .map(|s| Arc::clone(&s.node))
-            .collect();
-        let mut below: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-        for step in self
-            .steps
-            .values()
-            .filter(|s| s.node.resource_type != ResourceType::Test)
-        {
-            for parent in &step.waits_for {
-                below
-                    .entry(Arc::clone(parent))
-                    .or_default()
-                    .push(Arc::clone(&step.node.id));
-            }
-        }
-        for test in tests {
-            let parents = self.steps[&test.id].waits_for.clone();
-            let owner = parents
-                .iter()
-                .max_by_key(|id| rank.get(*id).copied().unwrap_or(0))
-                .map(Arc::clone);
-            let Some(owner) = owner else {
-                if facts.tests_block {
-                    self.hold_readers_of_sources(&test);
-                }
-                continue;
-            };
-            if !facts.tests_block && !self.steps[&owner].is_gated() {
-                continue;
-            }
-            for id in below.get(&owner).into_iter().flatten() {
-                // No circle: what hangs on the owner comes after it, and the owner after the test's other parents.
-                self.steps[id].waits_for.push(Arc::clone(&test.id));
-            }
-        }
-    }
-
-    /// A failing test of a source keeps every step from starting that reads the source.
-    fn hold_readers_of_sources(&mut self, test: &Node) {
-        for step in self.steps.values_mut() {
-            let reads = step.node.depends_on.iter().any(|p| test.depends_on.contains(p));
-            if reads && step.node.resource_type != ResourceType::Test {
-                step.waits_for.push(Arc::clone(&test.id));
             }
         }
     }
@@ -445,6 +392,34 @@ mod tests {
         assert_eq!(names(&plan.steps[&id("c")].waits_for), ["b", "t_ab"]);
         assert_eq!(names(&plan.steps[&id("t_ab")].waits_for), ["a", "b"]);
         assert!(plan.sets.is_empty(), "no gate, nothing to publish");
+    }
+
+    #[test]
+    fn a_test_of_two_holds_only_what_is_below_both() {
+        let mut nodes: Vec<Arc<Node>> = Vec::new();
+        for (name, parents) in [
+            ("x", &[][..]),
+            ("y", &[]),
+            ("below_y", &["y"]),
+            ("below_both", &["below_y", "x"]),
+            ("t", &["x", "y"]),
+        ] {
+            let mut node = test_node(name, parents);
+            if name == "t" {
+                node.resource_type = ResourceType::Test;
+                node.config.materialized = Materialization::Test;
+            }
+            nodes.push(Arc::new(node));
+        }
+        let selected: IndexSet<NodeId> = nodes.iter().map(|node| Arc::clone(&node.id)).collect();
+        let graph = Graph::new("shop", nodes, Vec::new()).expect("no cycle");
+        let facts = Facts {
+            tests_block: true,
+            ..Facts::default()
+        };
+        let plan = Plan::new(&graph, &selected, &facts);
+        assert_eq!(names(&plan.steps[&id("below_y")].waits_for), ["y"]);
+        assert_eq!(names(&plan.steps[&id("below_both")].waits_for), ["below_y", "x", "t"]);
     }
 
     #[test]

@@ -1,8 +1,14 @@
 //! Views that others built on a relation, with what it takes to make them again.
 
+use std::time::Duration;
+
 use crate::sql::{Relation, ident, literal};
 
 use super::{Connection, SqlError};
+
+/// How often the catalogue is asked when it changes under the question.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// A view that reads a relation, directly or through other views.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +81,18 @@ pub async fn is_read_by_views(connection: &Connection, relation: &Relation) -> R
 
 /// Everything that reads the given relations, such that a view comes after the views it reads.
 pub async fn dependents(connection: &Connection, relations: &[Relation]) -> Result<Vec<Dependent>, SqlError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match asked(connection, relations).await {
+            // A view that was in the snapshot went before its query was printed: another node is making it again.
+            Err(error) if error.is("XX000") && attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            found => return found,
+        }
+    }
+}
+
+async fn asked(connection: &Connection, relations: &[Relation]) -> Result<Vec<Dependent>, SqlError> {
     if relations.is_empty() {
         return Ok(Vec::new());
     }
