@@ -55,7 +55,7 @@ impl TestNames {
         kwargs: &IndexMap<String, Json>,
         custom: Option<&str>,
     ) -> Self {
-        let mut kind = namespace.map_or_else(|| test.to_owned(), |namespace| format!("{namespace}_{test}"));
+        let mut kind = test.to_owned();
         let target = match subject {
             Subject::Node(name) => name.clone(),
             Subject::Version(name, version) => format!("{name}_v{version}"),
@@ -64,6 +64,9 @@ impl TestNames {
                 format!("{source}_{table}")
             }
         };
+        if let Some(namespace) = namespace {
+            kind = format!("{namespace}_{kind}");
+        }
         let (name, short) = match custom {
             Some(custom) => (custom.to_owned(), custom.to_owned()),
             None => made_names(&kind, &target, kwargs),

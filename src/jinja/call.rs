@@ -299,7 +299,7 @@ pub(super) fn dispatch(session: &Session, name: &str, namespace: Option<&str>) -
         .into());
     }
     let table = &session.shared.table;
-    if let Some(found) = dispatched(table, &session.package, name, namespace) {
+    if let Some(found) = dispatched(table, &session.viewpoint(), name, namespace) {
         return Ok(found);
     }
     let tried: Vec<String> = table

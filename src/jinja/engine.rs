@@ -20,6 +20,15 @@ use super::table::{MacroInfo, MacroTable};
 use super::value::to_json;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 
+/// Macros that the adapter's methods call.
+const ADAPTER_METHODS: [&str; 5] = [
+    "alter_column_type",
+    "drop_relation",
+    "get_columns_in_relation",
+    "rename_relation",
+    "truncate_relation",
+];
+
 /// A file of `macros/` or `tests/generic/`.
 #[derive(Clone, Debug)]
 pub struct MacroFile {
@@ -155,7 +164,7 @@ impl Engine {
             || super::call::dispatched(table, package, name, Some(super::table::BUILTIN[0])).is_some()
     }
 
-    /// The id of the macro, outside the builtin package, that a call of a builtin macro reaches in a template of `package`:
+    /// The id of the macro, outside the builtin packages, that a call of a builtin macro reaches in a template of `package`:
     /// by its name, or by `adapter.dispatch`.
     pub fn overriding(&self, package: &str, name: &str) -> Option<String> {
         let table = &self.0.table;
@@ -165,7 +174,14 @@ impl Engine {
             (!super::table::BUILTIN.contains(&def.info.package.as_str())).then(|| def.info.id.clone())
         };
         let direct = table.find(None, package, name).and_then(theirs);
+        let of_adapter = || {
+            ADAPTER_METHODS
+                .contains(&name)
+                .then(|| table.find_for_adapter(name))
+                .flatten()
+        };
         direct
+            .or_else(|| of_adapter().and_then(theirs))
             .or_else(|| super::call::dispatched(table, package, name, Some(super::table::BUILTIN[0])).and_then(theirs))
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Session {
     /// A call to make from the errand template, and what came of it.
     pub(super) errand: Mutex<Option<(Value, Vec<Value>)>>,
     pub(super) answer: Mutex<Option<Value>>,
+    /// The package whose macro a method of the adapter runs: names are its own then.
+    acting: Mutex<Option<String>>,
 }
 
 /// What a running render keeps in the engine's state.
@@ -73,6 +75,7 @@ impl Session {
             results: Mutex::default(),
             errand: Mutex::default(),
             answer: Mutex::default(),
+            acting: Mutex::default(),
         }
     }
 
@@ -83,6 +86,18 @@ impl Session {
 
     pub(super) fn results(&self) -> MutexGuard<'_, HashMap<String, Value>> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From whose point of view a bare name and a dispatch without a namespace find a macro.
+    pub(super) fn viewpoint(&self) -> String {
+        let acting = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
+        acting.clone().unwrap_or_else(|| self.package.clone())
+    }
+
+    /// Lets a package's macro see what its package sees; gives back who acted before.
+    pub(super) fn act_for(&self, package: Option<String>) -> Option<String> {
+        let mut acting = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *acting, package)
     }
 
     fn global(&self, name: &str) -> Option<Value> {
@@ -157,7 +172,7 @@ impl Session {
     }
 
     pub(super) fn is_known(&self, name: &str) -> bool {
-        self.shared.table.resolve(&self.package, name).is_some()
+        self.shared.table.resolve(&self.viewpoint(), name).is_some()
             || self.globals.contains_key(name)
             || self.shared.run.globals().any(|(known, _)| known == name)
             || MEMBERS.contains(&name)
@@ -188,7 +203,7 @@ impl Object for Session {
     }
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
-        let found = self.shared.table.resolve(&self.package, name);
+        let found = self.shared.table.resolve(&self.viewpoint(), name);
         if let Some(value) = self.host.overridden(None, name) {
             return Some(fixed(found.as_ref(), &value));
         }

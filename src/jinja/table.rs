@@ -248,6 +248,30 @@ impl MacroTable {
         }
     }
 
+    /// The macro that a method of the adapter calls: the root project's, else a package's, else the builtin one.
+    pub(super) fn find_for_adapter(&self, name: &str) -> Option<Value> {
+        let own = self.packages.get(&self.root).and_then(|found| found.get(name));
+        let theirs = || {
+            let builtin = |index: &usize| BUILTIN.contains(&self.macros[*index].info.package.as_str());
+            self.packages
+                .values()
+                .filter_map(|found| found.get(name))
+                .filter(|index| !builtin(index))
+                .max()
+        };
+        match own.or_else(theirs) {
+            Some(&index) => Some(self.reference(index)),
+            None => self.find(None, &self.root, name),
+        }
+    }
+
+    /// The project or package that a macro belongs to, where it is no builtin one.
+    pub(super) fn owner(&self, found: &Value) -> Option<&str> {
+        let found = found.downcast_object_ref::<MacroRef>()?;
+        let package = self.by_id(found.id())?.info.package.as_str();
+        (!BUILTIN.contains(&package)).then_some(package)
+    }
+
     pub(super) fn reference_by_id(&self, id: &str) -> Option<Value> {
         self.by_id.get(id).map(|&index| self.reference(index))
     }

@@ -76,14 +76,19 @@ fn of(value: &Value) -> Result<&RelationObject, Error> {
 }
 
 impl Adapter {
-    /// Calls a macro of dbt's by name, as the root project has it.
+    /// Calls a macro of dbt's by name, as the root project has it, else a package; what a package's macro names is
+    /// looked for from its package.
     fn run(&self, state: &mut State<'_, '_>, name: &str, args: &[(&str, Value)]) -> Result<Value, Error> {
         let table = &self.0.shared.table;
         let found = table
-            .find(None, &table.root, name)
+            .find_for_adapter(name)
             .ok_or_else(|| Refusal::new("undefined-macro", format!("there is no macro `{name}`")))?;
         let kwargs: Kwargs = args.iter().cloned().collect();
-        found.call(state, &[kwargs.into()])
+        let owner = table.owner(&found);
+        let before = self.0.act_for(owner.map(str::to_owned));
+        let answer = found.call(state, &[kwargs.into()]);
+        self.0.act_for(before);
+        answer
     }
 
     fn columns(&self, state: &mut State<'_, '_>, relation: &Value) -> Result<Vec<Value>, Error> {
