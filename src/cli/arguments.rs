@@ -83,8 +83,6 @@ pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
     favor_state: bool,
     #[arg(long, global = true, hide = true)]
-    selector: Option<String>,
-    #[arg(long, global = true, hide = true)]
     sample: Option<String>,
     #[arg(long, global = true, hide = true)]
     warn_error: bool,
@@ -109,7 +107,6 @@ impl Unsupported {
             (self.defer, "--defer"),
             (self.defer_state.is_some(), "--defer-state"),
             (self.favor_state, "--favor-state"),
-            (self.selector.is_some(), "--selector"),
             (self.sample.is_some(), "--sample"),
             (self.warn_error, "--warn-error"),
             (self.warn_error_options.is_some(), "--warn-error-options"),
@@ -202,6 +199,9 @@ pub struct SelectionArguments {
     /// Nodes to leave out
     #[arg(long, num_args = 1.., value_name = "SPEC")]
     pub exclude: Vec<String>,
+    /// A selector of selectors.yml
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["select", "exclude"])]
+    pub selector: Option<String>,
     /// Which tests come with a selected node
     #[arg(long, value_enum, default_value_t = IndirectSelection::Eager)]
     pub indirect_selection: IndirectSelection,

@@ -79,6 +79,7 @@ pub(super) async fn build(global: &Global, talk: &Talk, kind: Kind, arguments: &
     .nodes;
     if selected.is_empty() {
         talk.say(Level::Warn, "Nothing to do.");
+        workspace.write_artifacts(&RunResult::nothing(workspace.started()))?;
         return Ok(Status::Success);
     }
     let macros = workspace.builders(&selected)?;
@@ -279,7 +280,10 @@ async fn facts(
     full_refresh: bool,
 ) -> Result<Facts, Diagnostics> {
     let nodes: Vec<_> = selected.iter().filter_map(|id| workspace.graph.node(id)).collect();
-    let schemas: BTreeSet<String> = nodes.iter().map(|node| node.relation.schema.clone()).collect();
+    let schemas: BTreeSet<String> = nodes
+        .iter()
+        .map(|node| node.relation.stored_schema().into_owned())
+        .collect();
     let schemas: Vec<String> = schemas.into_iter().collect();
     let found = catalog::catalog(connection, &schemas)
         .await

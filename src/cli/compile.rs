@@ -82,9 +82,13 @@ pub(super) async fn one(
     if node.config.materialized == Materialization::Incremental
         && !node.config.full_refresh.unwrap_or(context.flags.full_refresh)
     {
-        let found = find_relation(connection, &node.relation.schema, &node.relation.identifier)
-            .await
-            .map_err(|error| error.diagnostic())?;
+        let found = find_relation(
+            connection,
+            &node.relation.stored_schema(),
+            &node.relation.stored_identifier(),
+        )
+        .await
+        .map_err(|error| error.diagnostic())?;
         let published = node.is_published() && context.gate.is_some();
         incremental = found.is_some_and(|r| published || r.kind == Some(RelationKind::Table));
     }

@@ -54,6 +54,8 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
         }));
     }
     contents.groups = groups(project);
+    let quoting = &project.own().settings.quoting;
+    contents.quoting = quoting.iter().map(|(part, yes)| (part.clone(), yes.clone())).collect();
 }
 
 /// An argument of a macro as a properties file describes it.

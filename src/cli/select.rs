@@ -29,14 +29,19 @@ pub(super) fn select(
     allow_empty: bool,
 ) -> Result<Resolved, Diagnostics> {
     let kinds = narrowed(arguments, kinds)?;
-    let selection = Selection::parse(&arguments.select, &arguments.exclude)?;
+    let asked = !arguments.select.is_empty() || !arguments.exclude.is_empty();
+    let default = || workspace.selectors.default_name().filter(|_| !asked);
+    let selection = match arguments.selector.as_deref().or_else(default) {
+        Some(name) => Selection::named(workspace.selectors.get(name)?),
+        None => Selection::parse(&arguments.select, &arguments.exclude)?,
+    };
     let indirect = match arguments.indirect_selection {
         arguments::IndirectSelection::Eager => IndirectSelection::Eager,
         arguments::IndirectSelection::Cautious => IndirectSelection::Cautious,
         arguments::IndirectSelection::Buildable => IndirectSelection::Buildable,
         arguments::IndirectSelection::Empty => IndirectSelection::Empty,
     };
-    let resolved = selection.resolve(&workspace.graph, &kinds, indirect)?;
+    let resolved = selection.resolve(&workspace.graph, &workspace.selectors, &kinds, indirect)?;
     let lenient = allow_empty || workspace.is_lenient();
     let level = if lenient { Level::Warning } else { Level::Error };
     let mut problems = Diagnostics::default();

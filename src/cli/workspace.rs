@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
 use crate::graph::entry::FlatGraph;
+use crate::graph::select::Selectors;
 use crate::graph::{Graph, Node, NodeId, ResourceType, Variables};
 use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
 use crate::postgres::Session;
@@ -51,6 +52,7 @@ pub(super) struct Workspace {
     pub graph: Arc<Graph>,
     pub engine: Engine,
     pub vars: Arc<Variables>,
+    pub selectors: Selectors,
     pub target: Target,
     pub talk: Talk,
     command: String,
@@ -84,6 +86,7 @@ impl Workspace {
         talk.events.tell(Event::Found(counts(&loaded.graph)));
         Ok(Self {
             root,
+            selectors: Selectors::read(&loaded.project.selectors)?,
             vars: Arc::new(Variables::new(&loaded.project, &given.into_iter().collect())),
             project: Arc::new(loaded.project),
             graph: Arc::new(loaded.graph),
@@ -104,6 +107,10 @@ impl Workspace {
     /// Whether dbt's lenience holds.
     pub fn is_lenient(&self) -> bool {
         self.project.own().settings.flavour == Flavour::Dbt
+    }
+
+    pub fn started(&self) -> Timestamp {
+        self.started
     }
 
     pub fn target_path(&self) -> &str {
@@ -228,6 +235,7 @@ impl Workspace {
             interrupt: Interrupt::default(),
             events: self.talk.events.clone(),
             made: Made::default(),
+            quoted: self.project.own().settings.quoted(|_| None),
         })
     }
 
@@ -260,6 +268,7 @@ impl Workspace {
     pub fn write_manifest(&self) -> Result<PathBuf, Diagnostic> {
         let mut contents = Contents::of(&self.graph);
         complete(&mut contents, &self.project, &self.engine);
+        contents.selectors.clone_from(self.selectors.entries());
         let manifest = artifact::manifest(&contents, &self.invocation(), Timestamp::now());
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;

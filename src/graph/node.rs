@@ -187,6 +187,8 @@ pub struct SourceSpec {
     pub loaded_at_field: Option<String>,
     pub freshness: Option<Json>,
     pub loader: String,
+    /// What was written of quoting, the table's over the source's.
+    pub quoting: IndexMap<String, Json>,
     pub source_description: String,
 }
 

@@ -128,6 +128,11 @@ pub trait Host: Send + Sync {
         ))
     }
 
+    /// Which of database, schema and identifier the project quotes.
+    fn quoted(&self) -> [bool; 3] {
+        [true; 3]
+    }
+
     /// `adapter.get_relation` and friends: the relation as the database has it.
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal>;
 

@@ -7,7 +7,10 @@ use super::step::{Action, Current, Facts, Why};
 
 /// What is done with a node, by its configuration and by what is there.
 pub fn action(node: &Node, facts: &Facts) -> Action {
-    let place = (node.relation.schema.clone(), node.relation.identifier.clone());
+    let place = (
+        node.relation.stored_schema().into_owned(),
+        node.relation.stored_identifier().into_owned(),
+    );
     let existing = facts.relations.get(&place).copied();
     let full_refresh = node.config.full_refresh.unwrap_or(facts.full_refresh);
     if node.resource_type == ResourceType::Test {

@@ -96,8 +96,8 @@ async fn asked(connection: &Connection, relations: &[Relation]) -> Result<Vec<De
     if relations.is_empty() {
         return Ok(Vec::new());
     }
-    let schemas: Vec<&str> = relations.iter().map(|r| r.schema.as_str()).collect();
-    let names: Vec<&str> = relations.iter().map(|r| r.identifier.as_str()).collect();
+    let schemas: Vec<_> = relations.iter().map(Relation::stored_schema).collect();
+    let names: Vec<_> = relations.iter().map(Relation::stored_identifier).collect();
     let rows = connection
         .query(
             "with recursive reader (oid, depth) as (

@@ -17,6 +17,7 @@ pub mod profile;
 mod properties;
 mod section;
 mod seed;
+mod selectors;
 mod settings;
 mod yaml;
 
@@ -30,6 +31,7 @@ pub use properties::{
 };
 pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};
+pub use selectors::NamedSelector;
 pub use settings::{
     DBT_VERSION, Dispatch, Gate, Paths, Practice, ProjectSettings, RunHook, profile_name, project_file, read_project,
 };

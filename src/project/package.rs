@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::files::Files;
 use super::installed::{self, Found};
+use super::selectors::{NamedSelector, read_selectors};
 use super::{
     Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, project_file, read_project,
 };
@@ -62,6 +63,8 @@ pub struct Project {
     pub root: PathBuf,
     /// The project itself first.
     pub packages: Vec<Package>,
+    /// What `selectors.yml` names.
+    pub selectors: Vec<NamedSelector>,
 }
 
 impl Project {
@@ -93,6 +96,7 @@ impl Project {
         let mut project = Self {
             root: root.to_owned(),
             packages: Vec::with_capacity(settings.len()),
+            selectors: Vec::new(),
         };
         for (root, shown, settings) in settings {
             let files = Files::find(&root, &shown, &settings, &mut problems);
@@ -128,6 +132,19 @@ impl Project {
             problems.0.append(&mut reader.problems.0);
             project.packages[index].properties = properties;
         }
+        project.selectors = {
+            let own = project.own();
+            let vars = project.vars(&own.name);
+            let scope = YamlScope {
+                package: &own.name,
+                vars: &vars,
+            };
+            let jinja = |text: &str| jinja(&scope, text);
+            let mut reader = Reader::new(own.settings.flavour, &jinja);
+            let selectors = read_selectors(root, &mut reader);
+            problems.0.append(&mut reader.problems.0);
+            selectors
+        };
         if problems.has_errors() {
             return Err(problems);
         }

@@ -95,6 +95,21 @@ pub struct ProjectSettings {
     pub session: IndexMap<String, String>,
 }
 
+impl ProjectSettings {
+    /// Which of database, schema and identifier are quoted: what `own` says, the project where that says nothing, and yes
+    /// where nobody does.
+    pub fn quoted<'a>(&'a self, own: impl Fn(&str) -> Option<&'a Json>) -> [bool; 3] {
+        ["database", "schema", "identifier"].map(|part| {
+            let of_project = || self.quoting.get(part);
+            own(part)
+                .filter(|own| !own.is_null())
+                .or_else(of_project)
+                .and_then(Json::as_bool)
+                .unwrap_or(true)
+        })
+    }
+}
+
 /// The project file in a folder, and which one it is. Fails where there is none or it cannot be read.
 pub fn project_file(root: &Path) -> Result<(Flavour, Arc<SourceFile>), Diagnostic> {
     for (name, flavour) in [("project.yml", Flavour::Native), ("dbt_project.yml", Flavour::Dbt)] {

@@ -66,6 +66,8 @@ pub struct RunContext {
     pub interrupt: Interrupt,
     pub events: Events,
     pub made: Made,
+    /// Which of database, schema and identifier the project quotes.
+    pub quoted: [bool; 3],
 }
 
 /// Versions made in this run, which its later nodes read before readers may.

@@ -91,7 +91,7 @@ impl NodeRun {
         target: &Relation,
         incoming: &[Column],
     ) -> Result<(String, Vec<String>), Diagnostic> {
-        let standing = catalog::columns(&self.connection, &target.schema, &target.identifier)
+        let standing = catalog::columns(&self.connection, &target.stored_schema(), &target.stored_identifier())
             .await
             .map_err(|error| self.database_error(&error))?;
         let added: Vec<&Column> = incoming.iter().filter(|c| !has(&standing, &c.name)).collect();

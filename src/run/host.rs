@@ -288,6 +288,10 @@ impl Host for RunHost {
         layout.write(&layout.run(&self.node), sql).map_err(Refusal::from)
     }
 
+    fn quoted(&self) -> [bool; 3] {
+        self.context.quoted
+    }
+
     fn relation(&self, schema: &str, identifier: &str) -> Result<Option<Relation>, Refusal> {
         let connection = self.connection()?;
         Self::wait(find_relation(connection, schema, identifier)).map_err(|error| refusal(&error))
@@ -295,8 +299,12 @@ impl Host for RunHost {
 
     fn columns(&self, relation: &Relation) -> Result<Vec<Column>, Refusal> {
         let connection = self.connection()?;
-        Self::wait(catalog::columns(connection, &relation.schema, &relation.identifier))
-            .map_err(|error| refusal(&error))
+        Self::wait(catalog::columns(
+            connection,
+            &relation.stored_schema(),
+            &relation.stored_identifier(),
+        ))
+        .map_err(|error| refusal(&error))
     }
 
     fn log(&self, message: &str, show: bool) {

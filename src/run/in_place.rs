@@ -167,8 +167,8 @@ impl NodeRun {
         for dependent in hanging {
             let there = find_relation(
                 &self.connection,
-                &dependent.relation.schema,
-                &dependent.relation.identifier,
+                &dependent.relation.stored_schema(),
+                &dependent.relation.stored_identifier(),
             )
             .await
             .map_err(|error| self.database_error(&error))?;
@@ -197,9 +197,13 @@ impl NodeRun {
     }
 
     pub(super) async fn column_names(&self, relation: &Relation) -> Result<Vec<String>, Diagnostic> {
-        let columns = catalog::columns(&self.connection, &relation.schema, &relation.identifier)
-            .await
-            .map_err(|error| self.database_error(&error))?;
+        let columns = catalog::columns(
+            &self.connection,
+            &relation.stored_schema(),
+            &relation.stored_identifier(),
+        )
+        .await
+        .map_err(|error| self.database_error(&error))?;
         Ok(columns.into_iter().map(|c| c.name).collect())
     }
 }

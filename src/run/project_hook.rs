@@ -1,5 +1,6 @@
 //! `on-run-start` and `on-run-end`, and the schemas that a run builds in.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -230,7 +231,7 @@ pub fn end_context(context: &RunContext, start: &HooksEnd, run: &RunResult) -> I
 
 /// Makes the schemas that the plan builds in. The schemas of the gate are made by the gate.
 pub async fn create_schemas(connection: &Connection, plan: &Plan) -> Result<(), Diagnostic> {
-    let schemas: BTreeSet<&str> = plan
+    let schemas: BTreeSet<Cow<str>> = plan
         .steps
         .values()
         .filter(|step| {
@@ -246,7 +247,7 @@ pub async fn create_schemas(connection: &Connection, plan: &Plan) -> Result<(), 
                 _ => !step.is_gated(),
             }
         })
-        .map(|step| step.node.relation.schema.as_str())
+        .map(|step| step.node.relation.stored_schema())
         .collect();
     if schemas.is_empty() {
         return Ok(());

@@ -185,6 +185,18 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Of a run that had nothing to do.
+    pub fn nothing(started: Timestamp) -> Self {
+        Self {
+            started,
+            elapsed_seconds: 0.0,
+            results: Vec::new(),
+            published: Vec::new(),
+            held_back: Vec::new(),
+            interrupted: false,
+        }
+    }
+
     /// Whether nothing failed, so that the command may end with exit code 0.
     pub fn is_success(&self) -> bool {
         !self.interrupted && self.held_back.is_empty() && !self.results.iter().any(|r| r.status.is_failure())

@@ -84,7 +84,7 @@ pub fn create_indexes(relation: &Relation, indexes: &[Index]) -> String {
         let _ = writeln!(
             sql,
             "create {unique}index {} on {relation} using {} ({});",
-            ident(&index_name(&relation.identifier, index)),
+            ident(&index_name(&relation.stored_identifier(), index)),
             ident(method),
             columns.join(", ")
         );
@@ -99,9 +99,9 @@ pub fn rename_indexes(from: &Relation, to: &Relation, indexes: &[Index]) -> Stri
         let _ = writeln!(
             sql,
             "alter index {}.{} rename to {};",
-            ident(&from.schema),
-            ident(&index_name(&from.identifier, index)),
-            ident(&index_name(&to.identifier, index))
+            ident(&from.stored_schema()),
+            ident(&index_name(&from.stored_identifier(), index)),
+            ident(&index_name(&to.stored_identifier(), index))
         );
     }
     sql
@@ -162,7 +162,7 @@ fn grants(relation: &Relation, config: &NodeConfig) -> String {
 pub fn swap(new: &Relation, name: &Relation, old: RelationKind, indexes: &[Index], hanging: &[Dependent]) -> String {
     let mut sql = drop_dependents(hanging);
     sql.push_str(&drop_relation(name, old));
-    let _ = writeln!(sql, "alter table {new} rename to {};", ident(&name.identifier));
+    let _ = writeln!(sql, "alter table {new} rename to {};", ident(&name.stored_identifier()));
     sql.push_str(&rename_indexes(new, name, indexes));
     sql.push_str(&restore_dependents(hanging));
     sql

@@ -86,7 +86,7 @@ impl NodeRun {
         let place: &Relation = &test.relation;
         let sql = format!(
             "begin;\ncreate schema if not exists {};\ndrop table if exists {place} cascade;\ncreate table {place} as (\n{}\n);\ncommit;\n",
-            ident(&place.schema),
+            ident(&place.stored_schema()),
             compiled.sql
         );
         if let Err(error) = self.connection.batch(&sql).await {

@@ -209,7 +209,12 @@ impl NodeRun {
     async fn input_columns(&self, target: &Arc<Node>) -> Result<Vec<Column>, Diagnostic> {
         let readable = self.context.readable(target);
         if target.config.materialized != Materialization::Ephemeral {
-            let found = catalog::columns(&self.connection, &readable.schema, &readable.identifier).await;
+            let found = catalog::columns(
+                &self.connection,
+                &readable.stored_schema(),
+                &readable.stored_identifier(),
+            )
+            .await;
             let found = found.map_err(|error| self.database_error(&error))?;
             if !found.is_empty() {
                 return Ok(found);

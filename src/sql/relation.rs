@@ -1,5 +1,6 @@
 //! A table or view by name.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,13 @@ pub struct Relation {
     /// What a template reads of it where it refers to it; all of it where `None`.
     #[serde(skip)]
     pub narrowing: Option<Box<Narrowing>>,
+    /// Which of database, schema and identifier are quoted; the others are printed as they are, and `PostgreSQL` folds them.
+    #[serde(default = "all_quoted")]
+    pub quoted: [bool; 3],
+}
+
+fn all_quoted() -> [bool; 3] {
+    [true; 3]
 }
 
 impl Relation {
@@ -38,7 +46,26 @@ impl Relation {
             identifier: identifier.into(),
             kind: None,
             narrowing: None,
+            quoted: all_quoted(),
         }
+    }
+
+    #[must_use]
+    pub fn quoting(mut self, quoted: [bool; 3]) -> Self {
+        self.quoted = quoted;
+        self
+    }
+
+    /// The schema's name as the catalogue has it.
+    #[must_use]
+    pub fn stored_schema(&self) -> Cow<'_, str> {
+        stored(&self.schema, self.quoted[1])
+    }
+
+    /// The relation's name as the catalogue has it.
+    #[must_use]
+    pub fn stored_identifier(&self) -> Cow<'_, str> {
+        stored(&self.identifier, self.quoted[2])
     }
 
     #[must_use]
@@ -71,8 +98,37 @@ impl fmt::Display for Relation {
             return f.write_str(&self.identifier);
         }
         if let Some(database) = &self.database {
-            write!(f, "{}.", ident(database))?;
+            write!(f, "{}.", written(database, self.quoted[0]))?;
         }
-        write!(f, "{}.{}", ident(&self.schema), ident(&self.identifier))
+        let schema = written(&self.schema, self.quoted[1]);
+        write!(f, "{schema}.{}", written(&self.identifier, self.quoted[2]))
+    }
+}
+
+fn written(name: &str, quoted: bool) -> Cow<'_, str> {
+    if quoted { ident(name).into() } else { name.into() }
+}
+
+fn stored(name: &str, quoted: bool) -> Cow<'_, str> {
+    if quoted {
+        name.into()
+    } else {
+        name.to_lowercase().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_are_not_quoted_are_folded() {
+        let relation = Relation::new(Some("Db"), "Raw", "Table").quoting([true, true, false]);
+        assert_eq!(relation.to_string(), r#""Db"."Raw".Table"#);
+        assert_eq!(
+            (&*relation.stored_schema(), &*relation.stored_identifier()),
+            ("Raw", "table")
+        );
+        assert_eq!(relation.sibling("New").to_string(), r#""Db"."Raw".New"#);
     }
 }

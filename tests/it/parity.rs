@@ -38,6 +38,7 @@ fixtures!(
     seeds,
     selectors,
     snapshots,
+    source_freshness,
     sources,
     test_configs,
     unit_tests,

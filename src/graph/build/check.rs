@@ -107,6 +107,7 @@ pub(super) fn published(gate: &Gate, nodes: &mut [Node], problems: &mut Diagnost
             );
         }
         gate.schema.clone_into(&mut node.relation.schema);
+        node.relation.quoted = [true; 3];
     }
     relations_of_readers(gate, nodes, problems);
     let by_id: HashMap<&NodeId, &Node> = nodes.iter().map(|node| (&node.id, node)).collect();

@@ -74,7 +74,13 @@ impl Builder<'_> {
                 problems,
             )
             .unwrap_or_else(|| custom_alias.map_or_else(|| alias.to_owned(), |name| name.trim().to_owned()));
-        let mut relation = Relation::new(Some(&database), schema, alias.clone());
+        let quoting = settings.get("quoting").map(|setting| &setting.value);
+        let mut relation = Relation::new(Some(&database), schema, alias.clone()).quoting(
+            self.project
+                .own()
+                .settings
+                .quoted(|part| quoting.and_then(|quoting| quoting.get(part))),
+        );
         if typed.config.materialized == Materialization::Ephemeral {
             relation = relation.of_kind(RelationKind::Ephemeral);
         }

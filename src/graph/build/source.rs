@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::{Value as Json, json};
 
 use super::{Builder, Draft, fqn};
@@ -75,7 +74,7 @@ impl Builder<'_> {
             package: package.name.clone(),
             name: table.name.clone(),
             alias: table.identifier.clone().unwrap_or_else(|| table.name.clone()),
-            relation: self.source_relation(package, table),
+            relation: self.source_relation(table),
             path: draft.path.clone(),
             original_path: draft.original_path.clone(),
             fqn,
@@ -105,33 +104,27 @@ impl Builder<'_> {
                 loaded_at_field: table.loaded_at_field.clone(),
                 freshness,
                 loader: table.loader.clone(),
+                quoting: table.quoting.clone(),
                 source_description: self.description(&table.source_description, package, &table.place, problems),
             }),
         }
     }
 
-    /// Names are always quoted in SQL; where the project says not to, they are folded as `PostgreSQL` folds them.
-    fn source_relation(&self, package: &Package, table: &SourceTable) -> Relation {
-        let project: &IndexMap<String, Json> = &package.settings.quoting;
-        let folded = |part: &str, text: &str| {
-            let quoted = table.quoting.get(part).or_else(|| project.get(part));
-            if quoted == Some(&Json::Bool(false)) {
-                text.to_lowercase()
-            } else {
-                text.to_owned()
-            }
-        };
-        let database = table.database.as_deref().unwrap_or(&self.target.database);
+    fn source_relation(&self, table: &SourceTable) -> Relation {
         Relation::new(
-            Some(&folded("database", database)),
-            folded("schema", table.schema.as_deref().unwrap_or(&table.source_name)),
-            folded("identifier", table.identifier.as_deref().unwrap_or(&table.name)),
+            Some(table.database.as_deref().unwrap_or(&self.target.database)),
+            table.schema.as_deref().unwrap_or(&table.source_name),
+            table.identifier.as_deref().unwrap_or(&table.name),
         )
+        .quoting(self.project.own().settings.quoted(|part| table.quoting.get(part)))
     }
 }
 
 /// With every key that dbt writes.
 fn whole_freshness(written: &Json) -> Json {
+    if written.is_null() {
+        return Json::Null;
+    }
     let threshold = |key: &str| {
         let part = |part: &str| written.get(key).and_then(|value| value.get(part)).cloned();
         json!({"count": part("count"), "period": part("period")})

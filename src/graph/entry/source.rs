@@ -7,6 +7,21 @@ use super::node::{Surroundings, columns, relation_name};
 use super::object;
 use crate::graph::Node;
 
+/// What the source and its table say of quoting; null where they say nothing.
+fn quoting(node: &Node) -> Json {
+    let spec = node.source_spec.as_ref();
+    let parts = ["database", "schema", "identifier", "column"];
+    let said = |part: &str| {
+        spec.and_then(|spec| spec.quoting.get(part).cloned())
+            .unwrap_or(Json::Null)
+    };
+    parts
+        .iter()
+        .map(|part| ((*part).to_owned(), said(part)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     let spec = node.source_spec.as_ref();
     object(json!({
@@ -23,7 +38,7 @@ pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String,
         "source_description": spec.map(|spec| spec.source_description.as_str()),
         "loader": spec.map(|spec| spec.loader.as_str()),
         "identifier": node.relation.identifier,
-        "quoting": { "database": null, "schema": null, "identifier": null, "column": null },
+        "quoting": quoting(node),
         "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
         "loaded_at_query": null,
         "freshness": freshness(node),

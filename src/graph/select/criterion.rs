@@ -1,5 +1,7 @@
 //! One criterion, such as `2+tag:nightly+`, taken apart.
 
+use serde_json::{Map, Value as Json};
+
 use crate::diagnostic::{Diagnostic, nearest};
 
 /// How far a `+` reaches.
@@ -26,9 +28,10 @@ pub enum Method {
     Exposure,
     Version,
     UnitTest,
+    Selector,
 }
 
-const METHODS: [(&str, Method); 15] = [
+const METHODS: [(&str, Method); 16] = [
     ("fqn", Method::Fqn),
     ("tag", Method::Tag),
     ("source", Method::Source),
@@ -44,17 +47,17 @@ const METHODS: [(&str, Method); 15] = [
     ("exposure", Method::Exposure),
     ("version", Method::Version),
     ("unit_test", Method::UnitTest),
+    ("selector", Method::Selector),
 ];
 
 /// Methods of dbt that have nothing to select from here yet.
-const NOT_YET: [&str; 7] = [
+const NOT_YET: [&str; 6] = [
     "state",
     "result",
     "source_status",
     "metric",
     "semantic_model",
     "saved_query",
-    "selector",
 ];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +113,57 @@ impl Criterion {
         };
         criterion.check(text)?;
         Ok(criterion)
+    }
+
+    /// From a mapping of `selectors.yml`: method with its arguments, value, and `@`, parents and children.
+    pub(super) fn of(
+        name: &str,
+        value: &str,
+        (childrens_parents, parents, children): (bool, Option<Reach>, Option<Reach>),
+    ) -> Result<Self, Diagnostic> {
+        let text = format!("{name}:{value}");
+        if childrens_parents && children.is_some() {
+            return Err(malformed(
+                &text,
+                "`childrens_parents` already means all children, so `children` cannot stand beside it",
+            ));
+        }
+        let mut parts = name.split('.').map(str::to_owned);
+        let criterion = Self {
+            method: method(&parts.next().unwrap_or_default(), &text)?,
+            arguments: parts.collect(),
+            value: value.to_owned(),
+            childrens_parents,
+            parents,
+            children,
+        };
+        criterion.check(&text)?;
+        Ok(criterion)
+    }
+
+    /// As dbt's manifest has it.
+    pub(super) fn mapping(&self) -> Json {
+        let name = METHODS.iter().find(|(_, method)| *method == self.method);
+        let mut method = name.map_or("", |(name, _)| name).to_owned();
+        for argument in &self.arguments {
+            method.push('.');
+            method.push_str(argument);
+        }
+        let mut mapping = Map::new();
+        if self.childrens_parents {
+            mapping.insert("childrens_parents".to_owned(), true.into());
+        }
+        for (key, reach) in [("parents", self.parents), ("children", self.children)] {
+            if let Some(reach) = reach {
+                mapping.insert(key.to_owned(), true.into());
+                if let Reach::Steps(steps) = reach {
+                    mapping.insert(format!("{key}_depth"), steps.to_string().into());
+                }
+            }
+        }
+        mapping.insert("method".to_owned(), method.into());
+        mapping.insert("value".to_owned(), self.value.as_str().into());
+        mapping.into()
     }
 
     /// What a method cannot take, said before anything is looked up.
@@ -292,7 +346,7 @@ mod tests {
             error[invalid-selector]: `tga:x` is not a selector: there is no selector method `tga`
               help: did you mean `tag`?
             error[unsupported-selector]: `state:modified`: the selector method `state` is not supported yet
-              help: supported methods: fqn, tag, source, path, file, package, config, test_name, test_type, resource_type, access, group, exposure, version, unit_test
+              help: supported methods: fqn, tag, source, path, file, package, config, test_name, test_type, resource_type, access, group, exposure, version, unit_test, selector
             error[invalid-selector]: `config:view` is not a selector: `config` needs the key to look at
               help: write `config.materialized:view`, say
             error[invalid-selector]: `test_type:genric` is not a selector: `genric` is not a test type

@@ -63,6 +63,8 @@ impl<'a> Matcher<'a> {
                 kind != ResourceType::Exposure && node.group.as_deref().is_some_and(|group| matches(value, group))
             }
             Method::Version => kind == ResourceType::Model && fits_version(value, node),
+            // Looked up as a whole: see `resolve`.
+            Method::Selector => false,
             Method::Exposure => kind == ResourceType::Exposure && fits_named(value, node),
         }
     }

@@ -2,6 +2,7 @@
 //! (<https://docs.getdbt.com/reference/node-selection/syntax>).
 
 mod criterion;
+mod definition;
 pub mod kinds;
 mod method;
 mod pattern;
@@ -12,6 +13,7 @@ mod unmatched;
 #[cfg(test)]
 pub(crate) mod shop;
 
+pub use definition::{Definition, Selectors};
 pub use method::resource_type;
 pub use resolve::Resolved;
 pub use selection::{IndirectSelection, Selection};

@@ -7,8 +7,10 @@ use indexmap::IndexSet;
 use crate::diagnostic::{Diagnostic, Level};
 use crate::graph::{Graph, Node, NodeId, ResourceType};
 
-use super::criterion::{Criterion, Reach};
+use super::criterion::{Criterion, Method, Reach};
+use super::definition::{Definition, Selectors};
 use super::method::Matcher;
+use super::pattern::matches;
 use super::selection::{IndirectSelection, Intersection, Selection};
 use super::unmatched::Unmatched;
 
@@ -58,10 +60,12 @@ impl Selection {
     pub fn resolve(
         &self,
         graph: &Graph,
+        selectors: &Selectors,
         kinds: &[ResourceType],
         indirect: IndirectSelection,
     ) -> Result<Resolved, Diagnostic> {
-        self.resolve_among(graph.nodes().map(|node| &**node), graph.root_package(), kinds, indirect)
+        let nodes = graph.nodes().map(|node| &**node);
+        self.resolve_among(nodes, graph.root_package(), selectors, kinds, indirect)
     }
 
     /// Looks the selection up among the enabled nodes of a project. `kinds` are what the command works on.
@@ -70,13 +74,16 @@ impl Selection {
         &self,
         nodes: impl IntoIterator<Item = &'a Node>,
         root_package: &'a str,
-        kinds: &[ResourceType],
+        selectors: &'a Selectors,
+        kinds: &'a [ResourceType],
         indirect: IndirectSelection,
     ) -> Result<Resolved, Diagnostic> {
-        let family = Family::new(nodes, root_package, indirect);
+        let mut family = Family::new(nodes, root_package, indirect);
+        (family.selectors, family.kinds) = (Some(selectors), kinds);
         let mut unmatched = Vec::new();
         let included = match &self.select {
             Some(select) => family.union(select, false, &mut unmatched)?,
+            None if let Some(named) = &self.named => family.definition(named, &mut Vec::new())?,
             None => Found::direct((0..family.nodes.len()).collect()),
         };
         let excluded = family.union(&self.exclude, true, &mut unmatched)?;
@@ -125,6 +132,9 @@ struct Family<'a> {
     children: Vec<Vec<usize>>,
     root_package: &'a str,
     indirect: IndirectSelection,
+    selectors: Option<&'a Selectors>,
+    /// What the command works on.
+    kinds: &'a [ResourceType],
 }
 
 impl<'a> Family<'a> {
@@ -150,7 +160,65 @@ impl<'a> Family<'a> {
             children,
             root_package,
             indirect,
+            selectors: None,
+            kinds: &[],
         }
+    }
+
+    /// `open` are the selectors on the way here.
+    fn definition(&self, definition: &Definition, open: &mut Vec<String>) -> Result<Found, Diagnostic> {
+        let combined = |parts: &[Definition], combine: fn(&Set, &Set) -> Set, open: &mut Vec<String>| {
+            let mut both: Option<(Set, Set)> = None;
+            for part in parts {
+                let found = self.definition(part, open)?;
+                let all = &found.direct | &found.waiting;
+                both = Some(match both {
+                    None => (found.direct, all),
+                    Some((direct, before)) => (combine(&direct, &found.direct), combine(&before, &all)),
+                });
+            }
+            let (direct, waiting) = both.unwrap_or_default();
+            Ok(Found { direct, waiting })
+        };
+        match definition {
+            Definition::Criterion(criterion, indirect) => {
+                self.criterion(criterion, indirect.unwrap_or(self.indirect), open)
+            }
+            Definition::Union(parts) => combined(parts, |a, b| a | b, open),
+            Definition::Intersection(parts) => combined(parts, |a, b| a & b, open),
+            Definition::Difference(from, what) => {
+                let (from, what) = (self.definition(from, open)?, self.definition(what, open)?);
+                Ok(Found {
+                    direct: &from.direct - &what.direct,
+                    waiting: &(&from.direct | &from.waiting) - &(&what.direct | &what.waiting),
+                })
+            }
+            Definition::Refused(problem) => Err((**problem).clone()),
+        }
+    }
+
+    /// What the selectors of a name, or of a pattern, mean to this command: only what it works on.
+    fn named(&self, pattern: &str, open: &mut Vec<String>) -> Result<Set, Diagnostic> {
+        let mut found = Set::new();
+        let all = self.selectors.map(Selectors::sorted).unwrap_or_default();
+        let fitting: Vec<_> = all.into_iter().filter(|(name, _)| matches(pattern, name)).collect();
+        if fitting.is_empty()
+            && let Some(selectors) = self.selectors
+        {
+            selectors.get(pattern)?;
+        }
+        for (name, definition) in fitting {
+            if open.iter().any(|other| other == name) {
+                open.push(name.to_owned());
+                let message = format!("a selector selects itself: {}", open.join(" -> "));
+                return Err(Diagnostic::error("invalid-selector", message).help("break the circle in selectors.yml"));
+            }
+            open.push(name.to_owned());
+            found.extend(self.definition(definition, open)?.direct);
+            open.pop();
+        }
+        found.retain(|i| self.kinds.contains(&self.nodes[*i].resource_type));
+        Ok(found)
     }
 
     fn union(
@@ -176,7 +244,7 @@ impl<'a> Family<'a> {
     fn intersection(&self, typed: &Intersection) -> Result<Found, Diagnostic> {
         let mut both: Option<(Set, Set)> = None;
         for criterion in &typed.criteria {
-            let found = self.criterion(criterion)?;
+            let found = self.criterion(criterion, self.indirect, &mut Vec::new())?;
             let all: Set = &found.direct | &found.waiting;
             both = Some(match both {
                 None => (found.direct, all),
@@ -186,9 +254,19 @@ impl<'a> Family<'a> {
         Ok(both.map_or_else(Found::default, |(direct, all)| self.admit(&direct, all)))
     }
 
-    fn criterion(&self, criterion: &Criterion) -> Result<Found, Diagnostic> {
-        let matcher = Matcher::new(criterion, self.root_package)?;
-        let own: Set = (0..self.nodes.len()).filter(|i| matcher.fits(self.nodes[*i])).collect();
+    fn criterion(
+        &self,
+        criterion: &Criterion,
+        indirect: IndirectSelection,
+        open: &mut Vec<String>,
+    ) -> Result<Found, Diagnostic> {
+        let by_name = criterion.method == Method::Selector;
+        let own = if by_name {
+            self.named(&criterion.value, open)?
+        } else {
+            let matcher = Matcher::new(criterion, self.root_package)?;
+            (0..self.nodes.len()).filter(|i| matcher.fits(self.nodes[*i])).collect()
+        };
         let mut selected = own.clone();
         if criterion.childrens_parents {
             let family = &own | &walk(&own, &self.children, Reach::All);
@@ -201,22 +279,26 @@ impl<'a> Family<'a> {
         if let Some(reach) = criterion.children {
             selected.extend(walk(&own, &self.children, reach));
         }
-        Ok(self.with_tests(selected))
+        // The selector that is named has said which tests come along.
+        if by_name {
+            return Ok(Found::direct(selected));
+        }
+        Ok(self.with_tests(selected, indirect))
     }
 
     /// Adds the tests that come along with what was selected.
-    fn with_tests(&self, selected: Set) -> Found {
-        if self.indirect == IndirectSelection::Empty {
+    fn with_tests(&self, selected: Set, indirect: IndirectSelection) -> Found {
+        if indirect == IndirectSelection::Empty {
             return Found::direct(selected);
         }
-        let at_hand = self.at_hand(&selected);
+        let at_hand = self.at_hand(&selected, indirect);
         let mut found = Found::direct(selected.clone());
         for test in selected.iter().flat_map(|i| &self.children[*i]).copied() {
             let kind = self.nodes[test].resource_type;
             if !matches!(kind, ResourceType::Test | ResourceType::UnitTest) {
                 continue;
             }
-            if self.indirect == IndirectSelection::Eager || self.needs_only(test, &at_hand) {
+            if indirect == IndirectSelection::Eager || self.needs_only(test, &at_hand) {
                 found.direct.insert(test);
             } else {
                 found.waiting.insert(test);
@@ -245,9 +327,9 @@ impl<'a> Family<'a> {
     }
 
     /// What a test may need and still come along.
-    fn at_hand(&self, selected: &Set) -> Set {
+    fn at_hand(&self, selected: &Set, indirect: IndirectSelection) -> Set {
         let mut at_hand = selected.clone();
-        if self.indirect == IndirectSelection::Buildable {
+        if indirect == IndirectSelection::Buildable {
             at_hand.extend(walk(selected, &self.parents, Reach::All));
             let is_source = |i: &usize| self.nodes[*i].resource_type == ResourceType::Source;
             at_hand.extend((0..self.nodes.len()).filter(is_source));
@@ -322,7 +404,14 @@ mod tests {
     fn unmatched(select: &str, exclude: &str) -> Vec<String> {
         let typed = |text: &str| if text.is_empty() { vec![] } else { vec![text.to_owned()] };
         Selection::parse(&typed(select), &typed(exclude))
-            .and_then(|s| s.resolve(&shop::graph(), &kinds::ALL, IndirectSelection::Eager))
+            .and_then(|s| {
+                s.resolve(
+                    &shop::graph(),
+                    &Selectors::default(),
+                    &kinds::ALL,
+                    IndirectSelection::Eager,
+                )
+            })
             .unwrap_or_else(|e| panic!("{e}"))
             .unmatched
             .iter()
@@ -362,7 +451,14 @@ mod tests {
     #[test]
     fn keeps_apart_what_the_command_does_not_work_on() {
         let resolved = Selection::parse(&["raw_orders".into()], &[])
-            .and_then(|s| s.resolve(&shop::graph(), &[ResourceType::Model], IndirectSelection::Eager))
+            .and_then(|s| {
+                s.resolve(
+                    &shop::graph(),
+                    &Selectors::default(),
+                    &[ResourceType::Model],
+                    IndirectSelection::Eager,
+                )
+            })
             .unwrap_or_else(|e| panic!("{e}"));
         assert!(resolved.nodes.is_empty() && resolved.unmatched.is_empty());
         assert_eq!(

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Diagnostic, nearest};
 
 use super::criterion::Criterion;
+use super::definition::Definition;
 
 /// Which tests come along with the nodes that were selected
 /// (<https://docs.getdbt.com/reference/node-selection/test-selection-examples>).
@@ -55,6 +56,8 @@ pub struct Selection {
     /// `None`: everything.
     pub(super) select: Option<Vec<Intersection>>,
     pub(super) exclude: Vec<Intersection>,
+    /// A selector of `selectors.yml`, where nothing is selected otherwise.
+    pub(super) named: Option<Definition>,
 }
 
 impl Selection {
@@ -64,12 +67,22 @@ impl Selection {
         Ok(Self {
             select: if select.is_empty() { None } else { Some(union(select)?) },
             exclude: union(exclude)?,
+            named: None,
         })
+    }
+
+    /// What a selector of `selectors.yml` means.
+    pub fn named(definition: &Definition) -> Self {
+        Self {
+            select: None,
+            exclude: Vec::new(),
+            named: Some(definition.clone()),
+        }
     }
 
     /// Whether nothing was asked, so that everything is meant.
     pub fn is_everything(&self) -> bool {
-        self.select.is_none() && self.exclude.is_empty()
+        self.select.is_none() && self.exclude.is_empty() && self.named.is_none()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::graph::{
 };
 use crate::sql::Relation;
 
+use super::definition::Selectors;
 use super::kinds;
 use super::selection::{IndirectSelection, Selection};
 
@@ -105,7 +106,15 @@ pub fn chosen<'a>(nodes: &'a [Arc<Node>], asked: &Asked) -> Vec<&'a Node> {
         .unwrap_or_else(|e| panic!("{e}"))
         .unwrap_or_default();
     let resolved = Selection::parse(asked.values("--select"), asked.values("--exclude"))
-        .and_then(|selection| selection.resolve_among(nodes.iter().map(|node| &**node), "shop", &kinds, indirect))
+        .and_then(|selection| {
+            selection.resolve_among(
+                nodes.iter().map(|node| &**node),
+                "shop",
+                &Selectors::default(),
+                &kinds,
+                indirect,
+            )
+        })
         .unwrap_or_else(|e| panic!("{e}"));
     let by_id = |id: &NodeId| nodes.iter().find(|node| node.id == *id).map(|node| &**node);
     resolved.nodes.iter().filter_map(by_id).collect()
@@ -191,6 +200,7 @@ fn node(entry: &Json) -> Node {
             loaded_at_field: None,
             freshness: None,
             loader: String::new(),
+            quoting: IndexMap::new(),
             source_description: text(&entry["source_description"]),
         }),
         constraints: Vec::new(),

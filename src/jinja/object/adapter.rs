@@ -8,7 +8,7 @@ use minijinja::value::{Kwargs, Object, Tuple};
 use minijinja::{Error, State, Value};
 
 use super::behavior::Behavior;
-use super::relation::{RelationObject, relation_class};
+use super::relation::{PARTS, RelationObject, relation_class};
 use super::response::response;
 use super::table::ResultTable;
 use super::{ColumnObject, column_class, constraint, index, seed_type, snapshot, strategy};
@@ -213,7 +213,7 @@ impl Adapter {
             "load_relation" => {
                 let relation = call.relation(0, "relation")?;
                 let wanted = &of(&relation)?.relation;
-                self.found(&wanted.schema, &wanted.identifier)
+                self.found(&wanted.stored_schema(), &wanted.stored_identifier())
             }
             "already_exists" => {
                 let schema = call.text(0, "schema").unwrap_or_default();
@@ -378,8 +378,9 @@ impl Object for Adapter {
             "quote_as_configured" => {
                 let name = call.text(0, "identifier").unwrap_or_default();
                 let part = call.text(1, "quote_key").unwrap_or_default();
-                Ok(Value::from(match part.as_str() {
-                    "database" | "schema" | "identifier" => ident(&name),
+                let quoted = PARTS.iter().position(|known| *known == part);
+                Ok(Value::from(match quoted {
+                    Some(at) if self.0.host.quoted()[at] => ident(&name),
                     _ => name,
                 }))
             }

@@ -12,7 +12,7 @@ use crate::jinja::value::{PyDict, PyList, argument, invalid, items, split_kwargs
 use crate::sql::{Relation, RelationKind, ident};
 
 /// A part of a relation's name.
-const PARTS: [&str; 3] = ["database", "schema", "identifier"];
+pub(super) const PARTS: [&str; 3] = ["database", "schema", "identifier"];
 
 /// The longest name that PostgreSQL keeps whole, in bytes; dbt counts characters.
 const LONGEST_NAME: usize = 63;
@@ -37,7 +37,6 @@ pub struct RelationObject {
     kind: Option<String>,
     /// Database, schema, identifier.
     include: [bool; 3],
-    quote: [bool; 3],
     /// A view of the information schema: printed after the parts, where it has a name.
     information: Option<Option<String>>,
 }
@@ -55,10 +54,12 @@ impl RelationObject {
             RelationKind::Ephemeral => "cte",
         });
         // A common table expression is named as it is written.
-        let is_cte = relation.kind == Some(RelationKind::Ephemeral);
+        let mut relation = relation;
+        if relation.kind == Some(RelationKind::Ephemeral) {
+            relation.quoted[2] = false;
+        }
         Self {
             include: [true; 3],
-            quote: [true, true, !is_cte],
             kind: kind.map(str::to_owned),
             information: None,
             relation,
@@ -144,7 +145,7 @@ impl RelationObject {
                     new.relation.kind = None;
                 }
                 "type" => new.set_kind(&value)?,
-                "quote_policy" => new.quote = policy_of(new.quote, &value),
+                "quote_policy" => new.relation.quoted = policy_of(new.relation.quoted, &value),
                 "include_policy" => new.include = policy_of(new.include, &value),
                 "information_schema_view" => new.information = Some(given(&value).then(|| value.to_string())),
                 _ => return Err(invalid(format!("a relation has no `{name}` that could be replaced"))),
@@ -173,7 +174,7 @@ impl RelationObject {
     pub(super) fn information_schema(&self, view: Option<&Value>) -> Self {
         let mut new = self.clone();
         new.include = [self.relation.database.is_some(), false, true];
-        new.quote[2] = false;
+        new.relation.quoted[2] = false;
         new.relation.schema = String::new();
         "INFORMATION_SCHEMA".clone_into(&mut new.relation.identifier);
         new.kind = Some("view".to_owned());
@@ -212,7 +213,7 @@ impl fmt::Display for RelationObject {
                 continue;
             }
             separate(f)?;
-            if self.quote[i] {
+            if self.relation.quoted[i] {
                 f.write_str(&ident(part))?;
             } else {
                 f.write_str(part)?;
@@ -263,7 +264,7 @@ impl Object for RelationObject {
                 .into(),
             "path" => by_part([part(0), part(1), part(2)]),
             "include_policy" => by_part(self.include.map(Value::from)),
-            "quote_policy" => by_part(self.quote.map(Value::from)),
+            "quote_policy" => by_part(self.relation.quoted.map(Value::from)),
             "quote_character" => Value::from("\""),
             "information_schema_view" if self.information.is_some() => match &self.information {
                 Some(Some(view)) => Value::from(view.as_str()),
@@ -327,7 +328,7 @@ impl Object for RelationObject {
             }
             "quote" => {
                 let mut new = (**self).clone();
-                new.quote = Self::parts(new.quote, args, &kwargs);
+                new.relation.quoted = Self::parts(new.relation.quoted, args, &kwargs);
                 Ok(Value::from_object(new))
             }
             "incorporate" | "replace" => self.incorporate(&kwargs)?.checked(),
@@ -417,7 +418,7 @@ fn create(args: &[Value], kwargs: &Kwargs) -> Result<Value, Error> {
         object.set_kind(&kind)?;
     }
     for (name, parts) in [
-        ("quote_policy", &mut object.quote),
+        ("quote_policy", &mut object.relation.quoted),
         ("include_policy", &mut object.include),
     ] {
         if let Some(policy) = kwargs.get::<Option<Value>>(name)? {
@@ -439,6 +440,17 @@ fn create_from(args: &[Value], kwargs: &Kwargs) -> Result<Value, Error> {
         identifier.unwrap_or_default(),
     );
     let mut object = RelationObject::new(relation);
+    // What the node says counts over what the project says, and the call over both.
+    let of_project = argument(args, kwargs, 0, "quoting").filter(|_| args.len() > 1 || kwargs.has("relation_config"));
+    let of_project = of_project.and_then(|quoting| quoting.get_attr("quoting").ok().filter(given));
+    let of_node = [Some(node.clone()), node.get_attr("config").ok()].into_iter().flatten();
+    let of_node = of_node
+        .filter_map(|holder| holder.get_attr("quoting").ok().filter(given))
+        .last();
+    let of_call = kwargs.get::<Option<Value>>("quote_policy")?;
+    for policy in [of_project, of_node, of_call].into_iter().flatten() {
+        object.relation.quoted = policy_of(object.relation.quoted, &policy);
+    }
     if let Some(kind) = kwargs.get::<Option<Value>>("type")?.filter(given) {
         object.set_kind(&kind)?;
     }

@@ -323,11 +323,7 @@ const CONFIG: &[Line] = &[
     ("predicates", Supported, "the older name of `incremental_predicates`"),
     ("project", NotSupported, "another warehouse's word for `database`"),
     ("quote_columns", Supported, ""),
-    (
-        "quoting",
-        Differs,
-        "every name is quoted; what is configured is kept in the manifest",
-    ),
+    ("quoting", Supported, ""),
     ("schema", Supported, ""),
     ("severity", Supported, ""),
     ("snapshot_meta_column_names", Supported, ""),

@@ -267,7 +267,7 @@ mod tests {
         assert_eq!((t.identifier.as_deref(), t.schema.as_deref()), (Some("T"), Some("s")));
         assert_eq!(t.tags, ["a", "b"]);
         assert_eq!(t.meta.keys().collect::<Vec<_>>(), ["x", "y"]);
-        assert!(t.freshness.is_some() && u.freshness.is_none());
+        assert!(t.freshness.is_some() && u.freshness == Some(Json::Null));
     }
 
     #[test]

@@ -113,8 +113,7 @@ impl SourceTable {
             let freshness = match (&shared.freshness, own.freshness) {
                 (Some(general), Some(own)) => Some(overlaid(general, &own)),
                 (general, own) => own.or_else(|| general.clone()),
-            }
-            .filter(|freshness| !freshness.is_null());
+            };
             tables.push(Self {
                 source_name: source_name.clone(),
                 source_description: source_description.clone(),

@@ -53,6 +53,9 @@ pub struct Contents<'a> {
     pub macros: Vec<MacroEntry>,
     pub docs: Vec<DocEntry>,
     pub groups: Vec<GroupEntry>,
+    pub selectors: Map<String, Json>,
+    /// What the project says of quoting.
+    pub quoting: Map<String, Json>,
     /// What was compiled so far.
     pub compiled: HashMap<NodeId, Compiled>,
 }
@@ -109,7 +112,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
     }
     let (parents, children) = neighbours(&contents.nodes);
     json!({
-        "metadata": metadata(invocation, now),
+        "metadata": metadata(contents, invocation, now),
         "nodes": nodes,
         "sources": sources,
         "macros": macros(contents, now),
@@ -117,7 +120,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         "exposures": exposures,
         "metrics": {},
         "groups": groups(contents),
-        "selectors": {},
+        "selectors": contents.selectors,
         "disabled": disabled,
         "parent_map": parents,
         "child_map": children,
@@ -129,7 +132,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
     })
 }
 
-fn metadata(invocation: &Invocation, now: Timestamp) -> Map<String, Json> {
+fn metadata(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp) -> Map<String, Json> {
     let mut metadata = invocation.metadata("manifest/v12", now);
     let id = hex(&Md5::digest(invocation.project.as_bytes()));
     for (key, value) in [
@@ -138,15 +141,25 @@ fn metadata(invocation: &Invocation, now: Timestamp) -> Map<String, Json> {
         ("user_id", Json::Null),
         ("send_anonymous_usage_stats", false.into()),
         ("adapter_type", "postgres".into()),
-        (
-            "quoting",
-            json!({ "database": true, "schema": true, "identifier": true, "column": null }),
-        ),
+        ("quoting", quoting(&contents.quoting)),
         ("run_started_at", moment(invocation.started).into()),
     ] {
         metadata.insert(key.to_owned(), value);
     }
     metadata
+}
+
+fn quoting(written: &Map<String, Json>) -> Json {
+    let mut quoting = Map::new();
+    for (part, default) in [
+        ("database", Json::Bool(true)),
+        ("schema", Json::Bool(true)),
+        ("identifier", Json::Bool(true)),
+        ("column", Json::Null),
+    ] {
+        quoting.insert(part.to_owned(), written.get(part).cloned().unwrap_or(default));
+    }
+    quoting.into()
 }
 
 fn neighbours(nodes: &[&Node]) -> (Map<String, Json>, Map<String, Json>) {

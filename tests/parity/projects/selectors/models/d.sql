@@ -1,1 +1,2 @@
+{{ config(materialized='incremental') }}
 select n from {{ ref('c') }}
