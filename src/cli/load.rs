@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{self, Graph, Job, Templates};
-use crate::jinja::{Arg, DispatchRule, Engine, Global, MacroFile, Render};
+use crate::jinja::{Arg, DispatchRule, Engine, Global, MacroFile, RUNTIME_CONFIG, Render};
 use crate::project::profile::{self, Environment, Request, Resolved, Target};
-use crate::project::{Project, YamlScope, profile_name};
+use crate::project::{Package, Project, RunHook, YamlScope, profile_name};
 
 use super::yaml_host::render_yaml;
 
@@ -124,8 +124,69 @@ pub(super) fn globals(
         ("database".to_owned(), Global::from(target.dbname.as_str())),
         ("schema".to_owned(), Global::from(target.schema.as_str())),
         ("project_name".to_owned(), Global::from(project.own().name.as_str())),
+        (
+            RUNTIME_CONFIG.to_owned(),
+            Global::from(runtime_config(project, target, invocation.get("invocation_args_dict"))),
+        ),
     ]);
     globals
+}
+
+/// `builtins.ref.config`: the project file, the target and the command line under dbt's names.
+fn runtime_config(project: &Project, target: &Target, args: Option<&Global>) -> Json {
+    let args = match args {
+        Some(Global::Data(args)) => (**args).clone(),
+        _ => json!({}),
+    };
+    let dependencies: Map<String, Json> = project
+        .packages
+        .iter()
+        .map(|package| (package.name.clone(), settings_of(package)))
+        .collect();
+    let mut config = settings_of(project.own());
+    if let Json::Object(config) = &mut config {
+        config.insert("project_root".into(), project.root.display().to_string().into());
+        config.insert("profile_name".into(), target.profile_name.clone().into());
+        config.insert("target_name".into(), target.name.clone().into());
+        config.insert("threads".into(), target.threads.into());
+        config.insert("credentials".into(), target.json());
+        config.insert(
+            "cli_vars".into(),
+            args.get("vars").cloned().unwrap_or_else(|| json!({})),
+        );
+        config.insert("args".into(), args);
+        config.insert("dependencies".into(), dependencies.into());
+    }
+    config
+}
+
+fn settings_of(package: &Package) -> Json {
+    let settings = &package.settings;
+    let hooks = |hooks: &[RunHook]| hooks.iter().map(|hook| hook.sql.clone()).collect::<Vec<_>>();
+    let paths = &settings.paths;
+    json!({
+        "project_name": package.name,
+        "version": settings.version,
+        "config_version": 2,
+        "project_root": package.root.display().to_string(),
+        "vars": settings.vars,
+        "flags": settings.flags,
+        "quoting": settings.quoting,
+        "model_paths": paths.models,
+        "macro_paths": paths.macros,
+        "seed_paths": paths.seeds,
+        "test_paths": paths.tests,
+        "analysis_paths": paths.analyses,
+        "snapshot_paths": paths.snapshots,
+        "docs_paths": paths.docs,
+        "target_path": paths.target,
+        "log_path": paths.log,
+        "packages_install_path": paths.packages,
+        "clean_targets": paths.clean,
+        "on_run_start": hooks(&settings.on_run_start),
+        "on_run_end": hooks(&settings.on_run_end),
+        "restrict_access": settings.restrict_access,
+    })
 }
 
 /// The engine as building a graph needs it.

@@ -19,6 +19,9 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         }
         Ok(items(&value)?.into_iter().collect::<PyList>().into())
     });
+    environment.add_filter("is_list", |value: &Value| {
+        value.kind() == ValueKind::Seq && !value.is_tuple()
+    });
     environment.add_filter("tojson", to_json_filter);
     environment.add_filter("replace", replace);
     environment.add_filter("int", int);

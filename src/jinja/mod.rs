@@ -25,7 +25,7 @@ pub use engine::{DispatchRule, Engine, MacroFile, Render};
 pub use function::COLLECTIONS;
 pub use host::{Host, Refusal};
 pub use materialize::Materialized;
-pub use object::{GraphEntries, GraphView, flag_defaults, shown_flags};
+pub use object::{GraphEntries, GraphView, RUNTIME_CONFIG, flag_defaults, shown_flags};
 pub use syntax::{BlockKind, DocsBlock};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 

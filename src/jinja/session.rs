@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object};
@@ -12,9 +12,9 @@ use super::call::fixed;
 use super::datum::Global;
 use super::engine::Shared;
 use super::failure::Origin;
-use super::function::{DEFAULTS, default_value};
+use super::function::{self, DEFAULTS, default_value};
 use super::host::Host;
-use super::object::{self, ContextObject, config_of};
+use super::object::{self, ContextObject, ResolverFunction, config_of};
 use super::value::Absent;
 
 pub(super) struct Session {
@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) origin: Option<Origin>,
     /// Made from `globals` when first asked for, so that all who look see the same object.
     values: Mutex<HashMap<String, Value>>,
+    /// What `context.update(..)` put in place of what was there.
+    updated: OnceLock<Mutex<HashMap<String, Value>>>,
     /// Results of statements, by name.
     results: Mutex<HashMap<String, Value>>,
     /// A call to make from the errand template, and what came of it.
@@ -72,6 +74,7 @@ impl Session {
             globals,
             origin,
             values: Mutex::default(),
+            updated: OnceLock::new(),
             results: Mutex::default(),
             errand: Mutex::default(),
             answer: Mutex::default(),
@@ -98,6 +101,18 @@ impl Session {
     pub(super) fn act_for(&self, package: Option<String>) -> Option<String> {
         let mut acting = self.acting.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *acting, package)
+    }
+
+    /// `context.update({name: value})`
+    pub(super) fn update(&self, name: String, value: Value) {
+        let updated = self.updated.get_or_init(Mutex::default);
+        let mut updated = updated.lock().unwrap_or_else(PoisonError::into_inner);
+        updated.insert(name, value);
+    }
+
+    fn updated(&self, name: &str) -> Option<Value> {
+        let updated = self.updated.get()?.lock().unwrap_or_else(PoisonError::into_inner);
+        updated.get(name).cloned()
     }
 
     fn global(&self, name: &str) -> Option<Value> {
@@ -166,6 +181,8 @@ impl Session {
             "adapter" => Some(object::adapter(self)),
             "config" => self.global("model").map(config_of),
             "context" => Some(ContextObject::everything(self)),
+            "ref" => Some(ResolverFunction::value("ref", self, function::reference)),
+            "source" => Some(ResolverFunction::value("source", self, function::source)),
             "builtins" => Some(ContextObject::builtins(self)),
             _ => None,
         }
@@ -203,6 +220,9 @@ impl Object for Session {
     }
 
     fn get_value_by_str(self: &Arc<Self>, name: &str) -> Option<Value> {
+        if let Some(value) = self.updated(name) {
+            return Some(value);
+        }
         let found = self.shared.table.resolve(&self.viewpoint(), name);
         if let Some(value) = self.host.overridden(None, name) {
             return Some(fixed(found.as_ref(), &value));

@@ -7,6 +7,8 @@ mod result;
 mod template;
 mod variable;
 
+pub(super) use reference::{reference, source};
+
 use std::sync::Arc;
 
 use minijinja::value::{Rest, ValueOrKwargs};

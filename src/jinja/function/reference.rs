@@ -8,8 +8,12 @@ use crate::jinja::object::RelationObject;
 use crate::jinja::value::{describe, split_kwargs};
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
-    environment.add_function("ref", reference);
-    environment.add_function("source", source);
+    environment.add_function("ref", |state: &mut State, args: Args| {
+        reference(state, &args.into_values())
+    });
+    environment.add_function("source", |state: &mut State, args: Args| {
+        source(state, &args.into_values())
+    });
     environment.add_function("metric", |args: Args| {
         refused("metric", &args.into_values(), "metrics are not built")
     });
@@ -36,9 +40,9 @@ fn text(value: &Value) -> Result<&str, Error> {
         .ok_or_else(|| failure("ref-arguments", format!("expected a string, got {}", describe(value))))
 }
 
-fn reference(state: &mut State, args: Args) -> Result<Value, Error> {
-    let args = args.into_values();
-    let (args, kwargs) = split_kwargs(&args)?;
+/// `ref(..)`
+pub fn reference(state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    let (args, kwargs) = split_kwargs(args)?;
     let version = kwargs
         .get::<Option<Value>>("v")?
         .or(kwargs.get::<Option<Value>>("version")?);
@@ -63,9 +67,9 @@ fn reference(state: &mut State, args: Args) -> Result<Value, Error> {
     Ok(RelationObject::value(relation))
 }
 
-fn source(state: &mut State, args: Args) -> Result<Value, Error> {
-    let args = args.into_values();
-    let [source, table] = &args[..] else {
+/// `source(..)`
+pub fn source(state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
+    let [source, table] = args else {
         return Err(failure(
             "ref-arguments",
             format!(

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::jinja::session::Session;
-use crate::jinja::value::PyList;
+use crate::jinja::session::{RenderState, Session};
+use crate::jinja::value::{PyList, split_kwargs};
 
 pub struct ContextObject {
     session: Arc<Session>,
@@ -80,6 +80,23 @@ impl Object for ContextObject {
                 Ok(found
                     .or_else(|| args.get(1).cloned())
                     .unwrap_or_else(|| Value::from(())))
+            }
+            "update" => {
+                let (placed, kwargs) = split_kwargs(args)?;
+                for mapping in placed {
+                    for key in mapping.try_iter()? {
+                        let value = mapping.get_item(&key)?;
+                        self.session.update(key.to_string(), value);
+                    }
+                }
+                for key in kwargs.args() {
+                    self.session.update(key.to_owned(), kwargs.get(key)?);
+                }
+                // Macros take over the names they use when they are loaded.
+                if let Some(render) = state.get_extension_mut::<RenderState>() {
+                    render.loaded.clear();
+                }
+                Ok(Value::from(()))
             }
             "keys" => Ok(names().map(|(_, name)| Value::from(name)).collect::<PyList>().into()),
             "values" => Ok(names().map(|(value, _)| value).collect::<PyList>().into()),

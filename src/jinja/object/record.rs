@@ -1,4 +1,4 @@
-//! What dbt keeps as an object of its own: a result with its node and timings, as `on-run-end` sees it.
+//! What dbt keeps as an object of its own: a result with its node and timings, as `on-run-end` sees it, or the settings of a run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ impl Record {
         records.iter().map(Self::value).collect::<PyList>().into()
     }
 
-    fn value(json: &Json) -> Value {
+    pub fn value(json: &Json) -> Value {
         Value::from_object(Self(json.clone()))
     }
 }
@@ -29,7 +29,7 @@ impl Object for Record {
         let key = key.as_str()?;
         let json = self.0.get(key)?;
         Some(match (key, json) {
-            ("node", Json::Object(_)) => Self::value(json),
+            ("node" | "vars", Json::Object(_)) => Self::value(json),
             ("timing", Json::Array(items)) => Self::list(items),
             ("started_at" | "completed_at", Json::String(text)) => {
                 timestamp_value(text.trim_end_matches('Z')).unwrap_or_else(|| from_json(json))

@@ -67,6 +67,32 @@ fn references_print_quoted_and_join_as_text() {
 }
 
 #[test]
+fn the_context_is_changed_for_everything_that_follows() {
+    let project = Project::new().file(
+        "macros/seen.sql",
+        "{% macro seen() %}{{ context.get('mine', 'none') }} {{ sql }}{% endmacro %}",
+    );
+    let text = project.render(
+        "{{ seen() }}; {% do context.update({'mine': [1], 'sql': 'select 2'}) %}{{ seen() }} {{ sql }} {{ mine }}",
+    );
+    assert_eq!(text, "none None; [1] select 2 select 2 [1]");
+}
+
+#[test]
+fn ref_and_source_tell_of_their_render() {
+    let mut project = Project::new();
+    project.globals.insert(
+        crate::jinja::RUNTIME_CONFIG.to_owned(),
+        Global::from(json!({"project_name": "shop", "vars": {"a": 1}, "dependencies": {"p": {"version": "1.2"}}})),
+    );
+    let text = project.render(
+        "{% set c = builtins.ref.config %}{{ c.project_name }} {{ c.dependencies['p'].version }} {{ c.vars.to_dict() }} {{ c.nothing is defined }} \
+         {{ ref.config.project_name }} {{ source.current_project }} {{ builtins.ref('a').identifier }} {{ ref is callable }} {{ [] | is_list }} {{ 'a' | is_list }}",
+    );
+    assert_eq!(text, "shop 1.2 {'a': 1} False shop shop a True True False");
+}
+
+#[test]
 fn relations_are_made_and_changed() {
     let text = Project::new().render(
         "{% set r = api.Relation.create(database='d', schema='s', identifier='i', type='view') %}{{ r }} {{ r.is_view }} \

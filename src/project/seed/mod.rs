@@ -75,7 +75,10 @@ impl Seed {
             .delimiter(delimiter)
             .flexible(true)
             .from_reader(file.text.as_bytes());
-        let header = reader.headers().cloned().map_err(|error| source.unreadable(&error))?;
+        let mut header = reader.headers().cloned().map_err(|error| source.unreadable(&error))?;
+        if options.lenient {
+            header = named(&header);
+        }
         source.check_header(&header)?;
         let records = source.records(&mut reader, &header)?;
         let kinds: Vec<SeedKind> = header
@@ -138,6 +141,27 @@ fn uncopied(cell: &str) -> Option<String> {
         }
     }
     Some(value)
+}
+
+/// As dbt names columns: what has no name by its position, `a` to `z`, then `aa`, `bb`, ..; a name that is taken with a number.
+fn named(header: &StringRecord) -> StringRecord {
+    let mut names: Vec<String> = Vec::new();
+    for (index, written) in header.iter().enumerate() {
+        let wanted = if written.is_empty() {
+            let letter = char::from(b"abcdefghijklmnopqrstuvwxyz"[index % 26]);
+            letter.to_string().repeat(index / 26 + 1)
+        } else {
+            written.to_owned()
+        };
+        let mut name = wanted.clone();
+        let mut number = 2;
+        while names.contains(&name) {
+            name = format!("{wanted}_{number}");
+            number += 1;
+        }
+        names.push(name);
+    }
+    names.into()
 }
 
 struct Source<'a> {
@@ -413,6 +437,20 @@ mod tests {
                 .to_string()
                 .contains("row 1 has 3 values")
         );
+    }
+
+    #[test]
+    fn columns_without_a_name_or_of_one_name_get_one_where_that_is_asked_for() {
+        let options = SeedOptions {
+            delimiter: ',',
+            column_types: &IndexMap::new(),
+            lenient: true,
+        };
+        let header = format!("id,,id,id_2{}", ",".repeat(24));
+        let seed = Seed::parse(&SourceFile::new("seeds/t.csv", format!("{header}\n1\n")), &options).unwrap();
+        let names: Vec<&str> = seed.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names[..6], ["id", "b", "id_2", "id_2_2", "e", "f"]);
+        assert_eq!(names[25..], ["z", "aa", "bb"]);
     }
 
     #[test]
