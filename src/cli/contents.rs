@@ -1,9 +1,12 @@
 //! What the manifest lists beside nodes: macros, docs blocks, groups.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use crate::graph::entry::GroupEntry;
-use crate::jinja::Engine;
+use crate::graph::with_docs;
+use crate::jinja::{Engine, MacroInfo, MacroKind};
 use crate::project::Project;
 use crate::report::artifact::{Contents, DocEntry, MacroArgument, MacroEntry};
 
@@ -18,9 +21,13 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
             MacroEntry {
                 package: found.package.clone(),
                 name: found.name.clone(),
-                original_path: found.path.clone(),
+                original_path: original_path(project, found),
                 text: found.text.clone(),
-                description: described.map(|m| m.description.clone()).unwrap_or_default(),
+                description: project
+                    .package(&found.package)
+                    .zip(described)
+                    .map(|(package, m)| with_docs(project, package, &m.description))
+                    .unwrap_or_default(),
                 patch_path: described.and_then(|m| {
                     let (_, file) = project.package(&found.package)?.properties_file(&m.place);
                     Some(format!("{}://{file}", found.package))
@@ -30,17 +37,10 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
                     .filter(|list| !list.is_empty())
                 {
                     Some(list) => list.iter().map(argument).collect(),
-                    None => found
-                        .arguments
-                        .iter()
-                        .map(|argument| MacroArgument {
-                            name: argument.name.clone(),
-                            data_type: None,
-                            description: String::new(),
-                        })
-                        .collect(),
+                    None => arguments(found),
                 },
-                depends_on: Vec::new(),
+                depends_on: engine.called_by(found),
+                supported_languages: found.languages.clone(),
             }
         })
         .collect();
@@ -56,6 +56,32 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
     contents.groups = groups(project);
     let quoting = &project.own().settings.quoting;
     contents.quoting = quoting.iter().map(|(part, yes)| (part.clone(), yes.clone())).collect();
+}
+
+/// Below the root of its package.
+fn original_path(project: &Project, found: &MacroInfo) -> String {
+    let files = project.package(&found.package).map(|package| &package.files.macros);
+    let mut files = files.into_iter().flatten();
+    let file = files.find(|code| Arc::ptr_eq(&code.file, &found.place.file));
+    file.map_or_else(|| found.path.clone(), |code| code.original_path.clone())
+}
+
+/// The arguments that nobody describes. A materialization takes one, as dbt sees it, and a test none.
+fn arguments(found: &MacroInfo) -> Vec<MacroArgument> {
+    let languages = (found.kind == MacroKind::Materialization).then_some("supported_languages");
+    let own = match found.kind {
+        MacroKind::Test => &[],
+        MacroKind::Macro | MacroKind::Materialization => &found.arguments[..],
+    };
+    let named = own.iter().map(|argument| argument.name.as_str());
+    named
+        .chain(languages)
+        .map(|name| MacroArgument {
+            name: name.to_owned(),
+            data_type: None,
+            description: String::new(),
+        })
+        .collect()
 }
 
 /// An argument of a macro as a properties file describes it.

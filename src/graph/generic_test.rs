@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use crate::project::VersionName;
+use crate::project::{Settings, VersionName};
 
 use super::python::{hashable_repr, str_of};
 
@@ -110,6 +110,41 @@ fn made_names(kind: &str, target: &str, kwargs: &IndexMap<String, Json>) -> (Str
         full.clone()
     };
     (full, short)
+}
+
+/// Keys that dbt writes first.
+const FIRST: [&str; 15] = [
+    "severity",
+    "tags",
+    "enabled",
+    "where",
+    "limit",
+    "warn_if",
+    "error_if",
+    "fail_calc",
+    "store_failures",
+    "store_failures_as",
+    "sql_header",
+    "meta",
+    "database",
+    "schema",
+    "alias",
+];
+
+/// The call of `config` with which dbt passes a test its own configuration; nothing where it has none.
+pub fn config_call(settings: &Settings) -> String {
+    let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+    let mut given: Vec<(&String, &Json)> = settings.iter().map(|(key, setting)| (key, &setting.value)).collect();
+    given.retain(|(_, value)| !value.is_null());
+    given.sort_by_key(|(key, _)| rank(key));
+    if given.is_empty() {
+        return String::new();
+    }
+    let written = given.into_iter().map(|(key, value)| match value {
+        Json::String(text) => format!("{key}=\"{}\"", text.replace('"', "\\\"")),
+        other => format!("{key}={}", str_of(other)),
+    });
+    format!("{{{{ config({}) }}}}", written.collect::<Vec<_>>().join(","))
 }
 
 /// MD5 in hexadecimal; for names only.

@@ -27,7 +27,7 @@ mod test_node;
 mod unit_test;
 
 pub use batch::{Batch, BatchSize, MicrobatchSpec};
-pub use build::{Target, build};
+pub use build::{Target, build, with_docs};
 pub use constraint::{Constraint, ConstraintKind, rename_constraints};
 pub use graph::{BadGraph, Graph};
 pub use node::*;

@@ -152,6 +152,8 @@ pub struct NodeColumn {
     pub tags: Vec<String>,
     pub meta: IndexMap<String, Json>,
     pub constraints: Vec<Constraint>,
+    /// The docs blocks that its description is made of, as `doc.package.name`.
+    pub doc_blocks: Vec<String>,
 }
 
 /// What a test node asks.
@@ -179,6 +181,10 @@ pub struct GenericTest {
     pub column: Option<String>,
     /// The node that the test is written below.
     pub attached: Option<NodeId>,
+    /// The call of `config` that dbt adds to the code, or nothing.
+    pub config_call: String,
+    /// The tags in that call where dbt renders it; its manifest counts them twice.
+    pub config_tags: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -293,6 +299,8 @@ pub struct Node {
     pub patch_path: Option<String>,
     pub config: NodeConfig,
     pub description: String,
+    /// The docs blocks that the description is made of, as `doc.package.name`.
+    pub doc_blocks: Vec<String>,
     pub columns: IndexMap<String, NodeColumn>,
     pub meta: IndexMap<String, Json>,
     pub access: Access,

@@ -50,6 +50,7 @@ impl Variables {
 /// What a template asked for while it was parsed.
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
+    /// In the order of the calls, with repeats, as in dbt's manifest.
     pub refs: Vec<Ref>,
     pub sources: Vec<(String, String)>,
     /// In the order of the calls.
@@ -107,19 +108,13 @@ impl Host for Recorder {
             name: name.to_owned(),
             version: version.map(str::to_owned),
         };
-        let mut recorded = self.lock();
-        if !recorded.refs.contains(&reference) {
-            recorded.refs.push(reference);
-        }
+        self.lock().refs.push(reference);
         Ok(self.stand_in.clone())
     }
 
     fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal> {
         let pair = (source.to_owned(), table.to_owned());
-        let mut recorded = self.lock();
-        if !recorded.sources.contains(&pair) {
-            recorded.sources.push(pair);
-        }
+        self.lock().sources.push(pair);
         Ok(self.stand_in.clone())
     }
 

@@ -45,6 +45,7 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         deprecation_date: None,
         snapshot: None,
         part: None,
+        doc_blocks: Vec::new(),
         unit_test: None,
         batch: None,
     }

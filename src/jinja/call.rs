@@ -277,7 +277,7 @@ impl Object for Package {
 }
 
 /// The adapter's names, the nearest first.
-const PREFIXES: [&str; 2] = ["postgres", "default"];
+pub(super) const PREFIXES: [&str; 2] = ["postgres", "default"];
 
 /// The first implementation in the search order.
 pub(super) fn dispatched(table: &MacroTable, from: &str, name: &str, namespace: Option<&str>) -> Option<Value> {

@@ -10,6 +10,7 @@ use minijinja::{Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::builtin;
+use super::called::called;
 use super::datum::{Arg, Global, Returned};
 use super::environment;
 use super::failure::{Origin, diagnose, syntax};
@@ -142,6 +143,11 @@ impl Engine {
     /// All macros, tests and materializations, those of the builtin package included.
     pub fn macros(&self) -> impl Iterator<Item = &MacroInfo> {
         self.0.table.macros.iter().map(|def| &def.info)
+    }
+
+    /// The ids of the macros that a macro calls, as far as its text tells.
+    pub fn called_by(&self, info: &MacroInfo) -> Vec<String> {
+        called(&self.0.table, info)
     }
 
     /// Whether a macro exists, in one package, or as the root project sees it.

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod call;
+mod called;
 mod datum;
 mod engine;
 mod environment;

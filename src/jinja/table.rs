@@ -1,6 +1,7 @@
 //! All macros of a project, and how a name finds one.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -45,8 +46,10 @@ pub struct MacroInfo {
     /// Materializations: the adapter they are for, `default` where none is named.
     pub adapter: Option<String>,
     pub arguments: Vec<MacroArgument>,
+    /// Materializations: the languages of models that they build.
+    pub languages: Option<Vec<String>>,
     pub path: String,
-    /// The block as written.
+    /// The block as written, with the blanks that its tags take away around it.
     pub text: String,
     /// The name in the block's tag.
     pub place: Place,
@@ -60,6 +63,18 @@ pub(super) struct MacroDef {
     pub(super) origin: Origin,
     pub(super) takes_varargs: bool,
     pub(super) takes_kwargs: bool,
+}
+
+/// The block with the blanks that its `{%-` and `-%}` take away, none of them before `from`.
+fn with_blanks(text: &str, from: usize, block: &Range<usize>) -> Range<usize> {
+    let (mut start, mut end) = (block.start, block.end);
+    if text[start..].starts_with("{%-") {
+        start = from + text[from..start].trim_end().len();
+    }
+    if text[..end].ends_with("-%}") {
+        end += text[end..].len() - text[end..].trim_start().len();
+    }
+    start..end
 }
 
 type Names = HashMap<String, Value>;
@@ -100,8 +115,11 @@ impl MacroTable {
         for file in files {
             match blocks(&file.file.text) {
                 Ok(found) => {
+                    let mut from = 0;
                     for block in found {
-                        table.add(file, &block, &mut wrong);
+                        let whole = with_blanks(&file.file.text, from, &block.span);
+                        from = whole.end;
+                        table.add(file, &block, whole, &mut wrong);
                     }
                 }
                 Err(fault) => wrong.push(syntax(&file.file, fault)),
@@ -114,7 +132,7 @@ impl MacroTable {
         Ok(table)
     }
 
-    fn add(&mut self, file: &MacroFile, block: &Block, wrong: &mut Diagnostics) {
+    fn add(&mut self, file: &MacroFile, block: &Block, whole: Range<usize>, wrong: &mut Diagnostics) {
         let (kind, name) = match block.kind {
             BlockKind::Macro => (MacroKind::Macro, block.name.clone()),
             BlockKind::Test => (MacroKind::Test, format!("test_{}", block.name)),
@@ -165,8 +183,9 @@ impl MacroTable {
                         default: p.default.clone().map(|span| text[span].to_owned()),
                     })
                     .collect(),
+                languages: (kind == MacroKind::Materialization).then(|| block.languages.clone()),
                 path: file.file.path.clone(),
-                text: text[block.span.clone()].to_owned(),
+                text: text[whole].to_owned(),
                 place,
             },
             index,
@@ -207,7 +226,7 @@ impl MacroTable {
     }
 
     /// The packages whose macros a package's name stands for, the weakest first.
-    fn members(package: &str) -> Vec<&str> {
+    pub(super) fn members(package: &str) -> Vec<&str> {
         if package == BUILTIN[0] {
             BUILTIN.to_vec()
         } else {
@@ -232,6 +251,11 @@ impl MacroTable {
     /// A macro or package namespace by bare name, as seen from a package.
     pub(super) fn resolve(&self, package: &str, name: &str) -> Option<Value> {
         self.namespace(package)?.get(name).cloned()
+    }
+
+    pub(super) fn of_package(&self, package: &str, name: &str) -> Option<&MacroInfo> {
+        let &index = self.packages.get(package)?.get(name)?;
+        Some(&self.macros[index].info)
     }
 
     /// A macro, either of one package or as seen from a package.

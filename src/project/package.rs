@@ -231,6 +231,14 @@ static DOCS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)\{%-?\s*docs\s+(\w+)\s*-?%\}(.*?)\{%-?\s*enddocs\s*-?%\}").expect("the pattern is fixed")
 });
 
+static RAW: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\{%[-+]?\s*(?:raw|endraw)\s*[-+]?%\}\n?").expect("the pattern is fixed"));
+
+/// What rendering leaves of the text of a docs block, in which nothing but raw parts means anything.
+fn rendered(text: &str) -> String {
+    RAW.replace_all(text, "").trim().to_owned()
+}
+
 fn doc_blocks(files: &Files, problems: &mut Diagnostics) -> Vec<DocBlock> {
     let mut blocks: Vec<DocBlock> = Vec::new();
     for code in &files.docs {
@@ -250,7 +258,7 @@ fn doc_blocks(files: &Files, problems: &mut Diagnostics) -> Vec<DocBlock> {
             }
             blocks.push(DocBlock {
                 name: name.as_str().to_owned(),
-                text: text.as_str().trim().to_owned(),
+                text: rendered(text.as_str().trim()),
                 path: code.path.clone(),
                 original_path: code.original_path.clone(),
                 place,

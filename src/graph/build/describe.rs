@@ -11,12 +11,43 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile, nearest};
 use crate::graph::NodeColumn;
 use crate::graph::recorder::Recorder;
 use crate::graph::templates::Job;
-use crate::project::{ColumnProperties, Package, Settings};
+use crate::project::{ColumnProperties, DocBlock, Package, Project, Settings};
 
 static DOC: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\{\{-?\s*doc\(\s*(?:['"](\w+)['"]\s*,\s*)?['"](\w+)['"]\s*\)\s*-?\}\}"#)
         .expect("the pattern is fixed")
 });
+
+/// A docs block as a package sees it, with the package that it is in.
+fn doc<'p>(
+    project: &'p Project,
+    wanted: Option<&str>,
+    name: &str,
+    package: &'p Package,
+) -> Option<(&'p Package, &'p DocBlock)> {
+    let within = |package: &'p Package| {
+        let found = package.docs.iter().find(|block| block.name == name)?;
+        Some((package, found))
+    };
+    match wanted {
+        Some(wanted) => within(project.package(wanted)?),
+        None => within(package)
+            .or_else(|| within(project.own()))
+            .or_else(|| project.packages.iter().find_map(within)),
+    }
+}
+
+/// A text with its `doc('..')` calls filled in; calls that fetch nothing stay as they are.
+pub fn with_docs(project: &Project, package: &Package, text: &str) -> String {
+    let filled = DOC.replace_all(text, |found: &Captures| {
+        let wanted = found.get(1).map(|package| package.as_str());
+        match doc(project, wanted, &found[2], package) {
+            Some((_, block)) => block.text.clone(),
+            None => found[0].to_owned(),
+        }
+    });
+    filled.into_owned()
+}
 
 impl Builder<'_> {
     /// The description with its `doc('..')` calls filled in and any other Jinja rendered.
@@ -69,19 +100,18 @@ impl Builder<'_> {
     }
 
     fn doc(&self, wanted: Option<&str>, name: &str, package: &Package) -> Option<String> {
-        let within = |package: &Package| {
-            package
-                .docs
-                .iter()
-                .find(|block| block.name == name)
-                .map(|block| block.text.clone())
-        };
-        match wanted {
-            Some(wanted) => within(self.project.package(wanted)?),
-            None => within(package)
-                .or_else(|| within(self.project.own()))
-                .or_else(|| self.project.packages.iter().find_map(within)),
-        }
+        let (_, block) = doc(self.project, wanted, name, package)?;
+        Some(block.text.clone())
+    }
+
+    /// The docs blocks that a description is made of.
+    pub(super) fn doc_blocks(&self, text: &str, package: &Package) -> Vec<String> {
+        let found = DOC.captures_iter(text).filter_map(|found| {
+            let wanted = found.get(1).map(|package| package.as_str());
+            let (package, block) = doc(self.project, wanted, &found[2], package)?;
+            Some(format!("doc.{}.{}", package.name, block.name))
+        });
+        found.collect()
     }
 
     pub(super) fn columns(
@@ -96,6 +126,7 @@ impl Builder<'_> {
                 let described = NodeColumn {
                     name: column.name.clone(),
                     description: self.description(&column.description, package, &column.place, problems),
+                    doc_blocks: self.doc_blocks(&column.description, package),
                     data_type: column.data_type.clone(),
                     quote: column.quote.unwrap_or(false),
                     tags: column.tags.clone(),

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::resolve::Nodes;
 use super::{Builder, Draft, fqn, parallel};
+use crate::graph::generic_test::config_call;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, nearest};
 use crate::graph::config::merge;
 use crate::graph::generic_test::{Subject, TestNames, test_call};
@@ -214,9 +215,16 @@ impl Builder<'_> {
             kwargs,
             column,
             attached: item.attached.clone(),
+            config_call: config_call(&own_settings),
+            config_tags: if is_plain(test, &macro_package) {
+                Vec::new()
+            } else {
+                tags_in(&own_settings)
+            },
         });
         let mut node = self.finished(&draft, &settings, typed, recorded, &names.short, problems);
         node.id = Arc::from(format!("test.{}.{}.{}", item.package.name, names.name, names.hash));
+        node.doc_blocks = self.doc_blocks(&test.description, item.package);
         node.description = self.description(&test.description, item.package, &test.place, problems);
         node.test = Some(spec);
         let more = item.column.map_or(&[][..], |column| &column.tags[..]);
@@ -237,8 +245,7 @@ impl Builder<'_> {
         macro_package: &str,
         problems: &mut Diagnostics,
     ) -> (Recorded, Settings) {
-        let plain = matches!(item.test.name.as_str(), "unique" | "not_null") && macro_package == "dbt";
-        if plain && item.test.args.keys().all(|key| key == "column_name") {
+        if is_plain(item.test, macro_package) && item.test.args.keys().all(|key| key == "column_name") {
             let mut recorded = Recorded {
                 macros: vec![format!("macro.dbt.test_{}", item.test.name)],
                 ..Recorded::default()
@@ -283,6 +290,19 @@ impl Builder<'_> {
         let mut settings = draft.settings.clone();
         Self::add_calls(&mut settings, &draft.source, &recorded);
         (recorded, settings)
+    }
+}
+
+/// One of the two commonest tests.
+fn is_plain(test: &TestProperties, macro_package: &str) -> bool {
+    matches!(test.name.as_str(), "unique" | "not_null") && macro_package == "dbt"
+}
+
+fn tags_in(settings: &Settings) -> Vec<String> {
+    match settings.get("tags").map(|setting| &setting.value) {
+        Some(Json::String(tag)) => vec![tag.clone()],
+        Some(Json::Array(tags)) => tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
     }
 }
 

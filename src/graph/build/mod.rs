@@ -4,6 +4,7 @@ mod check;
 mod constraint;
 mod deprecation;
 mod describe;
+pub use describe::with_docs;
 mod exposure;
 mod generic;
 mod hook;

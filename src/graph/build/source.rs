@@ -59,7 +59,10 @@ impl Builder<'_> {
             settings: settings.clone(),
         };
         let mut typed = self.typed(&draft, &settings, problems);
-        let freshness = table.freshness.as_ref().map(whole_freshness);
+        let freshness = table.freshness.as_ref().map(|written| match written {
+            Json::Null => Json::Null,
+            written => whole_freshness(written),
+        });
         typed
             .config
             .raw
@@ -97,6 +100,7 @@ impl Builder<'_> {
             deprecation_date: None,
             snapshot: None,
             part: None,
+            doc_blocks: self.doc_blocks(&table.description, package),
             unit_test: None,
             batch: None,
             source_spec: Some(SourceSpec {

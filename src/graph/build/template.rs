@@ -192,6 +192,7 @@ impl Builder<'_> {
             let (_, file) = draft.package.properties_file(&properties.place);
             node.patch_path = Some(format!("{}://{file}", draft.package.name));
             node.description = self.description(&properties.description, draft.package, &properties.place, problems);
+            node.doc_blocks = self.doc_blocks(&properties.description, draft.package);
             node.columns = self.columns(&properties.columns, draft.package, problems);
             constrain(&mut node, properties, problems);
         }
@@ -280,6 +281,7 @@ impl Builder<'_> {
             deprecation_date: None,
             snapshot: None,
             part: None,
+            doc_blocks: Vec::new(),
             unit_test: None,
             batch: None,
         }

@@ -21,7 +21,12 @@ pub fn checksum(node: &Node) -> Option<String> {
         _ => true,
     };
     own.then(|| {
-        let file = node.part.as_ref().map_or(&node.source, |part| &part.file);
+        let file = match (&node.part, node.resource_type) {
+            (Some(part), _) => &part.file,
+            // Hooks of a run stand in the project file.
+            (None, ResourceType::Operation) => &node.declared.file,
+            (None, _) => &node.source,
+        };
         let words: Vec<&str> = file.text.split_whitespace().collect();
         sha256(words.join(" ").as_bytes())
     })
@@ -41,13 +46,18 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
+/// The text with one kind of line ends, as Python reads files.
+fn lines(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 /// A file that cannot be read any more has no checksum; loading it is what reports that.
 pub fn seed_checksum(node: &Node, root: &Path) -> Json {
-    let path = root.join(&node.original_path);
+    let path = root.join(&node.source.path);
     match fs::metadata(&path) {
         Ok(found) if found.len() > LARGE_SEED => json!({ "name": "path", "checksum": node.original_path }),
         Ok(_) => match fs::read_to_string(&path) {
-            Ok(text) => json!({ "name": "sha256", "checksum": sha256(text.trim().as_bytes()) }),
+            Ok(text) => json!({ "name": "sha256", "checksum": sha256(lines(&text).trim().as_bytes()) }),
             Err(_) => json!({ "name": "none", "checksum": "" }),
         },
         Err(_) => json!({ "name": "none", "checksum": "" }),

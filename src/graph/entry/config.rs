@@ -39,15 +39,6 @@ fn built_config(node: &Node) -> Map<String, Json> {
             .collect()
     };
     let raw = |key: &str, default: Json| config.raw.get(key).cloned().unwrap_or(default);
-    let mut persist_docs = Map::new();
-    for (key, yes) in [
-        ("relation", config.persist_docs_relation),
-        ("columns", config.persist_docs_columns),
-    ] {
-        if yes {
-            persist_docs.insert(key.to_owned(), yes.into());
-        }
-    }
     let unique_key = match &config.unique_key[..] {
         [] => Json::Null,
         [key] if !config.raw.get("unique_key").is_some_and(Json::is_array) => key.as_str().into(),
@@ -67,7 +58,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
         "batch_size": raw("batch_size", Json::Null),
         "lookback": raw("lookback", 1.into()),
         "begin": begin(config),
-        "persist_docs": persist_docs,
+        "persist_docs": raw("persist_docs", json!({})),
         "post-hook": hooks(&config.post_hooks),
         "pre-hook": hooks(&config.pre_hooks),
         "quoting": raw("quoting", json!({})),
@@ -92,7 +83,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
         }),
         ResourceType::Seed => json!({
             "delimiter": config.delimiter.to_string(),
-            "quote_columns": config.raw.get("quote_columns").map(|_| config.quote_columns),
+            "quote_columns": config.raw.get("quote_columns").filter(|v| !v.is_null()).map(|_| config.quote_columns),
         }),
         _ => json!({}),
     };
@@ -114,6 +105,9 @@ fn begin(config: &NodeConfig) -> Json {
 fn test_config(node: &Node) -> Map<String, Json> {
     let config = &node.config;
     let test = node.test.as_ref();
+    let generic = test.and_then(|test| test.generic.as_ref());
+    let twice = generic.map_or(&[][..], |generic| &generic.config_tags);
+    let tags: Vec<&String> = twice.iter().chain(&config.tags).collect();
     let severity = test.map(|test| match (test.severity, config.raw.get("severity")) {
         // As written, for dbt keeps the case.
         (_, Some(written @ Json::String(_))) => written.clone(),
@@ -125,7 +119,7 @@ fn test_config(node: &Node) -> Map<String, Json> {
         "alias": null,
         "schema": config.raw.get("schema").cloned().unwrap_or_else(|| "dbt_test__audit".into()),
         "database": null,
-        "tags": config.tags,
+        "tags": tags,
         "meta": node.meta,
         "group": null,
         "static_analysis": null,
@@ -171,6 +165,8 @@ pub fn freshness(node: &Node) -> Json {
             }
             entry
         }
+        // Written as null: no thresholds, whatever holds for the others.
+        Some(Json::Null) => Json::Null,
         _ => entry,
     }
 }

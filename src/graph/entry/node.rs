@@ -1,5 +1,6 @@
 //! The entry of what is built: models, seeds, tests and the like.
 
+use indexmap::IndexSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::checksum::checksum;
@@ -79,7 +80,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "alias": node.alias,
         "checksum": checksum,
         "config": config_entry(node),
-        "tags": node.config.tags,
+        "tags": tags(node),
         "description": node.description,
         "columns": columns(node),
         "meta": node.meta,
@@ -91,11 +92,16 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "created_at": around.created_at,
         "relation_name": relation_name(node),
         "raw_code": raw_code(node),
-        "doc_blocks": [],
+        "doc_blocks": node.doc_blocks,
     }));
+    if kind == ResourceType::Operation {
+        entry["config"]["tags"] = json!([]);
+        let index = node.name.rsplit('-').next().and_then(|index| index.parse::<usize>().ok());
+        entry.insert("index".to_owned(), json!(index));
+    }
     if kind == ResourceType::Seed {
         entry.extend(object(
-            json!({ "root_path": around.root, "depends_on": { "macros": node.macros } }),
+            json!({ "root_path": package_root(node, around.root), "depends_on": { "macros": node.macros } }),
         ));
         return entry;
     }
@@ -137,7 +143,23 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     entry
 }
 
-/// dbt keeps a generic test as a call that it fills in itself.
+/// Each tag once.
+fn tags(node: &Node) -> Vec<&String> {
+    let generic = node.test.as_ref().and_then(|test| test.generic.as_ref());
+    let first = generic.map_or(&[][..], |generic| &generic.config_tags);
+    let all: IndexSet<&String> = first.iter().chain(&node.config.tags).collect();
+    all.into_iter().collect()
+}
+
+/// The folder of the package that a file is in.
+fn package_root(node: &Node, root: &str) -> String {
+    let within = node.source.path.strip_suffix(&node.original_path).unwrap_or_default();
+    match within.trim_end_matches('/') {
+        "" => root.to_owned(),
+        within => format!("{root}/{within}"),
+    }
+}
+
 /// The configuration that somebody wrote, without what is there by default.
 fn written(node: &Node) -> Map<String, Json> {
     let defaults = defaults(node.resource_type);
@@ -147,6 +169,7 @@ fn written(node: &Node) -> Map<String, Json> {
         .collect()
 }
 
+/// dbt keeps a generic test as a call that it fills in itself.
 fn raw_code(node: &Node) -> String {
     match node.test.as_ref().and_then(|test| test.generic.as_ref()) {
         Some(generic) => {
@@ -155,7 +178,10 @@ fn raw_code(node: &Node) -> String {
                 .as_deref()
                 .map(|name| format!("{name}."))
                 .unwrap_or_default();
-            format!("{{{{ {namespace}test_{}(**_dbt_generic_test_kwargs) }}}}", generic.name)
+            format!(
+                "{{{{ {namespace}test_{}(**_dbt_generic_test_kwargs) }}}}{}",
+                generic.name, generic.config_call
+            )
         }
         None if node.resource_type == ResourceType::Seed => String::new(),
         None if node.resource_type == ResourceType::Snapshot => node.raw_code().to_owned(),
@@ -210,7 +236,7 @@ pub(super) fn columns(node: &Node) -> Map<String, Json> {
             "granularity": null,
             "dimension": null,
             "entity": null,
-            "doc_blocks": [],
+            "doc_blocks": column.doc_blocks,
         })
     };
     node.columns

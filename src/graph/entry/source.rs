@@ -60,6 +60,6 @@ pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String,
         "created_at": around.created_at,
         "unrendered_database": null,
         "unrendered_schema": node.relation.schema,
-        "doc_blocks": [],
+        "doc_blocks": node.doc_blocks,
     }))
 }

@@ -193,6 +193,7 @@ fn node(entry: &Json) -> Node {
             .collect(),
         macros: depends_on.get("macros").map(read).unwrap_or_default(),
         test,
+        doc_blocks: Vec::new(),
         unit_test: None,
         batch: None,
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
@@ -233,6 +234,7 @@ fn reference(entry: &Json) -> Ref {
 
 fn column(entry: &Json) -> NodeColumn {
     NodeColumn {
+        doc_blocks: Vec::new(),
         name: text(&entry["name"]),
         description: text(&entry["description"]),
         data_type: maybe(&entry["data_type"]),
@@ -247,6 +249,8 @@ fn test(entry: &Json) -> TestSpec {
     let config = &entry["config"];
     TestSpec {
         generic: entry.get("test_metadata").map(|metadata| GenericTest {
+            config_call: String::new(),
+            config_tags: Vec::new(),
             name: text(&metadata["name"]),
             namespace: maybe(&metadata["namespace"]),
             kwargs: read(&metadata["kwargs"]),

@@ -33,6 +33,8 @@ pub struct Block {
     pub parameters: Vec<Parameter>,
     /// Materializations: `adapter='..'`.
     pub adapter: Option<String>,
+    /// Materializations: `supported_languages=[..]`, which is SQL alone where nothing is said.
+    pub languages: Vec<String>,
     /// The whole block.
     pub span: Range<usize>,
     /// Between the opening and the closing tag.
@@ -136,13 +138,17 @@ fn read_block(text: &str, segments: &[Segment], kind: BlockKind) -> Result<Block
         name_span: name.span.clone(),
         parameters: Vec::new(),
         adapter: None,
+        languages: vec!["sql".to_owned()],
         span: open.span.start..close.span.end,
         body: open.span.end..close.span.start,
         segments: segments.to_vec(),
     };
     match kind {
         BlockKind::Macro | BlockKind::Test => block.parameters = read_parameters(text, &tokens, open)?,
-        BlockKind::Materialization => block.adapter = read_adapter(text, &tokens, open)?,
+        BlockKind::Materialization => {
+            block.adapter = read_adapter(text, &tokens, open)?;
+            block.languages = read_languages(text, &tokens).unwrap_or(block.languages);
+        }
         BlockKind::Snapshot | BlockKind::Docs => {}
     }
     Ok(block)
@@ -222,11 +228,23 @@ fn read_adapter(text: &str, tokens: &[Token], open: &Segment) -> Result<Option<S
                 adapter = Some(text[value.span.start + 1..value.span.end - 1].to_owned());
                 at += 3;
             }
-            // `default`, and `supported_languages=[..]`, which has one meaning here.
+            // `default` and `supported_languages=[..]`.
             _ => at += 1,
         }
     }
     Ok(adapter)
+}
+
+fn read_languages(text: &str, tokens: &[Token]) -> Option<Vec<String>> {
+    let word = |token: &Token| &text[token.span.clone()];
+    let at = tokens.iter().position(|token| word(token) == "supported_languages")?;
+    let listed = tokens.iter().skip(at).take_while(|token| word(token) != "]");
+    let named = listed.filter(|token| token.kind == TokenKind::Text);
+    Some(
+        named
+            .map(|token| text[token.span.start + 1..token.span.end - 1].to_owned())
+            .collect(),
+    )
 }
 
 /// Finds the `{% docs %}` blocks of a Markdown file, whose text is no template.

@@ -1,6 +1,7 @@
 //! Templates as text: segments, top-level blocks, and the rewriting from Jinja2's language to minijinja's.
 
 mod block;
+mod calls;
 mod edit;
 mod expression;
 mod nesting;
@@ -10,6 +11,7 @@ mod statement;
 mod token;
 
 pub use block::{Block, BlockKind, DocsBlock, blocks, docs_blocks};
+pub use calls::{Call, calls};
 pub use edit::Rewritten;
 pub use nesting::misnested;
 pub use rewrite::{rewrite_macro, rewrite_template, rewrite_value};

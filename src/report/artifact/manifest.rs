@@ -32,6 +32,8 @@ pub struct MacroEntry {
     pub arguments: Vec<MacroArgument>,
     /// Macros that it calls, as `macro.package.name`.
     pub depends_on: Vec<String>,
+    /// Of a materialization.
+    pub supported_languages: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +78,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
     let seeds: HashMap<&str, Json> = contents
         .nodes
         .iter()
+        .chain(&contents.disabled)
         .filter(|node| node.resource_type == ResourceType::Seed)
         .map(|node| (&*node.id, seed_checksum(node, &invocation.root)))
         .collect();
@@ -215,7 +218,7 @@ fn macros(contents: &Contents<'_>, now: Timestamp) -> Map<String, Json> {
             "patch_path": found.patch_path,
             "arguments": found.arguments.iter().map(argument).collect::<Vec<_>>(),
             "created_at": now.as_duration().as_secs_f64(),
-            "supported_languages": null,
+            "supported_languages": found.supported_languages,
         });
         map.insert(id, entry);
     }
