@@ -12,7 +12,11 @@ use crate::jinja::value::{PyList, from_json};
 
 /// A mapping whose keys are attributes, which `to_dict()` gives as a dict.
 #[derive(Debug)]
-pub struct Record(Json);
+pub struct Record {
+    json: Json,
+    /// A node's configuration, where what nobody set is none.
+    is_config: bool,
+}
 
 impl Record {
     pub fn list(records: &[Json]) -> Value {
@@ -20,15 +24,24 @@ impl Record {
     }
 
     pub fn value(json: &Json) -> Value {
-        Value::from_object(Self(json.clone()))
+        Value::from_object(Self {
+            json: json.clone(),
+            is_config: false,
+        })
     }
 }
 
 impl Object for Record {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let key = key.as_str()?;
-        let json = self.0.get(key)?;
+        let Some(json) = self.json.get(key) else {
+            return self.is_config.then(|| Value::from(()));
+        };
         Some(match (key, json) {
+            ("config", Json::Object(_)) => Value::from_object(Self {
+                json: json.clone(),
+                is_config: true,
+            }),
             ("node" | "vars", Json::Object(_)) => Self::value(json),
             ("timing", Json::Array(items)) => Self::list(items),
             ("started_at" | "completed_at", Json::String(text)) => {
@@ -39,7 +52,7 @@ impl Object for Record {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let keys = self.0.as_object().into_iter().flat_map(|map| map.keys());
+        let keys = self.json.as_object().into_iter().flat_map(|map| map.keys());
         Enumerator::Values(keys.map(|key| Value::from(key.as_str())).collect())
     }
 
@@ -48,14 +61,15 @@ impl Object for Record {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&from_json(&self.0), f)
+        fmt::Display::fmt(&from_json(&self.json), f)
     }
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         match (name, args) {
-            ("to_dict", _) => Ok(from_json(&self.0)),
+            ("to_dict", _) => Ok(from_json(&self.json)),
             ("get", [key, rest @ ..]) => Ok(self
                 .get_value(key)
+                .filter(|value| !self.is_config || !value.is_none())
                 .or_else(|| rest.first().cloned())
                 .unwrap_or_else(|| Value::from(()))),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),

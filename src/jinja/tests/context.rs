@@ -93,6 +93,19 @@ fn ref_and_source_tell_of_their_render() {
 }
 
 #[test]
+fn what_nobody_configured_is_none_in_a_result() {
+    let mut project = Project::new();
+    let results = vec![json!({"status": "pass", "node": {"name": "t", "config": {"limit": 5}}})];
+    project
+        .globals
+        .insert("results".to_owned(), Global::Records(std::sync::Arc::new(results)));
+    let text = project.render(
+        "{% for r in results %}{% set c = r.node.config %}{{ c.full_refresh is none }} {{ c.limit }} {{ c.get('x', 1) }} {{ r.node.x is defined }}{% endfor %}",
+    );
+    assert_eq!(text, "True 5 1 False");
+}
+
+#[test]
 fn relations_are_made_and_changed() {
     let text = Project::new().render(
         "{% set r = api.Relation.create(database='d', schema='s', identifier='i', type='view') %}{{ r }} {{ r.is_view }} \
