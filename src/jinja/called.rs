@@ -34,15 +34,20 @@ pub(super) fn called(table: &MacroTable, by: &MacroInfo) -> Vec<String> {
 
 /// What a package has under a name, else what everybody sees.
 fn named<'t>(table: &'t MacroTable, package: &str, name: &str) -> Option<&'t MacroInfo> {
-    table
-        .of_package(package, name)
-        .or_else(|| seen_by_all(table, name))
+    table.of_package(package, name).or_else(|| seen_by_all(table, name))
 }
 
 /// The root project comes before the packages, the last of them before the others, and all before what is built in. A
 /// run is stricter: there a package does not see what is in another.
 fn seen_by_all<'t>(table: &'t MacroTable, name: &str) -> Option<&'t MacroInfo> {
-    let packages = || table.macros.iter().rev().map(|def| &def.info).filter(|info| info.name == name);
+    let packages = || {
+        table
+            .macros
+            .iter()
+            .rev()
+            .map(|def| &def.info)
+            .filter(|info| info.name == name)
+    };
     table
         .of_package(&table.root, name)
         .or_else(|| packages().find(|info| !BUILTIN.contains(&info.package.as_str())))

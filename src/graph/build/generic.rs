@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 
 use super::resolve::Nodes;
 use super::{Builder, Draft, fqn, parallel};
-use crate::graph::generic_test::config_call;
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, nearest};
 use crate::graph::config::merge;
+use crate::graph::generic_test::config_call;
 use crate::graph::generic_test::{Subject, TestNames, test_call};
 use crate::graph::recorder::Recorded;
 use crate::graph::{GenericTest, Node, NodeId, Ref, ResourceType, TestSpec};

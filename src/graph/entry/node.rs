@@ -96,7 +96,11 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     }));
     if kind == ResourceType::Operation {
         entry["config"]["tags"] = json!([]);
-        let index = node.name.rsplit('-').next().and_then(|index| index.parse::<usize>().ok());
+        let index = node
+            .name
+            .rsplit('-')
+            .next()
+            .and_then(|index| index.parse::<usize>().ok());
         entry.insert("index".to_owned(), json!(index));
     }
     if kind == ResourceType::Seed {

@@ -66,9 +66,7 @@ fn call_at(text: &str, tokens: &[Token], at: usize, statement: bool) -> Option<C
             name: second.to_owned(),
         });
     }
-    (second == "dispatch")
-        .then(|| dispatch(text, tokens, at + 4))
-        .flatten()
+    (second == "dispatch").then(|| dispatch(text, tokens, at + 4)).flatten()
 }
 
 /// The arguments of a dispatch, where they are written out.
