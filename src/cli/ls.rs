@@ -11,7 +11,7 @@ use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
-const KINDS: [ResourceType; 8] = [
+const KINDS: [ResourceType; 11] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -20,6 +20,9 @@ const KINDS: [ResourceType; 8] = [
     ResourceType::Test,
     ResourceType::Analysis,
     ResourceType::Exposure,
+    ResourceType::Metric,
+    ResourceType::SavedQuery,
+    ResourceType::SemanticModel,
 ];
 
 pub(super) fn ls(global: &Global, talk: &Talk, arguments: &LsArguments) -> Outcome {

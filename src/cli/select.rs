@@ -7,7 +7,7 @@ use crate::graph::select::{IndirectSelection, Resolved, Selection};
 use super::arguments::{self, SelectionArguments};
 use super::workspace::Workspace;
 
-const TYPES: [(&str, ResourceType); 9] = [
+const TYPES: [(&str, ResourceType); 12] = [
     ("model", ResourceType::Model),
     ("seed", ResourceType::Seed),
     ("snapshot", ResourceType::Snapshot),
@@ -16,6 +16,9 @@ const TYPES: [(&str, ResourceType); 9] = [
     ("analysis", ResourceType::Analysis),
     ("exposure", ResourceType::Exposure),
     ("unit_test", ResourceType::UnitTest),
+    ("metric", ResourceType::Metric),
+    ("semantic_model", ResourceType::SemanticModel),
+    ("saved_query", ResourceType::SavedQuery),
     ("operation", ResourceType::Operation),
 ];
 

@@ -273,7 +273,7 @@ impl Workspace {
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;
         let beside = self.root.join(&path).with_file_name("semantic_manifest.json");
-        artifact::write_json(&beside, &artifact::semantic_manifest())?;
+        artifact::write_json(&beside, &artifact::semantic_manifest(&self.graph))?;
         Ok(path)
     }
 
@@ -448,6 +448,9 @@ fn counts(graph: &Graph) -> Vec<(usize, String)> {
         (ResourceType::Operation, "operation"),
         (ResourceType::Source, "source"),
         (ResourceType::Exposure, "exposure"),
+        (ResourceType::Metric, "metric"),
+        (ResourceType::SemanticModel, "semantic model"),
+        (ResourceType::SavedQuery, "saved query"),
         (ResourceType::UnitTest, "unit test"),
     ];
     kinds

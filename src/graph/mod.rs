@@ -21,6 +21,7 @@ mod path;
 mod python;
 mod recorder;
 pub mod select;
+mod semantics;
 mod templates;
 #[cfg(test)]
 mod test_node;
@@ -33,6 +34,7 @@ pub use graph::{BadGraph, Graph};
 pub use node::*;
 pub use path::{compiled_path, run_path};
 pub use recorder::{AS_OF, Variables};
+pub use semantics::Semantics;
 pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;

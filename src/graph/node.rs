@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use super::Constraint;
 use crate::diagnostic::{Place, SourceFile};
-use crate::project::ModelVersion;
+use crate::project::{ColumnSemantics, ModelVersion};
 use crate::sql::Relation;
 
-use super::{Batch, MicrobatchSpec, UnitTestSpec};
+use super::{Batch, MicrobatchSpec, Semantics, UnitTestSpec};
 
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
 pub type NodeId = Arc<str>;
@@ -28,6 +28,9 @@ pub enum ResourceType {
     Operation,
     Exposure,
     UnitTest,
+    SemanticModel,
+    Metric,
+    SavedQuery,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -154,6 +157,8 @@ pub struct NodeColumn {
     pub constraints: Vec<Constraint>,
     /// The docs blocks that its description is made of, as `doc.package.name`.
     pub doc_blocks: Vec<String>,
+    #[serde(skip)]
+    pub semantics: ColumnSemantics,
 }
 
 /// What a test node asks.
@@ -326,6 +331,7 @@ pub struct Node {
     pub unit_test: Option<Arc<UnitTestSpec>>,
     /// The batch that is built, where the node stands for one batch of a microbatch model.
     pub batch: Option<Batch>,
+    pub semantics: Semantics,
 }
 
 impl Node {

@@ -57,6 +57,8 @@ pub struct Recorded {
     pub configs: Vec<IndexMap<String, Json>>,
     pub macros: Vec<String>,
     pub warnings: Vec<String>,
+    /// As `Semantics::metrics` has them.
+    pub metrics: Vec<Vec<String>>,
 }
 
 /// Answers `ref` and `source` with a stand-in, and records them.

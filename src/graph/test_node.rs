@@ -48,6 +48,7 @@ pub fn test_node(name: &str, parents: &[&str]) -> Node {
         doc_blocks: Vec::new(),
         unit_test: None,
         batch: None,
+        semantics: crate::graph::Semantics::default(),
     }
 }
 

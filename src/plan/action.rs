@@ -19,7 +19,7 @@ pub fn action(node: &Node, facts: &Facts) -> Action {
     if node.resource_type == ResourceType::UnitTest {
         return Action::UnitTest;
     }
-    if node.resource_type == ResourceType::Exposure {
+    if matches!(node.resource_type, ResourceType::Exposure | ResourceType::SavedQuery) {
         return Action::Nothing;
     }
     let incremental = node.config.materialized == Materialization::Incremental

@@ -300,7 +300,8 @@ fn becomes_step(graph: &Graph, id: &NodeId) -> bool {
         | ResourceType::Snapshot
         | ResourceType::Test
         | ResourceType::UnitTest
-        | ResourceType::Exposure => true,
+        | ResourceType::Exposure
+        | ResourceType::SavedQuery => true,
         _ => false,
     })
 }

@@ -25,8 +25,9 @@ pub use config::{CONFIG_KEYS, ConfigTree, Setting, Settings, config_key, read_se
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
-    ColumnProperties, ExposureProperties, Fixture, GivenInput, Group, MacroProperties, ModelVersion, NodeProperties,
-    Overrides, Properties, PropertyKind, RowsFormat, SourceTable, TestProperties, UnitTestProperties, VersionName,
+    ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, GivenInput, Group, MacroProperties,
+    MetricProperties, ModelVersion, NodeProperties, Overrides, Properties, PropertyKind, RowsFormat,
+    SavedQueryProperties, SemanticModelProperties, SourceTable, TestProperties, UnitTestProperties, VersionName,
     WrittenRows,
 };
 pub use section::{Flavour, Reader, RenderText, Section};

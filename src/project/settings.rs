@@ -81,6 +81,9 @@ pub struct ProjectSettings {
     pub unit_tests: ConfigTree,
     pub sources: ConfigTree,
     pub exposures: ConfigTree,
+    pub semantic_models: ConfigTree,
+    pub metrics: ConfigTree,
+    pub saved_queries: ConfigTree,
     pub on_run_start: Vec<RunHook>,
     pub on_run_end: Vec<RunHook>,
     pub quoting: IndexMap<String, Json>,
@@ -188,13 +191,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         );
     }
     check_version(section.strings("require-dbt-version", reader), &section.place, reader);
-    for (key, what) in [
-        ("metrics", "metrics"),
-        ("semantic-models", "semantic models"),
-        ("saved-queries", "saved queries"),
-        ("functions", "functions"),
-        ("function-paths", "functions"),
-    ] {
+    for (key, what) in [("functions", "functions"), ("function-paths", "functions")] {
         if let Some(entry) = section.entry(key) {
             reader.unsupported(what, &entry.place);
         }
@@ -225,6 +222,9 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         unit_tests: ConfigTree::read(section.take("unit_tests"), "unit_tests", reader),
         sources: ConfigTree::read(section.take("sources"), "sources", reader),
         exposures: ConfigTree::read(section.take("exposures"), "exposures", reader),
+        semantic_models: ConfigTree::read(section.take("semantic-models"), "semantic-models", reader),
+        metrics: ConfigTree::read(section.take("metrics"), "metrics", reader),
+        saved_queries: ConfigTree::read(section.take("saved-queries"), "saved-queries", reader),
         on_run_start: run_hooks(section.take("on-run-start"), "on-run-start", reader),
         on_run_end: run_hooks(section.take("on-run-end"), "on-run-end", reader),
         quoting: section.json_map("quoting", reader),

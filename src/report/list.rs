@@ -81,6 +81,9 @@ fn selector(node: &Node) -> String {
     match node.resource_type {
         ResourceType::Source => format!("source:{}.{}", node.package, name(node)),
         ResourceType::Exposure => format!("exposure:{}.{}", node.package, node.name),
+        ResourceType::Metric => format!("metric:{}.{}", node.package, node.name),
+        ResourceType::SemanticModel => format!("semantic_model:{}.{}", node.package, node.name),
+        ResourceType::SavedQuery => format!("saved_query:{}.{}", node.package, node.name),
         ResourceType::UnitTest => {
             let name = node.unit_test.as_ref().map(|test| test.full_name());
             format!("unit_test:{}.{}", node.package, name.unwrap_or_default())

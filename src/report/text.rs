@@ -114,6 +114,7 @@ pub fn counted(count: usize, noun: &str) -> String {
     }
     match noun {
         "analysis" => format!("{count} analyses"),
+        _ if noun.ends_with("query") => format!("{count} {}ies", noun.trim_end_matches('y')),
         _ => format!("{count} {noun}s"),
     }
 }

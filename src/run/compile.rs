@@ -334,6 +334,9 @@ impl RunContext {
             ResourceType::Operation => "operation",
             ResourceType::Exposure => "exposure",
             ResourceType::UnitTest => "unit test",
+            ResourceType::Metric => "metric",
+            ResourceType::SemanticModel => "semantic model",
+            ResourceType::SavedQuery => "saved query",
         };
         format!("{kind} {}", node.name)
     }

@@ -131,6 +131,7 @@ impl Builder<'_> {
                     quote: column.quote.unwrap_or(false),
                     tags: column.tags.clone(),
                     meta: column.meta.clone(),
+                    semantics: column.semantics.clone(),
                     constraints: super::constraint::read(&column.constraints, false, &column.place, problems),
                 };
                 (column.name.clone(), described)

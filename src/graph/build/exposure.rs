@@ -1,20 +1,14 @@
 //! Uses of the project's tables outside it.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use regex::Regex;
 use serde_json::Value as Json;
 
-use super::{Builder, Draft, fqn};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use super::{Builder, Draft, call, fqn};
+use crate::diagnostic::Diagnostics;
 use crate::graph::recorder::Recorded;
-use crate::graph::{Node, Ref, ResourceType};
+use crate::graph::{Node, ResourceType};
 use crate::project::{ExposureProperties, Package};
-
-static CALL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"^\s*(?:\{\{)?\s*(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?\)\s*(?:\}\})?\s*$"#)
-        .expect("the pattern is fixed")
-});
 
 impl Builder<'_> {
     pub(super) fn exposures(&self, problems: &mut Diagnostics) -> Vec<Node> {
@@ -32,6 +26,13 @@ impl Builder<'_> {
         let fqn = fqn(&package.name, path, &exposure.name);
         let mut settings = Self::settings(package, ResourceType::Exposure, &fqn, &[&exposure.config]);
         self.override_settings(package, ResourceType::Exposure, &fqn, &mut settings);
+        // dbt merges neither tags nor meta of an exposure: the most specific place counts.
+        let mut written = self.written(package, ResourceType::Exposure, &fqn, &exposure.config);
+        for key in ["tags", "meta"] {
+            if let (Some(setting), Some(value)) = (settings.get_mut(key), written.get(key)) {
+                setting.value = value.clone();
+            }
+        }
         let draft = Draft {
             version: None,
             resource_type: ResourceType::Exposure,
@@ -48,43 +49,19 @@ impl Builder<'_> {
         let typed = self.typed(&draft, &settings, problems);
         let mut recorded = Recorded::default();
         for (text, place) in &exposure.depends_on {
-            let Some(found) = CALL.captures(text) else {
-                problems.push(
-                    Diagnostic::error("bad-exposure", format!("`{text}` is no call of `ref` or `source`"))
-                        .at(place.clone())
-                        .help("write ref('model') or source('source', 'table')"),
-                );
-                continue;
-            };
-            let first = found[2].to_owned();
-            let second = found.get(3).map(|second| second.as_str().to_owned());
-            match (&found[1], second) {
-                ("source", Some(table)) => recorded.sources.push((first, table)),
-                ("source", None) => problems.push(
-                    Diagnostic::error("bad-exposure", format!("`{text}` names no table"))
-                        .at(place.clone())
-                        .help("write source('source', 'table')"),
-                ),
-                (_, Some(name)) => recorded.refs.push(Ref {
-                    package: Some(first),
-                    name,
-                    version: None,
-                }),
-                (_, None) => recorded.refs.push(Ref {
-                    package: None,
-                    name: first,
-                    version: None,
-                }),
-            }
+            call::record(text, "bad-exposure", place, &mut recorded, problems);
         }
         let mut node = self.finished(&draft, &settings, typed, recorded, &exposure.name, problems);
         node.description = self.description(&exposure.description, package, &exposure.place, problems);
-        for tag in &exposure.tags {
-            if !node.config.tags.contains(tag) {
-                node.config.tags.push(tag.clone());
-            }
+        node.config.tags.extend(exposure.tags.iter().cloned());
+        node.config.tags.sort();
+        node.config.tags.dedup();
+        for (key, value) in &exposure.meta {
+            node.meta.entry(key.clone()).or_insert_with(|| value.clone());
         }
-        node.meta.extend(exposure.meta.clone());
+        node.semantics
+            .fields
+            .insert("unrendered_config".to_owned(), written.take());
         let text = |text: &Option<String>| text.clone().map_or(Json::Null, Json::from);
         let owner = ["email", "name"].map(|key| (key.to_owned(), Json::Null));
         let owner = owner.into_iter().chain(exposure.owner.clone());

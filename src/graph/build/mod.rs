@@ -1,5 +1,6 @@
 //! From a project to its graph: every template is rendered once without a database, and what it asks for becomes edges.
 
+mod call;
 mod check;
 mod constraint;
 mod deprecation;
@@ -8,10 +9,12 @@ pub use describe::with_docs;
 mod exposure;
 mod generic;
 mod hook;
+mod measure;
 mod operation;
 mod placement;
 pub(super) mod python;
 mod resolve;
+mod semantic;
 mod snapshot;
 mod source;
 #[cfg(test)]
@@ -64,9 +67,11 @@ pub fn build(
     collected.add(tests, &mut problems);
     let unit_tests = builder.unit_tests(&collected, &mut problems);
     collected.add(unit_tests, &mut problems);
+    collected.add(builder.semantic_layer(&mut problems), &mut problems);
     collected.add(builder.exposures(&mut problems), &mut problems);
     collected.report_unmatched(&mut problems);
     let (mut nodes, disabled) = collected.resolved(&mut problems);
+    measure::tie(&mut nodes);
     let all: Vec<&Node> = nodes.iter().chain(&disabled).collect();
     check::unused_paths(project, &all, &mut problems);
     check::relations(&nodes, &mut problems);
@@ -335,6 +340,9 @@ fn tree(settings: &ProjectSettings, resource_type: ResourceType) -> &ConfigTree 
         ResourceType::Test => &settings.data_tests,
         ResourceType::Exposure => &settings.exposures,
         ResourceType::UnitTest => &settings.unit_tests,
+        ResourceType::SemanticModel => &settings.semantic_models,
+        ResourceType::Metric => &settings.metrics,
+        ResourceType::SavedQuery => &settings.saved_queries,
         ResourceType::Model | ResourceType::Analysis | ResourceType::Operation => &settings.models,
     }
 }
@@ -351,6 +359,9 @@ fn type_word(resource_type: ResourceType) -> &'static str {
         ResourceType::Operation => "operation",
         ResourceType::Exposure => "exposure",
         ResourceType::UnitTest => "unit_test",
+        ResourceType::SemanticModel => "semantic_model",
+        ResourceType::Metric => "metric",
+        ResourceType::SavedQuery => "saved_query",
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Nodes<'a> {
     ids: HashMap<NodeId, usize>,
 }
 
-enum Meant {
+pub(super) enum Meant {
     Node(usize),
     Disabled(usize),
     Missing,
@@ -64,6 +64,11 @@ impl<'a> Nodes<'a> {
             }
             self.all.push(node);
         }
+    }
+
+    /// Every node, enabled or not.
+    pub(super) fn all(&self) -> &[Node] {
+        &self.all
     }
 
     fn same_name(&self, node: &Node) -> Option<&Node> {
@@ -293,6 +298,11 @@ impl<'a> Nodes<'a> {
                 }
             }
         }
+        for id in self.semantic_parents(node, problems) {
+            if !parents.contains(&id) {
+                parents.push(id);
+            }
+        }
         Some(parents)
     }
 
@@ -333,7 +343,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// In the package that is named; without one in the node's own, then the root project, then anywhere.
-    fn chosen(&self, node: &Node, package: Option<&str>, found: Option<&Vec<usize>>) -> Meant {
+    pub(super) fn chosen(&self, node: &Node, package: Option<&str>, found: Option<&Vec<usize>>) -> Meant {
         let Some(found) = found else { return Meant::Missing };
         let within = |package: &str| found.iter().copied().find(|index| self.all[*index].package == package);
         let own: &Package = self.project.own();

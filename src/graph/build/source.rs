@@ -103,6 +103,7 @@ impl Builder<'_> {
             doc_blocks: self.doc_blocks(&table.description, package),
             unit_test: None,
             batch: None,
+            semantics: crate::graph::Semantics::default(),
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
-use crate::graph::{Node, Part, ResourceType, TestSpec};
+use crate::graph::{Node, Part, ResourceType, Semantics, TestSpec};
 use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
 
 pub(super) struct Item<'a> {
@@ -188,6 +188,7 @@ impl Builder<'_> {
         node.version.clone_from(&draft.version);
         self.finish_snapshot(item, &settings, &mut node, problems);
         if let Some(properties) = item.properties {
+            node.semantics.time_spine.clone_from(&properties.time_spine);
             node.deprecation_date.clone_from(&properties.deprecation_date);
             let (_, file) = draft.package.properties_file(&properties.place);
             node.patch_path = Some(format!("{}://{file}", draft.package.name));
@@ -284,6 +285,10 @@ impl Builder<'_> {
             doc_blocks: Vec::new(),
             unit_test: None,
             batch: None,
+            semantics: Semantics {
+                metrics: recorded.metrics,
+                ..Semantics::default()
+            },
         }
     }
 }

@@ -19,6 +19,10 @@ pub fn defaults(resource_type: ResourceType) -> IndexMap<String, Json> {
             "meta": {}, "tags": []
         }),
         ResourceType::Exposure => json!({"enabled": true, "tags": [], "meta": {}}),
+        ResourceType::Metric | ResourceType::SemanticModel => json!({"enabled": true, "group": null, "meta": {}}),
+        ResourceType::SavedQuery => json!({
+            "enabled": true, "group": null, "meta": {}, "export_as": null, "schema": null, "cache": {"enabled": false}
+        }),
         ResourceType::UnitTest => json!({"tags": [], "meta": {}, "enabled": true, "static_analysis": null}),
         _ => node_defaults(resource_type),
     };

@@ -16,7 +16,12 @@ const LARGE_SEED: u64 = 1024 * 1024;
 /// file of its own or the file is a seed.
 pub fn checksum(node: &Node) -> Option<String> {
     let own = match node.resource_type {
-        ResourceType::Seed | ResourceType::Source | ResourceType::Exposure => false,
+        ResourceType::Seed
+        | ResourceType::Source
+        | ResourceType::Exposure
+        | ResourceType::Metric
+        | ResourceType::SemanticModel
+        | ResourceType::SavedQuery => false,
         ResourceType::Test => node.test.as_ref().is_some_and(|test| test.generic.is_none()),
         _ => true,
     };

@@ -4,12 +4,14 @@ use serde_json::{Map, Value as Json, json};
 
 use super::object;
 use crate::graph::{Batch, Hook, Node, NodeConfig, ResourceType, Severity};
+use super::semantic::semantic_config;
 
 /// All keys with the values in force.
 pub fn config_entry(node: &Node) -> Map<String, Json> {
     let mut entry = match node.resource_type {
         ResourceType::Source => source_config(node),
         ResourceType::Exposure => exposure_config(node),
+        ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery => semantic_config(node),
         ResourceType::Test => test_config(node),
         _ => built_config(node),
     };

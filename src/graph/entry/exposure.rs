@@ -9,13 +9,6 @@ use crate::graph::Node;
 
 pub(super) fn exposure_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     let written = |key: &str| node.config.raw.get(key).cloned().unwrap_or_default();
-    let mut unrendered = Map::new();
-    if !node.config.tags.is_empty() {
-        unrendered.insert("tags".to_owned(), node.config.tags.clone().into());
-    }
-    if !node.meta.is_empty() {
-        unrendered.insert("meta".to_owned(), json!(node.meta));
-    }
     let owner = match written("owner") {
         Json::Object(owner) => Json::Object(owner),
         _ => json!({ "email": null, "name": null }),
@@ -36,12 +29,12 @@ pub(super) fn exposure_entry(node: &Node, around: Surroundings<'_>) -> Map<Strin
         "meta": node.meta,
         "tags": node.config.tags,
         "config": config_entry(node),
-        "unrendered_config": unrendered,
+        "unrendered_config": node.semantics.fields.get("unrendered_config").cloned().unwrap_or_else(|| json!({})),
         "url": written("url"),
         "depends_on": depends_on(node),
         "refs": refs(node),
         "sources": node.sources,
-        "metrics": [],
+        "metrics": node.semantics.metrics,
         "created_at": around.created_at,
     }))
 }

@@ -74,6 +74,9 @@ fn collection(node: &Node) -> &'static str {
     match node.resource_type {
         ResourceType::Source => "sources",
         ResourceType::Exposure => "exposures",
+        ResourceType::Metric => "metrics",
+        ResourceType::SemanticModel => "semantic_models",
+        ResourceType::SavedQuery => "saved_queries",
         _ => "nodes",
     }
 }

@@ -8,6 +8,7 @@ mod group;
 mod model;
 mod node;
 mod primary_key;
+mod semantic;
 mod source;
 mod unit_test;
 

@@ -7,6 +7,7 @@ use super::checksum::checksum;
 use super::config::config_entry;
 use super::exposure::exposure_entry;
 use super::object;
+use super::semantic::semantic_entry;
 use super::source::source_entry;
 use super::unit_test::unit_test_entry;
 use crate::graph::config::defaults;
@@ -43,6 +44,7 @@ pub fn node_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     match node.resource_type {
         ResourceType::Source => source_entry(node, around),
         ResourceType::Exposure => exposure_entry(node, around),
+        ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery => semantic_entry(node, around),
         _ => built_entry(node, around),
     }
 }
@@ -114,7 +116,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "language": if node.is_python() { "python" } else { "sql" },
         "refs": refs(node),
         "sources": node.sources,
-        "metrics": [],
+        "metrics": node.semantics.metrics,
         "functions": [],
         "depends_on": depends_on(node),
         "compiled_path": around.compiled.map(|_| compiled_path(around.target_path, node)),
@@ -140,7 +142,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date,
             "primary_key": around.primary_key,
-            "time_spine": null,
+            "time_spine": node.semantics.time_spine,
         }))),
         _ => {}
     }
@@ -237,9 +239,9 @@ pub(super) fn columns(node: &Node) -> Map<String, Json> {
             "quote": column.quote.then_some(true),
             "config": { "meta": column.meta, "tags": column.tags },
             "tags": column.tags,
-            "granularity": null,
-            "dimension": null,
-            "entity": null,
+            "granularity": column.semantics.granularity,
+            "dimension": column.semantics.dimension,
+            "entity": column.semantics.entity,
             "doc_blocks": column.doc_blocks,
         })
     };

@@ -29,9 +29,12 @@ pub enum Method {
     Version,
     UnitTest,
     Selector,
+    Metric,
+    SemanticModel,
+    SavedQuery,
 }
 
-const METHODS: [(&str, Method); 16] = [
+const METHODS: [(&str, Method); 19] = [
     ("fqn", Method::Fqn),
     ("tag", Method::Tag),
     ("source", Method::Source),
@@ -48,17 +51,13 @@ const METHODS: [(&str, Method); 16] = [
     ("version", Method::Version),
     ("unit_test", Method::UnitTest),
     ("selector", Method::Selector),
+    ("metric", Method::Metric),
+    ("semantic_model", Method::SemanticModel),
+    ("saved_query", Method::SavedQuery),
 ];
 
 /// Methods of dbt that have nothing to select from here yet.
-const NOT_YET: [&str; 6] = [
-    "state",
-    "result",
-    "source_status",
-    "metric",
-    "semantic_model",
-    "saved_query",
-];
+const NOT_YET: [&str; 3] = ["state", "result", "source_status"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Criterion {
@@ -178,6 +177,9 @@ impl Criterion {
                 "a source is `source`, `source.table` or `package.source.table`",
             )),
             Method::UnitTest if parts > 2 => Err(malformed(text, "a unit test is `name` or `package.name`")),
+            Method::Metric if parts > 2 => Err(malformed(text, "a metric is `name` or `package.name`")),
+            Method::SemanticModel if parts > 2 => Err(malformed(text, "a semantic model is `name` or `package.name`")),
+            Method::SavedQuery if parts > 2 => Err(malformed(text, "a saved query is `name` or `package.name`")),
             Method::Exposure if parts > 2 => Err(malformed(text, "an exposure is `name` or `package.name`")),
             Method::TestType => one_of(
                 text,

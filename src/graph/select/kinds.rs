@@ -10,14 +10,15 @@ pub const SEED: [ResourceType; 1] = [ResourceType::Seed];
 
 pub const SNAPSHOT: [ResourceType; 1] = [ResourceType::Snapshot];
 
-/// Exposures only end with `no-op`, after everything that they stand on.
-pub const BUILD: [ResourceType; 6] = [
+/// Exposures and saved queries only end with `no-op`, after everything that they stand on.
+pub const BUILD: [ResourceType; 7] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,
     ResourceType::Test,
     ResourceType::Exposure,
+    ResourceType::SavedQuery,
 ];
 
 /// Everything that is a template.
@@ -29,7 +30,7 @@ pub const COMPILE: [ResourceType; 4] = [
 ];
 
 /// Analyses are only listed when `--resource-type` asks for them.
-pub const LIST: [ResourceType; 7] = [
+pub const LIST: [ResourceType; 10] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -37,10 +38,13 @@ pub const LIST: [ResourceType; 7] = [
     ResourceType::Source,
     ResourceType::Test,
     ResourceType::Exposure,
+    ResourceType::Metric,
+    ResourceType::SavedQuery,
+    ResourceType::SemanticModel,
 ];
 
 /// `--resource-type all`.
-pub const ALL: [ResourceType; 8] = [
+pub const ALL: [ResourceType; 11] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -48,5 +52,8 @@ pub const ALL: [ResourceType; 8] = [
     ResourceType::Source,
     ResourceType::Test,
     ResourceType::Exposure,
+    ResourceType::Metric,
+    ResourceType::SavedQuery,
+    ResourceType::SemanticModel,
     ResourceType::Analysis,
 ];

@@ -47,7 +47,7 @@ impl<'a> Matcher<'a> {
                 let wanted = if value == "this" { self.root_package } else { value };
                 matches(wanted, &node.package)
             }
-            Method::Config => kind != ResourceType::Exposure && fits_config(&self.criterion.arguments, value, node),
+            Method::Config => is_configurable(kind) && fits_config(&self.criterion.arguments, value, node),
             Method::TestName => generic_name(node).is_some_and(|name| matches(value, name)),
             Method::UnitTest => kind == ResourceType::UnitTest && fits_named(value, node),
             Method::TestType if kind == ResourceType::UnitTest => value == "unit",
@@ -60,14 +60,26 @@ impl<'a> Matcher<'a> {
             Method::ResourceType => resource_type(kind) == value,
             Method::Access => kind == ResourceType::Model && access(node.access) == value,
             Method::Group => {
-                kind != ResourceType::Exposure && node.group.as_deref().is_some_and(|group| matches(value, group))
+                (is_configurable(kind) || kind == ResourceType::Metric)
+                    && node.group.as_deref().is_some_and(|group| matches(value, group))
             }
             Method::Version => kind == ResourceType::Model && fits_version(value, node),
             // Looked up as a whole: see `resolve`.
             Method::Selector => false,
             Method::Exposure => kind == ResourceType::Exposure && fits_named(value, node),
+            Method::Metric => kind == ResourceType::Metric && fits_named(value, node),
+            Method::SemanticModel => kind == ResourceType::SemanticModel && fits_named(value, node),
+            Method::SavedQuery => kind == ResourceType::SavedQuery && fits_named(value, node),
         }
     }
+}
+
+/// What uses the tables outside, or only tells what they mean, has no configuration to select by.
+fn is_configurable(kind: ResourceType) -> bool {
+    !matches!(
+        kind,
+        ResourceType::Exposure | ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery
+    )
 }
 
 /// `name` or `package.name`.
@@ -94,6 +106,9 @@ pub fn resource_type(kind: ResourceType) -> &'static str {
         ResourceType::Operation => "operation",
         ResourceType::Exposure => "exposure",
         ResourceType::UnitTest => "unit_test",
+        ResourceType::SemanticModel => "semantic_model",
+        ResourceType::Metric => "metric",
+        ResourceType::SavedQuery => "saved_query",
     }
 }
 

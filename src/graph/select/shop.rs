@@ -196,6 +196,7 @@ fn node(entry: &Json) -> Node {
         doc_blocks: Vec::new(),
         unit_test: None,
         batch: None,
+        semantics: crate::graph::Semantics::default(),
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
             source_name: text(&entry["source_name"]),
             loaded_at_field: None,
@@ -235,6 +236,7 @@ fn reference(entry: &Json) -> Ref {
 fn column(entry: &Json) -> NodeColumn {
     NodeColumn {
         doc_blocks: Vec::new(),
+        semantics: crate::project::ColumnSemantics::default(),
         name: text(&entry["name"]),
         description: text(&entry["description"]),
         data_type: maybe(&entry["data_type"]),

@@ -92,6 +92,22 @@ fn suggestion<'a>(criterion: &Criterion, nodes: impl Iterator<Item = &'a Node> +
             of_kind(ResourceType::Exposure).map(|node| node.name.as_str()).collect(),
             "exposure:",
         ),
+        Method::Metric => found(
+            of_kind(ResourceType::Metric).map(|node| node.name.as_str()).collect(),
+            "metric:",
+        ),
+        Method::SemanticModel => found(
+            of_kind(ResourceType::SemanticModel)
+                .map(|node| node.name.as_str())
+                .collect(),
+            "semantic_model:",
+        ),
+        Method::SavedQuery => found(
+            of_kind(ResourceType::SavedQuery)
+                .map(|node| node.name.as_str())
+                .collect(),
+            "saved_query:",
+        ),
         Method::Path => {
             let mut paths: Vec<&str> = Vec::new();
             for node in nodes {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::semantic::ColumnSemantics;
 use super::{TestProperties, constraints, merged_meta, name_place};
 use crate::diagnostic::Place;
 use crate::project::{Reader, Section, Yaml, read_settings};
@@ -18,6 +19,9 @@ pub struct ColumnProperties {
     /// As written.
     pub constraints: Vec<Json>,
     pub tests: Vec<TestProperties>,
+    /// `meta` of its `config` alone.
+    pub config_meta: serde_json::Map<String, Json>,
+    pub semantics: ColumnSemantics,
     pub place: Place,
 }
 
@@ -34,8 +38,14 @@ impl ColumnProperties {
             Some(Json::Array(more)) => tags.extend(more.iter().filter_map(|tag| tag.as_str().map(str::to_owned))),
             _ => {}
         }
+        let description = section.text("description", reader).unwrap_or_default();
+        let config_meta = config
+            .get("meta")
+            .and_then(|setting| setting.value.as_object().cloned());
         let column = Self {
-            description: section.text("description", reader).unwrap_or_default(),
+            semantics: ColumnSemantics::read(&mut section, &name, &description, reader),
+            config_meta: config_meta.unwrap_or_default(),
+            description,
             data_type: section.text("data_type", reader),
             quote: section.flag("quote", reader),
             tags,
@@ -45,7 +55,7 @@ impl ColumnProperties {
             place: name_place(yaml),
             name,
         };
-        for other in ["docs", "policy_tags", "granularity", "dimension", "entity"] {
+        for other in ["docs", "policy_tags"] {
             section.take(other);
         }
         section.finish(reader);

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
+use super::semantic::{MetricProperties, SemanticModelProperties, of_model, time_spine};
 use super::version::{ModelVersion, VersionName, deprecation_date};
 use super::{ColumnProperties, TestProperties, constraints, name_place};
 use crate::diagnostic::{Diagnostic, Place};
@@ -60,6 +61,11 @@ pub struct NodeProperties {
     pub version: Option<ModelVersion>,
     /// After this moment the model should not be used any more: `2030-01-01T00:00:00+00:00`.
     pub deprecation_date: Option<String>,
+    /// As the manifest has it.
+    pub time_spine: Option<Json>,
+    /// Written as a part of the model.
+    pub semantic_model: Option<Box<SemanticModelProperties>>,
+    pub metrics: Vec<MetricProperties>,
     pub place: Place,
 }
 
@@ -100,6 +106,11 @@ impl NodeProperties {
             .filter_map(|column| ColumnProperties::read(column, &what, reader))
             .collect::<Vec<_>>();
         report_repeats(&columns, &what, reader);
+        let (mut spine, mut semantic_model, mut metrics) = (None, None, Vec::new());
+        if kind == PropertyKind::Model {
+            spine = time_spine(&mut section, versions.is_none().then_some(&columns), reader);
+            (semantic_model, metrics) = of_model(&mut section, &name, &columns, &name_place(yaml), reader);
+        }
         let node = Self {
             kind,
             description: section.text("description", reader).unwrap_or_default(),
@@ -114,13 +125,13 @@ impl NodeProperties {
             },
             version: None,
             deprecation_date: deprecation_date(&mut section, reader),
+            time_spine: spine,
+            semantic_model: semantic_model.map(Box::new),
+            metrics,
             place: name_place(yaml),
             name,
         };
         section.take("primary_key");
-        if let Some(value) = section.take("time_spine") {
-            reader.unsupported(&format!("time_spine of {what}"), &value.place);
-        }
         section.finish(reader);
         Some((node, latest, versions))
     }

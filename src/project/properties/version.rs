@@ -183,6 +183,9 @@ impl NodeProperties {
             kind: self.kind,
             name: self.name.clone(),
             relation: None,
+            time_spine: self.time_spine.clone(),
+            semantic_model: self.semantic_model.clone(),
+            metrics: self.metrics.clone(),
         }
     }
 

@@ -96,12 +96,16 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         Json::Object(node_entry(node, around))
     };
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
+    let (mut metrics, mut semantic_models, mut saved_queries) = (Map::new(), Map::new(), Map::new());
     let mut unit_tests = Map::new();
     for node in &contents.nodes {
         let list = match node.resource_type {
             ResourceType::Source => &mut sources,
             ResourceType::Exposure => &mut exposures,
             ResourceType::UnitTest => &mut unit_tests,
+            ResourceType::Metric => &mut metrics,
+            ResourceType::SemanticModel => &mut semantic_models,
+            ResourceType::SavedQuery => &mut saved_queries,
             _ => &mut nodes,
         };
         list.insert(node.id.to_string(), entry(node));
@@ -121,15 +125,15 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         "macros": macros(contents, now),
         "docs": docs(contents),
         "exposures": exposures,
-        "metrics": {},
+        "metrics": metrics,
         "groups": groups(contents),
         "selectors": contents.selectors,
         "disabled": disabled,
         "parent_map": parents,
         "child_map": children,
         "group_map": group_map(contents),
-        "saved_queries": {},
-        "semantic_models": {},
+        "saved_queries": saved_queries,
+        "semantic_models": semantic_models,
         "unit_tests": unit_tests,
         "functions": {},
     })

@@ -1,0 +1,71 @@
+//! What a node has of the semantic layer.
+
+use serde_json::{Map, Value as Json};
+
+#[derive(Clone, Debug, Default)]
+pub struct Semantics {
+    /// Of a metric, a semantic model or a saved query: its own keys in the shape of the manifest.
+    pub fields: Map<String, Json>,
+    /// Metrics that it names, each with its package where that is given: `[revenue]`, `[shop, revenue]`.
+    pub metrics: Vec<Vec<String>>,
+    /// Of a model, as the manifest has it.
+    pub time_spine: Option<Json>,
+}
+
+impl Semantics {
+    /// The kind of a metric, such as `simple`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.fields.get("type").and_then(Json::as_str).unwrap_or_default()
+    }
+
+    fn param(&self, key: &str) -> &Json {
+        self.fields
+            .get("type_params")
+            .and_then(|params| params.get(key))
+            .unwrap_or(&Json::Null)
+    }
+
+    /// The measures that a metric names itself.
+    #[must_use]
+    pub fn measures(&self) -> Vec<&Json> {
+        let inner = self.param("conversion_type_params");
+        let inputs = match self.kind() {
+            "simple" | "cumulative" => vec![self.param("measure")],
+            "conversion" => vec![&inner["base_measure"], &inner["conversion_measure"]],
+            _ => Vec::new(),
+        };
+        inputs.into_iter().filter(|input| !input.is_null()).collect()
+    }
+
+    /// The names of metrics that a metric is made from.
+    #[must_use]
+    pub fn input_metrics(&self) -> Vec<&str> {
+        let conversion = self.param("conversion_type_params");
+        let inputs: Vec<&Json> = match self.kind() {
+            "ratio" => vec![self.param("numerator"), self.param("denominator")],
+            "derived" => self.param("metrics").as_array().into_iter().flatten().collect(),
+            "cumulative" => vec![&self.param("cumulative_type_params")["metric"]],
+            "conversion" => vec![&conversion["base_metric"], &conversion["conversion_metric"]],
+            _ => Vec::new(),
+        };
+        inputs.into_iter().filter_map(|input| input["name"].as_str()).collect()
+    }
+
+    /// The semantic model of a metric that aggregates by itself.
+    #[must_use]
+    pub fn semantic_model(&self) -> Option<&str> {
+        self.param("metric_aggregation_params")["semantic_model"].as_str()
+    }
+
+    /// Whether a semantic model has a measure.
+    #[must_use]
+    pub fn has_measure(&self, name: &str) -> bool {
+        self.elements("measures").any(|measure| measure["name"] == name)
+    }
+
+    /// The `entities`, `dimensions` or `measures` of a semantic model.
+    pub fn elements(&self, kind: &str) -> impl Iterator<Item = &Json> {
+        self.fields.get(kind).and_then(Json::as_array).into_iter().flatten()
+    }
+}
