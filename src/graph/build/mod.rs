@@ -20,6 +20,7 @@ mod source;
 #[cfg(test)]
 mod stub;
 mod template;
+mod time_spine;
 #[cfg(test)]
 mod tests;
 mod unit_test;
@@ -72,6 +73,7 @@ pub fn build(
     collected.report_unmatched(&mut problems);
     let (mut nodes, disabled) = collected.resolved(&mut problems);
     measure::tie(&mut nodes);
+    time_spine::check(&nodes, &mut problems);
     let all: Vec<&Node> = nodes.iter().chain(&disabled).collect();
     check::unused_paths(project, &all, &mut problems);
     check::relations(&nodes, &mut problems);

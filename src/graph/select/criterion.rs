@@ -205,6 +205,9 @@ impl Criterion {
                     "test",
                     "analysis",
                     "operation",
+                    "metric",
+                    "semantic_model",
+                    "saved_query",
                     "exposure",
                     "unit_test",
                 ],
@@ -348,7 +351,7 @@ mod tests {
             error[invalid-selector]: `tga:x` is not a selector: there is no selector method `tga`
               help: did you mean `tag`?
             error[unsupported-selector]: `state:modified`: the selector method `state` is not supported yet
-              help: supported methods: fqn, tag, source, path, file, package, config, test_name, test_type, resource_type, access, group, exposure, version, unit_test, selector
+              help: supported methods: fqn, tag, source, path, file, package, config, test_name, test_type, resource_type, access, group, exposure, version, unit_test, selector, metric, semantic_model, saved_query
             error[invalid-selector]: `config:view` is not a selector: `config` needs the key to look at
               help: write `config.materialized:view`, say
             error[invalid-selector]: `test_type:genric` is not a selector: `genric` is not a test type
