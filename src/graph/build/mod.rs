@@ -20,9 +20,9 @@ mod source;
 #[cfg(test)]
 mod stub;
 mod template;
-mod time_spine;
 #[cfg(test)]
 mod tests;
+mod time_spine;
 mod unit_test;
 
 use std::collections::HashMap;

@@ -7,7 +7,15 @@ use crate::graph::{Node, ResourceType};
 const FORMER: &str = "metricflow_time_spine";
 
 /// Periods that are a day or less.
-const FINE: [&str; 7] = ["nanosecond", "microsecond", "millisecond", "second", "minute", "hour", "day"];
+const FINE: [&str; 7] = [
+    "nanosecond",
+    "microsecond",
+    "millisecond",
+    "second",
+    "minute",
+    "hour",
+    "day",
+];
 
 /// Semantic models without a time spine of days are told.
 pub(super) fn check(nodes: &[Node], problems: &mut Diagnostics) {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::object;
-use crate::graph::{Batch, Hook, Node, NodeConfig, ResourceType, Severity};
 use super::semantic::semantic_config;
+use crate::graph::{Batch, Hook, Node, NodeConfig, ResourceType, Severity};
 
 /// All keys with the values in force.
 pub fn config_entry(node: &Node) -> Map<String, Json> {
