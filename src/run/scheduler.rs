@@ -445,7 +445,11 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
         return vec![NodeResult::skipped(node, None)];
     }
     if step.action == Action::Nothing {
-        return vec![ended(&node, Status::NoOp, started, &thread, None)];
+        return vec![NodeResult {
+            // As dbt tells it.
+            failures: Some(0),
+            ..ended(&node, Status::NoOp, started, &thread, None)
+        }];
     }
     if let Action::Microbatch { .. } = &step.action {
         return vec![on_thread(thread.clone(), Box::pin(run_batches(context, &step, &thread))).await];

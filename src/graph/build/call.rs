@@ -15,29 +15,16 @@ static CALL: LazyLock<Regex> = LazyLock::new(|| {
     .expect("the pattern is fixed")
 });
 
-/// Adds what the call asks for. A text that is none is told under `code`.
+/// Adds what the call asks for. A text that is none is told by `bad`.
 pub(super) fn record(
     text: &str,
-    code: &'static str,
+    bad: &dyn Fn(String) -> Diagnostic,
     place: &Place,
     recorded: &mut Recorded,
     problems: &mut Diagnostics,
 ) {
     let Some(found) = CALL.captures(text) else {
-        let known = if code == "bad-exposure" {
-            "`ref`, `source` or `metric`"
-        } else {
-            "`ref`"
-        };
-        problems.push(
-            Diagnostic::error(code, format!("`{text}` is no call of {known}"))
-                .at(place.clone())
-                .help(if code == "bad-exposure" {
-                    "write ref('model'), source('source', 'table') or metric('metric')"
-                } else {
-                    "write ref('model')"
-                }),
-        );
+        problems.push(bad(format!("`{text}` is no call that is known here")).at(place.clone()));
         return;
     };
     let first = found[2].to_owned();
@@ -46,7 +33,7 @@ pub(super) fn record(
     match (&found[1], second) {
         ("source", Some(table)) => recorded.sources.push((first, table)),
         ("source", None) => problems.push(
-            Diagnostic::error(code, format!("`{text}` names no table"))
+            bad(format!("`{text}` names no table"))
                 .at(place.clone())
                 .help("write source('source', 'table')"),
         ),

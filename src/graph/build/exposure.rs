@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{Builder, Draft, call, fqn};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::recorder::Recorded;
 use crate::graph::{Node, ResourceType};
 use crate::project::{ExposureProperties, Package};
@@ -49,7 +49,11 @@ impl Builder<'_> {
         let typed = self.typed(&draft, &settings, problems);
         let mut recorded = Recorded::default();
         for (text, place) in &exposure.depends_on {
-            call::record(text, "bad-exposure", place, &mut recorded, problems);
+            let bad = |message| {
+                Diagnostic::error("bad-exposure", message)
+                    .help("write ref('model'), source('source', 'table') or metric('metric')")
+            };
+            call::record(text, &bad, place, &mut recorded, problems);
         }
         let mut node = self.finished(&draft, &settings, typed, recorded, &exposure.name, problems);
         node.description = self.description(&exposure.description, package, &exposure.place, problems);

@@ -107,7 +107,8 @@ impl Builder<'_> {
     ) -> Node {
         let place = &properties.place;
         let mut recorded = Recorded::default();
-        call::record(&properties.model, "bad-semantic-model", place, &mut recorded, problems);
+        let bad = |message| Diagnostic::error("bad-semantic-model", message).help("write ref('model')");
+        call::record(&properties.model, &bad, place, &mut recorded, problems);
         let named = (ResourceType::SemanticModel, properties.name.as_str());
         let mut node = self.bare(package, named, &properties.config, place, recorded, problems);
         let description = |text: &str, problems: &mut Diagnostics| self.description(text, package, place, problems);
