@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
 
 use crate::graph::entry::GroupEntry;
 use crate::graph::with_docs;
 use crate::jinja::{Engine, MacroInfo, MacroKind};
-use crate::project::Project;
+use crate::project::{Group, Project};
 use crate::report::artifact::{Contents, DocEntry, MacroArgument, MacroEntry};
 
 /// Fills in what is not in the graph.
@@ -94,6 +94,13 @@ fn argument(written: &Json) -> MacroArgument {
     }
 }
 
+/// As written, and an address in any case.
+fn owner(group: &Group) -> Json {
+    let mut owner: Map<String, Json> = group.owner.clone().into_iter().collect();
+    owner.entry("email").or_insert(Json::Null);
+    owner.into()
+}
+
 /// The groups of all packages.
 pub(super) fn groups(project: &Project) -> Vec<GroupEntry> {
     let mut groups = Vec::new();
@@ -105,7 +112,13 @@ pub(super) fn groups(project: &Project) -> Vec<GroupEntry> {
                 name: group.name.clone(),
                 path: path.to_owned(),
                 original_path: original_path.to_owned(),
-                owner: Json::Object(group.owner.clone().into_iter().collect()),
+                owner: owner(group),
+                config: group
+                    .config
+                    .clone()
+                    .into_iter()
+                    .chain([("meta".to_owned(), json!(group.meta))])
+                    .collect(),
                 description: group.description.clone(),
             }
         }));

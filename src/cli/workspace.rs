@@ -16,9 +16,11 @@ use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
 use crate::postgres::Session;
 use crate::postgres::local::Options;
 use crate::project::profile::{Environment, Secret, Target, TargetKind};
-use crate::project::{Flavour, Practice, Project, Seed, SeedOptions};
+use crate::project::{DBT_VERSION, Flavour, Practice, Project, Seed, SeedOptions};
 use crate::report::artifact::{self, Contents, Invocation};
-use crate::run::{Event, Events, Flags, Gate, Interrupt, Layout, Level, Made, RunContext, RunResult, newest_arrival};
+use crate::run::{
+    Event, Events, Flags, Gate, Interrupt, Layout, Level, Made, QueryComment, RunContext, RunResult, newest_arrival,
+};
 
 use super::arguments::Global;
 use super::connect::Connected;
@@ -236,12 +238,20 @@ impl Workspace {
             events: self.talk.events.clone(),
             made: Made::default(),
             quoted: self.project.own().settings.quoted(|_| None),
+            query_comment: self.query_comment(&connected.target),
         })
     }
 
     fn globals(&self, target: &Target) -> IndexMap<String, TemplateGlobal> {
         let given = invocation_globals(&self.talk, &self.command, self.started);
         globals(&self.project, target, &given)
+    }
+
+    fn query_comment(&self, target: &Target) -> QueryComment {
+        let (major, minor, patch) = DBT_VERSION;
+        let written = self.project.own().settings.query_comment.as_ref();
+        let version = format!("{major}.{minor}.{patch}");
+        QueryComment::new(written, &version, &target.profile_name, &target.name)
     }
 
     fn layout(&self) -> Layout {

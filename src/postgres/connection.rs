@@ -55,6 +55,7 @@ pub struct Connection {
     in_transaction: AtomicBool,
     /// Types by object id and modifier, as `format_type` prints them.
     types: Mutex<HashMap<(u32, i32), String>>,
+    pub(super) comment: Mutex<Option<super::Comment>>,
 }
 
 impl Connection {
@@ -188,6 +189,7 @@ impl Connection {
             ended,
             in_transaction: AtomicBool::new(false),
             types: Mutex::default(),
+            comment: Mutex::default(),
         };
         session::prepare(&connection.client, target, session)
             .await
@@ -233,8 +235,9 @@ impl Connection {
     /// Runs one or more statements in one round trip, in one transaction unless they say otherwise. Answers with the
     /// rows that each statement returned or touched (zero for those that do neither).
     pub async fn batch(&self, sql: &str) -> Result<Vec<u64>, SqlError> {
+        let sent = self.sent(sql);
         self.tracked(sql, async {
-            let mut messages = pin!(self.client.simple_query_raw(sql).await?);
+            let mut messages = pin!(self.client.simple_query_raw(&sent.sql).await?);
             let mut counts = Vec::new();
             while let Some(message) = messages.next().await {
                 if let SimpleQueryMessage::CommandComplete(count) = message? {
@@ -244,18 +247,20 @@ impl Connection {
             Ok(counts)
         })
         .await
+        .map_err(|error| sent.placed(error))
     }
 
     /// Runs one or more statements and answers with the last result, as text. Types are told where the text is a
     /// single statement. All rows are held in memory.
     pub async fn table(&self, sql: &str) -> Result<Table, SqlError> {
         let single = statements(sql).len() == 1;
+        let sent = self.sent(sql);
         let (described, result) = self
             .tracked(sql, async {
-                let rows = self.last_result(sql);
+                let rows = self.last_result(&sent.sql);
                 if single {
                     // Both go out at once; the server describes the statement before it runs it.
-                    let (described, rows) = futures_util::future::join(self.client.prepare(sql), rows).await;
+                    let (described, rows) = futures_util::future::join(self.client.prepare(&sent.sql), rows).await;
                     match (described, rows) {
                         // In a transaction block the second only says that the first failed.
                         (Err(error), Err(_)) => Err(error),
@@ -265,7 +270,8 @@ impl Connection {
                     Ok((None, rows.await?))
                 }
             })
-            .await?;
+            .await
+            .map_err(|error| sent.placed(error))?;
         let mut table = result;
         if let Some(statement) = described
             && statement.columns().len() == table.columns.len()
@@ -380,9 +386,10 @@ impl Connection {
         S: Stream<Item = std::io::Result<Vec<u8>>> + Send,
     {
         let mut input_error = None;
+        let sent = self.sent(sql);
         let copied = self
             .tracked(sql, async {
-                let mut sink = pin!(self.client.copy_in::<_, Cursor<Vec<u8>>>(sql).await?);
+                let mut sink = pin!(self.client.copy_in::<_, Cursor<Vec<u8>>>(&*sent.sql).await?);
                 let mut chunks = pin!(chunks);
                 while let Some(chunk) = chunks.next().await {
                     match chunk {

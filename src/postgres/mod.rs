@@ -2,6 +2,7 @@
 
 mod address;
 pub mod catalog;
+mod comment;
 mod connection;
 mod dependents;
 mod error;
@@ -14,6 +15,7 @@ mod tag;
 mod tls;
 
 pub use address::url;
+pub use comment::Comment;
 pub use connection::{Cancel, Connection};
 pub use dependents::{Dependent, dependents, is_read_by_views};
 pub use error::SqlError;

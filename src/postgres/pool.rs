@@ -125,6 +125,7 @@ impl Drop for PooledConnection {
             return;
         };
         let inner = Arc::clone(&self.inner);
+        connection.annotate(None);
         if connection.is_lost() || self.retired.load(Ordering::SeqCst) {
             inner.state().live.remove(&id);
         } else if connection.is_abandoned() || connection.in_transaction() {

@@ -10,7 +10,7 @@ use super::{ConfigTree, Entry, Flavour, Kind, Reader, RenderText, Section, Yaml}
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
 
 /// The dbt release whose behaviour is matched; `require-dbt-version` is held against it.
-pub const DBT_VERSION: (u64, u64, u64) = (1, 12, 0);
+pub const DBT_VERSION: (u64, u64, u64) = (1, 12, 6);
 
 /// Where the published tables go and who may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]

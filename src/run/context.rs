@@ -17,6 +17,7 @@ use crate::sql::Relation;
 use super::event::{Event, Events, Level};
 use super::interrupt::Interrupt;
 use super::layout::Layout;
+use super::query_comment::QueryComment;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
@@ -68,6 +69,7 @@ pub struct RunContext {
     pub made: Made,
     /// Which of database, schema and identifier the project quotes.
     pub quoted: [bool; 3],
+    pub query_comment: QueryComment,
 }
 
 /// Versions made in this run, which its later nodes read before readers may.

@@ -69,6 +69,10 @@ impl NodeRun {
     /// Runs the step; the first result is the step's own, the others are of audits that ran inside it.
     pub async fn execute(self) -> Vec<NodeResult> {
         let started = Timestamp::now();
+        match self.context.query_comment.of(&self.context, &self.step.node) {
+            Ok(comment) => self.connection.annotate(comment),
+            Err(problem) => return vec![self.own_result(Err(problem), started)],
+        }
         if let Action::UnitTest = self.step.action {
             let node = Arc::clone(&self.step.node);
             let verdict = self.run_unit_test(&node).await;

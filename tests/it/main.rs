@@ -14,6 +14,7 @@ mod operation;
 mod packages;
 mod parity;
 mod profiles;
+mod query_comment;
 mod resources;
 mod server;
 mod shipped;

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::Owner;
 use super::defaults::defaults;
 use super::typer::{Typer, truth};
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, nearest};
 use crate::graph::{
     Access, Hook, IncrementalStrategy, Index, Materialization, NodeConfig, OnSchemaChange, ResourceType,
 };
@@ -279,6 +279,13 @@ impl Typer<'_> {
             Some(name) => {
                 let known = ["ignore", "fail", "append_new_columns", "sync_all_columns"];
                 self.unknown(&setting, "on_schema_change", name, known);
+                // dbt warns and goes on.
+                if self.owner.flavour == Flavour::Dbt
+                    && let Some(problem) = self.problems.0.last_mut()
+                {
+                    problem.level = Level::Warning;
+                    problem.help = Some(format!("it counts as `ignore`; write one of {}", known.join(", ")));
+                }
                 OnSchemaChange::Ignore
             }
             None => {

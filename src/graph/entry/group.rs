@@ -1,6 +1,6 @@
 //! The entry of a group.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 #[derive(Clone, Debug)]
 pub struct GroupEntry {
@@ -10,6 +10,7 @@ pub struct GroupEntry {
     pub original_path: String,
     pub owner: Json,
     pub description: Option<String>,
+    pub config: Map<String, Json>,
 }
 
 impl GroupEntry {
@@ -27,7 +28,7 @@ impl GroupEntry {
             "unique_id": self.id(),
             "owner": self.owner,
             "description": self.description,
-            "config": { "meta": {} },
+            "config": self.config,
         })
     }
 }

@@ -33,6 +33,8 @@ pub struct Group {
     pub description: Option<String>,
     pub owner: IndexMap<String, Json>,
     pub meta: IndexMap<String, Json>,
+    /// What else its `config` says.
+    pub config: IndexMap<String, Json>,
     pub place: Place,
 }
 
@@ -202,6 +204,10 @@ fn group(yaml: &Yaml, reader: &mut Reader) -> Option<Group> {
         description: section.text("description", reader),
         owner: section.json_map("owner", reader),
         meta: merged_meta(section.json_map("meta", reader), &config),
+        config: config
+            .iter()
+            .map(|(key, setting)| (key.clone(), setting.value.clone()))
+            .collect(),
         place: name_place(yaml),
     };
     section.finish(reader);

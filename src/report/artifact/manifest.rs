@@ -296,6 +296,7 @@ mod tests {
                 original_path: "models/marts/marts.yml".to_owned(),
                 owner: json!({ "email": "finance@shop.example", "name": "Finance" }),
                 description: None,
+                config: [("meta".to_owned(), json!({}))].into_iter().collect(),
             }],
             ..Contents::of(&graph)
         };
