@@ -37,7 +37,7 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
                     .filter(|list| !list.is_empty())
                 {
                     Some(list) => list.iter().map(argument).collect(),
-                    None => arguments(found),
+                    None => arguments(found, is_generic(project, found)),
                 },
                 depends_on: engine.called_by(found),
                 supported_languages: found.languages.clone(),
@@ -58,6 +58,19 @@ pub(super) fn complete(contents: &mut Contents<'_>, project: &Project, engine: &
     contents.quoting = quoting.iter().map(|(part, yes)| (part.clone(), yes.clone())).collect();
 }
 
+/// Whether a macro stands in `tests/generic` or its like.
+fn is_generic(project: &Project, found: &MacroInfo) -> bool {
+    let Some(package) = project.package(&found.package) else {
+        return false;
+    };
+    let file = original_path(project, found);
+    let within = |folder: &String| {
+        file.strip_prefix(folder.as_str())
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
+    found.kind == MacroKind::Test && !package.settings.paths.macros.iter().any(within)
+}
+
 /// Below the root of its package.
 fn original_path(project: &Project, found: &MacroInfo) -> String {
     let files = project.package(&found.package).map(|package| &package.files.macros);
@@ -66,13 +79,11 @@ fn original_path(project: &Project, found: &MacroInfo) -> String {
     file.map_or_else(|| found.path.clone(), |code| code.original_path.clone())
 }
 
-/// The arguments that nobody describes. A materialization takes one, as dbt sees it, and a test none.
-fn arguments(found: &MacroInfo) -> Vec<MacroArgument> {
+/// The arguments that nobody describes. A materialization takes one, as dbt sees it, and a test in a
+/// file for tests none.
+fn arguments(found: &MacroInfo, is_generic: bool) -> Vec<MacroArgument> {
     let languages = (found.kind == MacroKind::Materialization).then_some("supported_languages");
-    let own = match found.kind {
-        MacroKind::Test => &[],
-        MacroKind::Macro | MacroKind::Materialization => &found.arguments[..],
-    };
+    let own = if is_generic { &[] } else { &found.arguments[..] };
     let named = own.iter().map(|argument| argument.name.as_str());
     named
         .chain(languages)

@@ -61,6 +61,19 @@ pub struct Recorded {
     pub metrics: Vec<Vec<String>>,
 }
 
+impl Recorded {
+    /// Adds what a hook asked for; what it configures counts for nothing.
+    pub fn add(&mut self, hook: Self) {
+        self.refs.extend(hook.refs);
+        self.sources.extend(hook.sources);
+        for called in hook.macros {
+            if !self.macros.contains(&called) {
+                self.macros.push(called);
+            }
+        }
+    }
+}
+
 /// Answers `ref` and `source` with a stand-in, and records them.
 pub struct Recorder {
     stand_in: Relation,

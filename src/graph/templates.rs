@@ -9,6 +9,7 @@ use crate::jinja::Host;
 use crate::sql::Relation;
 
 /// One template to render while parsing: `execute` is false.
+#[derive(Clone)]
 pub struct Job<'a> {
     pub package: &'a str,
     /// For messages: ``model `orders` ``.

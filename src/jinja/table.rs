@@ -68,6 +68,9 @@ pub(super) struct MacroDef {
 /// The block with the blanks that its `{%-` and `-%}` take away, none of them before `from`.
 fn with_blanks(text: &str, from: usize, block: &Range<usize>) -> Range<usize> {
     let (mut start, mut end) = (block.start, block.end);
+    // What stands around all of a file does not count.
+    let text = text.trim_end();
+    let from = from.max(text.len() - text.trim_start().len());
     if text[start..].starts_with("{%-") {
         start = from + text[from..start].trim_end().len();
     }

@@ -13,6 +13,8 @@ use crate::graph::recorder::Recorder;
 use crate::graph::templates::Job;
 use crate::project::{ColumnProperties, DocBlock, Package, Project, Settings};
 
+static EXPRESSION: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}").expect("the pattern is fixed"));
+
 static DOC: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\{\{-?\s*doc\(\s*(?:['"](\w+)['"]\s*,\s*)?['"](\w+)['"]\s*\)\s*-?\}\}"#)
         .expect("the pattern is fixed")
@@ -37,7 +39,7 @@ fn doc<'p>(
     }
 }
 
-/// A text with its `doc('..')` calls filled in; calls that fetch nothing stay as they are.
+/// A text with its `doc('..')` calls filled in; any other expression means nothing there.
 pub fn with_docs(project: &Project, package: &Package, text: &str) -> String {
     let filled = DOC.replace_all(text, |found: &Captures| {
         let wanted = found.get(1).map(|package| package.as_str());
@@ -46,7 +48,15 @@ pub fn with_docs(project: &Project, package: &Package, text: &str) -> String {
             None => found[0].to_owned(),
         }
     });
-    filled.into_owned()
+    if filled == text && !text.contains("{{") {
+        return text.to_owned();
+    }
+    without_break(&EXPRESSION.replace_all(&filled, "")).to_owned()
+}
+
+/// Rendering drops a line break at the end.
+fn without_break(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
 }
 
 impl Builder<'_> {
@@ -77,7 +87,7 @@ impl Builder<'_> {
             String::new()
         });
         if !filled.contains("{{") && !filled.contains("{%") {
-            return filled.into_owned();
+            return without_break(&filled).to_owned();
         }
         let source = SourceFile::new(&place.file.path, &*filled);
         let this = self.stand_in("description");

@@ -166,8 +166,6 @@ pub fn freshness(node: &Node) -> Json {
             }
             entry
         }
-        // Written as null: no thresholds, whatever holds for the others.
-        Some(Json::Null) => Json::Null,
         _ => entry,
     }
 }
