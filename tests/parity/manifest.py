@@ -4,13 +4,14 @@
     manifest.py --dbt DBT --assay ASSAY --project-dir DIR [--profiles-dir DIR] [--all]
 
 Prints the fields that differ, by resource type and field, each with how often and one example. Ends with 1 where any
-differs that is not listed in MAY_DIFFER.
+differs that is listed neither in MAY_DIFFER nor in KNOWN. dbt's own classes must read the manifest too.
 """
 
 import argparse
 import collections
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,15 @@ MAY_DIFFER = {
     "unit_tests.checksum": "a hash of dbt's own Python objects",
     "nodes.build_path": "dbt writes it when it runs",
     "nodes.compiled_path": "dbt writes it when it compiles",
+    "disabled.build_path": "dbt writes it when it runs",
+}
+# Differences that are known and not on purpose: they are shown, and counted apart from those that nobody knows of.
+KNOWN = {
+    "unrendered_config": "configuration is kept rendered; dbt keeps its source text, for `state:modified`",
+    "unrendered_schema": "as above",
+    "unrendered_database": "as above",
+    "nodes.test.file_key_name": "a seed described below `models:`",
+    "nodes.operation.config": "dbt gives hooks of a run the configuration of models",
 }
 # What either keeps of its own macros; dbt reads them anew from its adapter before it uses a foreign manifest.
 INTERNAL = {"dbt", "dbt_postgres"}
@@ -44,13 +54,19 @@ def parse(command, arguments, target):
     return json.loads((target / "manifest.json").read_text())
 
 
-def paths(value, at):
-    """The leaves of a value with their paths."""
-    if isinstance(value, dict) and value:
-        for key, below in value.items():
-            yield from paths(below, at + (key,))
-    else:
-        yield at, value
+def read_by_dbt(command, target):
+    """Reads the artifacts with dbt's own classes, which check the schema's version and every field."""
+    found = shutil.which(command) or sys.exit(f"{command} is not there")
+    program = "\n".join([
+        "import sys",
+        "from dbt.artifacts.schemas.manifest import WritableManifest",
+        "from dbt.contracts.graph.manifest import Manifest",
+        "Manifest.from_writable_manifest(WritableManifest.read_and_check_versions(sys.argv[1]))",
+    ])
+    python = pathlib.Path(found).parent / "python"
+    done = subprocess.run([str(python), "-c", program, str(target / "manifest.json")], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"dbt does not read assay's manifest:\n{done.stderr}")
 
 
 def differences(one, other, at):
@@ -73,6 +89,8 @@ def sides(dbt, assay, section):
         ours, theirs = keep(ours), keep(theirs)
     if section == "docs":
         ours, theirs = ({k: v for k, v in side.items() if v["package_name"] not in INTERNAL} for side in (ours, theirs))
+    if section == "disabled":
+        ours, theirs = ({f"{k}#{i}": v for k, list in side.items() for i, v in enumerate(list)} for side in (ours, theirs))
     if section in ("parent_map", "child_map", "group_map"):
         ours, theirs = ({k: sorted(v) for k, v in side.items()} for side in (ours, theirs))
     return theirs, ours
@@ -91,6 +109,7 @@ def main():
         folder = pathlib.Path(folder).resolve()
         dbt = parse(given.dbt, arguments, folder / "dbt")
         assay = parse(given.assay, arguments, folder / "assay")
+        read_by_dbt(given.dbt, folder / "assay")
     found = collections.defaultdict(list)
     for section in SECTIONS:
         theirs, ours = sides(dbt, assay, section)
@@ -105,17 +124,19 @@ def main():
                 kind = entry.split(".")[0] + "." if depth == 2 else ""
                 field = kind + ".".join(str(part) for part in at[1:3]) if len(at) > 1 else kind + "(entry)"
             found[f"{section}.{field}"].append((entry, one, other))
-    wrong = 0
+    wrong = known = 0
     for field, cases in sorted(found.items()):
         name = field.split(".")
         allowed = name[-1] in MAY_DIFFER or field in MAY_DIFFER or f"{name[0]}.{name[-1]}" in MAY_DIFFER
         if allowed and not given.all:
             continue
-        wrong += not allowed
+        expected = any(f".{key}." in f".{field}." for key in KNOWN)
+        known += expected and not allowed
+        wrong += not allowed and not expected
         entry, one, other = cases[0]
         shown = [json.dumps(side)[:160] for side in (one, other)]
         print(f"{field}: {len(cases)}, such as {entry}\n    dbt   {shown[0]}\n    assay {shown[1]}")
-    print(f"{wrong} fields differ that should not")
+    print(f"{wrong} fields differ that should not, and {known} that are known to")
     return 1 if wrong else 0
 
 
