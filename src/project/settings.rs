@@ -229,7 +229,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         on_run_end: run_hooks(section.take("on-run-end"), "on-run-end", reader),
         quoting: section.json_map("quoting", reader),
         dispatch: dispatch(section.list("dispatch", reader), reader),
-        query_comment: section.take("query-comment").map(Yaml::to_json),
+        query_comment: section.entry("query-comment").map(|entry| entry.value.to_json()),
         flags: section.json_map("flags", reader),
         restrict_access: section.flag("restrict-access", reader).unwrap_or(false),
         gate: section.take("gate").and_then(|yaml| gate(yaml, reader)),

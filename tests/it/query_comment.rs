@@ -7,6 +7,7 @@ const MODEL: &str = "{{ config(materialized='table') }}\nselect current_query() 
 const MACROS: &str = "{% macro said(node) %}{{ node.name }} by {{ target.name }}{{ node.nothing }}{% endmacro %}
 {% materialization own, default %}
 {% call statement('main') %}create table {{ this }} as {{ sql }}{% endcall %}
+{% do adapter.commit() %}
 {{ return({'relations': [this]}) }}
 {% endmaterialization %}
 ";
