@@ -66,8 +66,48 @@ pub struct Global {
     /// Never download PostgreSQL for the local server
     #[arg(long, global = true)]
     pub no_download: bool,
+    /// As `--log-level debug`
+    #[arg(short, long, global = true)]
+    pub debug: bool,
     #[command(flatten)]
     pub unsupported: Unsupported,
+    #[command(flatten)]
+    pub moot: Moot,
+}
+
+/// Options of dbt that decide nothing here: every run reads the whole project, and looks a relation up when it is asked for.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Moot {
+    #[arg(long, global = true, hide = true)]
+    pub partial_parse: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_partial_parse: bool,
+    #[arg(long, global = true, hide = true)]
+    pub static_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_static_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    pub populate_cache: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_populate_cache: bool,
+    #[arg(long, global = true, hide = true)]
+    pub cache_selected_only: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_cache_selected_only: bool,
+    #[arg(long, global = true, hide = true)]
+    pub version_check: bool,
+    #[arg(long, global = true, hide = true)]
+    pub send_anonymous_usage_stats: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_send_anonymous_usage_stats: bool,
+    #[arg(long, global = true, hide = true)]
+    pub write_json: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_defer: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_warn_error: bool,
+    #[arg(long, global = true, hide = true)]
+    pub use_colors: bool,
 }
 
 /// Options that dbt has and Assay does not: typed, they are refused by name instead of being swallowed.

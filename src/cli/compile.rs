@@ -40,7 +40,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         let connection = Arc::new(context.pool.get().await?);
         let mut shown = Vec::new();
         if let Some(sql) = &arguments.inline {
-            let node = workspace.inline_node(sql)?;
+            let node = workspace.inline_node(sql);
             shown.push(run::compile_inline(&context, &node, Some(&connection))?);
         }
         let mut problems = Diagnostics::default();

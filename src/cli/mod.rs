@@ -161,6 +161,7 @@ fn settings(global: &Global) -> Settings {
         },
         quiet: global.quiet,
         level: match global.log_level {
+            _ if global.debug => Some(Level::Debug),
             LogLevel::Debug => Some(Level::Debug),
             LogLevel::Info => Some(Level::Info),
             LogLevel::Warn => Some(Level::Warn),

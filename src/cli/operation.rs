@@ -22,9 +22,9 @@ pub(super) async fn operation(global: &Global, talk: &Talk, arguments: &Operatio
     let (node, found) = match (&arguments.name, &arguments.sql) {
         (Some(name), None) => {
             let (package, info) = find(&workspace, name)?;
-            (operation_node(&workspace, info)?, Some((package, info)))
+            (operation_node(&workspace, info), Some((package, info)))
         }
-        (None, Some(sql)) => (workspace.inline_node(sql)?, None),
+        (None, Some(sql)) => (workspace.inline_node(sql), None),
         _ => {
             return Err(Diagnostic::error("invalid-argument", "nothing to run was named")
                 .help("name a macro, or give a statement with --sql")
@@ -128,13 +128,13 @@ fn find<'w>(workspace: &'w Workspace, name: &str) -> Result<(String, &'w MacroIn
 }
 
 /// What stands for a node while the macro runs. It may refer to everything and has no configuration.
-fn operation_node(workspace: &Workspace, info: &MacroInfo) -> Result<Arc<Node>, Diagnostic> {
-    let mut node = (*workspace.inline_node("")?).clone();
+fn operation_node(workspace: &Workspace, info: &MacroInfo) -> Arc<Node> {
+    let mut node = (*workspace.inline_node("")).clone();
     node.id = Arc::from(info.id.as_str());
     node.name.clone_from(&info.name);
     node.package.clone_from(&info.package);
     node.config.raw.clear();
     node.meta.clear();
     node.declared = info.place.clone();
-    Ok(Arc::new(node))
+    Arc::new(node)
 }

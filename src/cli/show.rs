@@ -68,7 +68,7 @@ async fn rows(
     let context = workspace.context(connected, workspace.flags("show", 1), as_of, &selected);
     let connection = Arc::new(context.pool.get().await?);
     if let Some(sql) = &arguments.inline {
-        let node = workspace.inline_node(sql)?;
+        let node = workspace.inline_node(sql);
         let sql = limited(
             &run::compile_inline(&context, &node, Some(&connection))?,
             arguments.limit,

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
 use crate::graph::entry::FlatGraph;
 use crate::graph::select::Selectors;
-use crate::graph::{Graph, Node, NodeId, ResourceType, Variables};
+use crate::graph::{Graph, Node, NodeId, ResourceType, Variables, bare_node};
 use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
 use crate::postgres::Session;
 use crate::postgres::local::Options;
@@ -21,6 +21,7 @@ use crate::report::artifact::{self, Contents, Invocation};
 use crate::run::{
     Event, Events, Flags, Gate, Interrupt, Layout, Level, Made, QueryComment, RunContext, RunResult, newest_arrival,
 };
+use crate::sql::Relation;
 
 use super::arguments::Global;
 use super::connect::Connected;
@@ -314,22 +315,28 @@ impl Workspace {
     }
 
     /// A node for SQL that was typed on the command line. It may refer to everything.
-    pub fn inline_node(&self, sql: &str) -> Result<Arc<Node>, Diagnostic> {
+    pub fn inline_node(&self, sql: &str) -> Arc<Node> {
         let pattern = self
             .graph
             .nodes()
             .find(|node| node.resource_type == ResourceType::Model && node.package == self.project_name())
-            .or_else(|| self.graph.nodes().next())
-            .ok_or_else(|| Diagnostic::error("nothing-selected", "the project has no nodes"))?;
+            .or_else(|| self.graph.nodes().next());
         let source = SourceFile::new("--inline", sql);
-        let mut node = (**pattern).clone();
+        let mut node = pattern.map_or_else(
+            || {
+                let target = &self.target;
+                let relation = Relation::new(Some(target.dbname.as_str()), target.schema.as_str(), "inline_query");
+                bare_node(self.project_name(), "inline_query", relation, Arc::clone(&source))
+            },
+            |pattern| (**pattern).clone(),
+        );
         node.id = Arc::from(format!("sql operation.{}.inline_query", self.project_name()));
         "inline_query".clone_into(&mut node.name);
         node.resource_type = ResourceType::Operation;
         node.depends_on = self.graph.nodes().map(|node| Arc::clone(&node.id)).collect();
         node.declared = crate::diagnostic::Place::new(&source, 0..0);
         node.source = source;
-        Ok(Arc::new(node))
+        Arc::new(node)
     }
 }
 

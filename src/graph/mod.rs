@@ -8,6 +8,7 @@
 //!   other node's gives the test's SQL.
 //! * `NodeConfig::raw` has dbt's defaults with what is set over them, under dbt's names; `null` there means "not set".
 
+mod bare_node;
 mod batch;
 mod build;
 mod config;
@@ -27,6 +28,7 @@ mod templates;
 mod test_node;
 mod unit_test;
 
+pub use bare_node::bare_node;
 pub use batch::{Batch, BatchSize, MicrobatchSpec};
 pub use build::{Target, build, with_docs};
 pub use constraint::{Constraint, ConstraintKind, rename_constraints};

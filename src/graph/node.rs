@@ -342,6 +342,17 @@ impl Node {
         &self.source.text[start..]
     }
 
+    /// A model, snapshot, analysis or singular test whose file says nothing.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        let written = match self.resource_type {
+            ResourceType::Model | ResourceType::Snapshot | ResourceType::Analysis => true,
+            ResourceType::Test => self.test.is_none(),
+            _ => false,
+        };
+        written && self.raw_code().trim().is_empty()
+    }
+
     /// The names that `ref` knows it by: of a version `orders.v2`, and `orders` too where it is the latest.
     #[must_use]
     pub fn ref_names(&self) -> Vec<String> {

@@ -40,7 +40,9 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
     };
     typer.check_keys();
     let (materialized, materialized_name) = typer.materialized();
-    let unique_key = typer.strings("unique_key").unwrap_or_default();
+    let mut unique_key = typer.strings("unique_key").unwrap_or_default();
+    // `unique_key: ''` is none, as in dbt.
+    unique_key.retain(|key| !key.is_empty());
     let mut predicates = typer.strings("incremental_predicates");
     if predicates.is_none() {
         predicates = typer.strings("predicates");

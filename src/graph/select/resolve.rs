@@ -96,6 +96,10 @@ impl Selection {
             .collect();
         chosen.sort_by(|a, b| a.id.cmp(&b.id));
         for node in chosen {
+            // As in dbt, a file without a word in it is a node that is never built.
+            if node.is_blank() {
+                continue;
+            }
             let list = if kinds.contains(&node.resource_type) {
                 &mut resolved.nodes
             } else {
