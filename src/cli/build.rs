@@ -195,7 +195,7 @@ async fn prepare(
     facts.macros = macros;
     facts.unbatched = workspace.unbatched(selected);
     let plan = Plan::new(&workspace.graph, selected, &facts);
-    create_schemas(&connection, &plan).await?;
+    create_schemas(&connection, &plan, &context.flags).await?;
     Ok((connection, plan))
 }
 

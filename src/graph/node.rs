@@ -173,6 +173,8 @@ pub struct TestSpec {
     pub limit: Option<u64>,
     pub where_: Option<String>,
     pub store_failures: Option<bool>,
+    /// Failing rows that are kept are a view, which follows the data.
+    pub stored_as_view: bool,
 }
 
 #[derive(Clone, Debug)]

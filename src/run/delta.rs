@@ -9,6 +9,8 @@ use crate::postgres::catalog;
 use crate::sql::{Column, Relation, ident};
 
 use super::execute::{Done, NodeRun};
+use super::revoke::{Kept, revoke_lost};
+use super::statement::{column_comments, dress};
 use super::strategy::{Batch, strategy_of};
 
 impl NodeRun {
@@ -44,9 +46,15 @@ impl NodeRun {
             config: &node.config,
         };
         let statements = batch.statements().concat();
-        self.note_sql(&format!("{create}{alter}{statements}"));
+        let grants = [
+            revoke_lost(&target, &node.config, Kept::Configured),
+            dress(&target, &node, false),
+            column_comments(&target, &node, &columns),
+        ]
+        .concat();
+        self.note_sql(&format!("{create}{alter}{statements}{grants}"));
         let mut counts = Vec::new();
-        for (part, counted) in [(alter, false), (statements, true)] {
+        for (part, counted) in [(alter, false), (statements, true), (grants, false)] {
             match self.connection.batch(&part).await {
                 Ok(done) if counted => counts = done,
                 Ok(_) => {}

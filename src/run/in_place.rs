@@ -8,6 +8,7 @@ use crate::postgres::{Dependent, catalog, dependents, find_relation, is_read_by_
 use crate::sql::{Relation, RelationKind};
 
 use super::execute::{Done, NodeRun};
+use super::revoke::{Kept, revoke_lost};
 use super::statement::{
     column_comments, create_contracted_table, create_indexes, create_table_as, create_view_as, dress, drop_dependents,
     drop_foreign_keys, drop_relation, restore_dependents, swap,
@@ -30,7 +31,10 @@ impl NodeRun {
         let write = |begin: &str, create: &str| format!("{begin}{before}{create}{dressing}{comments}");
         let attempt = match existing {
             None | Some(RelationKind::View) => {
-                let create = create_view_as(&relation, &compiled.sql, existing.is_some());
+                let mut create = create_view_as(&relation, &compiled.sql, existing.is_some());
+                if existing.is_some() {
+                    create.push_str(&revoke_lost(&relation, &self.step.node.config, Kept::Replaced));
+                }
                 let sql = write("begin;\n", &create);
                 self.note_sql(&create);
                 match self.connection.batch(&sql).await {

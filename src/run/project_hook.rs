@@ -16,10 +16,11 @@ use crate::postgres::{Connection, PooledConnection};
 use crate::sql::ident;
 
 use super::compile::{Compiled, View, compile_with};
-use super::context::RunContext;
+use super::context::{Flags, RunContext};
 use super::event::Event;
 use super::execute::ended;
 use super::result::{NodeResult, RunResult, Status};
+use super::stored_failures::stored_as;
 use super::transaction::Transaction;
 
 /// When a hook runs.
@@ -230,7 +231,7 @@ pub fn end_context(context: &RunContext, start: &HooksEnd, run: &RunResult) -> I
 }
 
 /// Makes the schemas that the plan builds in. The schemas of the gate are made by the gate.
-pub async fn create_schemas(connection: &Connection, plan: &Plan) -> Result<(), Diagnostic> {
+pub async fn create_schemas(connection: &Connection, plan: &Plan, flags: &Flags) -> Result<(), Diagnostic> {
     let schemas: BTreeSet<Cow<str>> = plan
         .steps
         .values()
@@ -239,7 +240,7 @@ pub async fn create_schemas(connection: &Connection, plan: &Plan) -> Result<(), 
                 .node
                 .test
                 .as_ref()
-                .is_some_and(|test| test.store_failures == Some(true));
+                .is_some_and(|test| stored_as(test, flags).is_some());
             match step.action {
                 // Made here and not by each test, since tests that meet in making it would fail.
                 Action::Test => keeps,

@@ -58,6 +58,13 @@ pub fn drop_relation(relation: &Relation, kind: RelationKind) -> String {
     format!("drop {what} if exists {relation};\n")
 }
 
+/// The same with whatever others built on it.
+#[must_use]
+pub fn drop_relation_cascade(relation: &Relation, kind: RelationKind) -> String {
+    let drop = drop_relation(relation, kind);
+    format!("{} cascade;\n", drop.trim_end_matches(";\n"))
+}
+
 /// The name of an index, the same for the same index of the same table in every run.
 fn index_name(table: &str, index: &Index) -> String {
     let method = index.method.as_deref().unwrap_or("btree");

@@ -58,7 +58,7 @@ impl Batch<'_> {
 
     fn delete_null_keys(&self) -> String {
         format!(
-            "delete from {} as DBT_INTERNAL_DEST\nwhere exists (select from {} as DBT_INTERNAL_SOURCE where ({}) and {}){};\n",
+            "delete from {} as DBT_INTERNAL_DEST\nwhere exists (select 1 from {} as DBT_INTERNAL_SOURCE where ({}) and {}){};\n",
             self.target,
             self.source,
             self.null_key("DBT_INTERNAL_SOURCE."),

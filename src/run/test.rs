@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Node, Severity, TestSpec};
-use crate::sql::{Relation, ident};
 
 use super::compile::Compiled;
 use super::execute::NodeRun;
 use super::result::Status;
+use super::stored_failures::stored_as;
 
 /// How a test ended.
 #[derive(Clone, Debug)]
@@ -55,11 +55,19 @@ impl NodeRun {
         };
         let compiled = self.compile_other(test)?;
         let compiled_at = Timestamp::now();
-        let mut rows = compiled.sql.clone();
-        if store && spec.store_failures == Some(true) {
-            rows = self.store_failures(test, &compiled).await?;
-        }
-        let sql = count_sql(spec, &rows);
+        let stored = stored_as(spec, &self.context.flags).filter(|_| store);
+        let sql = match stored {
+            Some(stored) => {
+                let rows = self.store_failures(test, &compiled, stored).await?;
+                // What is kept is limited already.
+                let unlimited = TestSpec {
+                    limit: None,
+                    ..spec.clone()
+                };
+                count_sql(&unlimited, &rows)
+            }
+            None => count_sql(spec, &compiled.sql),
+        };
         self.note_sql_of(test, &sql);
         let table = match self.connection.table(&sql).await {
             Ok(table) => table,
@@ -72,6 +80,8 @@ impl NodeRun {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let failures = failures.max(0.0) as u64;
         let (status, message) = judge(spec, failures, yes(1), yes(2));
+        // As in dbt: what is within the limits does not count.
+        let failures = if status == Status::Pass { 0 } else { failures };
         Ok(Verdict {
             status,
             failures,
@@ -79,24 +89,7 @@ impl NodeRun {
             compiled,
             compiled_at,
         })
-    }
-
-    /// Keeps the failing rows in a table; gives the query that reads them back.
-    async fn store_failures(&self, test: &Arc<Node>, compiled: &Compiled) -> Result<String, Diagnostic> {
-        let place: &Relation = &test.relation;
-        let sql = format!(
-            "begin;\ncreate schema if not exists {};\ndrop table if exists {place} cascade;\ncreate table {place} as (\n{}\n);\ncommit;\n",
-            ident(&place.stored_schema()),
-            compiled.sql
-        );
-        if let Err(error) = self.connection.batch(&sql).await {
-            let diagnostic = self.sql_error(test, &error, &sql, compiled);
-            self.rollback().await;
-            return Err(diagnostic);
-        }
-        Ok(format!("select * from {place}"))
-    }
-}
+    }}
 
 #[cfg(test)]
 mod tests {
@@ -112,6 +105,7 @@ mod tests {
             limit: Some(500),
             where_: None,
             store_failures: None,
+            stored_as_view: false,
         }
     }
 

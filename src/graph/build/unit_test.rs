@@ -132,7 +132,7 @@ impl Builder<'_> {
                 problems.push(missing_fixture(what, name, fixture, package));
                 return None;
             };
-            text = Some(file.file.text.clone());
+            text = Some(file.file.text.trim().to_owned());
         }
         let text = text.or_else(|| match &fixture.rows {
             Some(WrittenRows::Text(text)) => Some(text.clone()),

@@ -40,6 +40,7 @@ impl TestSpec {
             fail_calc: typer.text("fail_calc").unwrap_or_else(|| "count(*)".to_owned()),
             limit: typer.number("limit"),
             where_: typer.text("where"),
+            stored_as_view: store_failures_as.as_deref() == Some("view"),
             store_failures: match store_failures_as.as_deref() {
                 Some("ephemeral") => Some(false),
                 Some(_) => Some(true),

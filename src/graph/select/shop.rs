@@ -270,6 +270,7 @@ fn test(entry: &Json) -> TestSpec {
         limit: config["limit"].as_u64(),
         where_: maybe(&config["where"]),
         store_failures: config["store_failures"].as_bool(),
+        stored_as_view: config["store_failures_as"] == "view",
     }
 }
 
