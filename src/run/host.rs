@@ -213,6 +213,11 @@ impl Host for RunHost {
             // As in dbt: a tested model is configured as a unit test, and nothing else.
             return (key == "materialized").then(|| Json::from("unit"));
         }
+        if key == "snapshot_table_column_names" {
+            // Every name, where the configuration may give some of them only.
+            let columns = self.node.snapshot.as_ref().map(|snapshot| &snapshot.columns);
+            return columns.and_then(|columns| serde_json::to_value(columns).ok());
+        }
         self.node.config.raw.get(key).cloned()
     }
 

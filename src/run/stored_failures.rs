@@ -32,7 +32,7 @@ impl NodeRun {
         kind: RelationKind,
     ) -> Result<String, Diagnostic> {
         let place = &test.relation;
-        let old = find_relation(&self.connection, &place.schema, &place.identifier)
+        let old = find_relation(&self.connection, &place.stored_schema(), &place.stored_identifier())
             .await
             .map_err(|error| self.database_error(&error))?;
         let old = old.and_then(|old| old.kind);

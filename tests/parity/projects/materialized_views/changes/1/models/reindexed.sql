@@ -1,2 +1,0 @@
-{{ config(materialized='materialized_view', indexes=[{'columns': ['word'], 'type': 'hash'}]) }}
-select * from {{ ref('few') }}
