@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::graph::{Batch, ResourceType, entry};
+use crate::graph::{Batch, entry};
 
 use super::layout::Layout;
 use super::result::{NodeResult, Span};
@@ -68,11 +68,6 @@ impl NodeResult {
                 ..entry::Surroundings::default()
             },
         );
-        let mut node = node;
-        if let (ResourceType::Test, Some(Json::Object(config))) = (self.node.resource_type, node.get_mut("config")) {
-            // dbt's object of it has the attribute, too.
-            config.insert("full_refresh".to_owned(), Json::Null);
-        }
         json!({
             "status": self.status.name(),
             "timing": self.timing(),

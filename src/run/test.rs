@@ -89,7 +89,8 @@ impl NodeRun {
             compiled,
             compiled_at,
         })
-    }}
+    }
+}
 
 #[cfg(test)]
 mod tests {
