@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{DynObject, Object, ObjectRepr};
+use minijinja::value::{DynObject, Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::jinja::value::{argument, integer, invalid, split_kwargs, text_argument};
@@ -225,6 +225,15 @@ fn translate(label: &str) -> String {
 #[derive(Debug)]
 struct ColumnClass;
 
+/// The methods of the class itself, which templates also ask for without calling them.
+const CLASS_METHODS: [&str; 5] = [
+    "translate_type",
+    "numeric_type",
+    "string_type",
+    "create",
+    "from_description",
+];
+
 /// `api.Column`
 pub fn column_class() -> Value {
     Value::from_object(ColumnClass)
@@ -233,6 +242,14 @@ pub fn column_class() -> Value {
 impl Object for ColumnClass {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let wanted = key.as_str()?;
+        let name = CLASS_METHODS.iter().find(|name| **name == wanted)?;
+        Some(Value::from_function(move |args: Rest<ValueOrKwargs>| {
+            class_method(name, &args.into_values())
+        }))
     }
 
     fn call(self: &Arc<Self>, _: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {

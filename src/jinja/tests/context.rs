@@ -106,6 +106,14 @@ fn what_nobody_configured_is_none_in_a_result() {
 }
 
 #[test]
+fn methods_of_the_column_class_can_be_asked_for() {
+    let text = Project::new().render(
+        "{{ api.Column.translate_type is defined }} {{ api.Column.nothing is defined }} {{ api.Column.translate_type('string') }}",
+    );
+    assert_eq!(text, "True False TEXT");
+}
+
+#[test]
 fn relations_are_made_and_changed() {
     let text = Project::new().render(
         "{% set r = api.Relation.create(database='d', schema='s', identifier='i', type='view') %}{{ r }} {{ r.is_view }} \
