@@ -158,6 +158,8 @@ pub fn freshness(node: &Node) -> Json {
     let mut entry = json!({ "warn_after": unset(), "error_after": unset(), "filter": null });
     let written = node.source_spec.as_ref().and_then(|spec| spec.freshness.as_ref());
     match written {
+        // Written as null: no thresholds, whatever holds for the others.
+        Some(Json::Null) => Json::Null,
         Some(Json::Object(written)) => {
             for (key, value) in written {
                 if !value.is_null() {
