@@ -1,5 +1,6 @@
 //! The one minijinja environment of a project.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
@@ -11,7 +12,10 @@ use super::filter;
 use super::function;
 use super::session::{RenderState, Session};
 use super::table::MacroTable;
-use super::value::{add, iterated, method, own, print_float, remainder, subtract};
+use super::value::{
+    Repr, add, compare, divide, equal, floor_divide, iterated, method, multiply, negate, own, power, print_float,
+    remainder, subtract,
+};
 
 /// Calls what the session's errand says.
 pub(super) const ERRAND: &str = "#errand";
@@ -60,6 +64,25 @@ fn add_machinery(environment: &mut Environment<'static>) {
     environment.add_filter("_add", |a: &Value, b: &Value| add(a, b));
     environment.add_filter("_sub", |a: &Value, b: &Value| subtract(a, b));
     environment.add_filter("_mod", |a: &Value, b: &Value| remainder(a, b));
+    environment.add_filter("_mul", |a: &Value, b: &Value| multiply(a, b));
+    environment.add_filter("_div", |a: &Value, b: &Value| divide(a, b));
+    environment.add_filter("_floor", |a: &Value, b: &Value| floor_divide(a, b));
+    environment.add_filter("_pow", |a: &Value, b: &Value| power(a, b));
+    environment.add_filter("_neg", negate);
+    environment.add_filter("_eq", |a: &Value, b: &Value| equal(a, b));
+    environment.add_filter("_ne", |a: &Value, b: &Value| !equal(a, b));
+    environment.add_filter("_lt", |a: &Value, b: &Value| {
+        Ok::<_, Error>(compare("<", a, b)?.is_some_and(Ordering::is_lt))
+    });
+    environment.add_filter("_gt", |a: &Value, b: &Value| {
+        Ok::<_, Error>(compare(">", a, b)?.is_some_and(Ordering::is_gt))
+    });
+    environment.add_filter("_le", |a: &Value, b: &Value| {
+        Ok::<_, Error>(compare("<=", a, b)?.is_some_and(Ordering::is_le))
+    });
+    environment.add_filter("_ge", |a: &Value, b: &Value| {
+        Ok::<_, Error>(compare(">=", a, b)?.is_some_and(Ordering::is_ge))
+    });
     environment.add_function("_do", |_: &Value| ());
     environment.add_function("_put", |state: &mut State, native: Value| {
         if let Some(render) = state.get_extension_mut::<RenderState>() {
@@ -108,6 +131,9 @@ fn print(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
     let is_real = value.kind() == ValueKind::Number && !value.is_integer();
     if let (true, Ok(number)) = (is_real, f64::try_from(value.clone())) {
         return print_float(out, number).map_err(Error::from);
+    }
+    if value.kind() == ValueKind::Seq {
+        return write!(out, "{}", Repr(value)).map_err(Error::from);
     }
     write!(out, "{value}").map_err(Error::from)
 }

@@ -27,6 +27,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         let style = JsonStyle {
             sort_keys,
             indent: None,
+            unicode: false,
         };
         Ok(Value::from(json_text(&to_json(&value), style)))
     });

@@ -37,7 +37,7 @@ impl Moment {
     }
 
     /// Its offset from UTC in seconds.
-    fn offset(&self) -> Result<i32, Error> {
+    pub(super) fn offset(&self) -> Result<i32, Error> {
         if let Ok(zoned) = self.zoned() {
             return Ok(zoned.offset().seconds());
         }
@@ -72,12 +72,46 @@ impl Moment {
         parts.to_string(pattern(format)).map_err(wrong)
     }
 
+    /// The same instant in another zone.
+    pub(super) fn moved_to(&self, zone: &TimeZone) -> Result<Value, Error> {
+        Ok(Self::of(&self.zoned()?.with_time_zone(zone.clone())))
+    }
+
     fn of(zoned: &Zoned) -> Value {
         Self::value(zoned.datetime(), Some(zoned.time_zone().clone()))
     }
 
     fn iso(&self, separator: char) -> String {
-        let mut text = format!("{}{separator}{}", self.at.date(), clock(self.at.time()));
+        self.iso_to(separator, None)
+    }
+
+    /// `isoformat(sep, timespec)`
+    fn iso_to(&self, separator: char, spec: Option<&str>) -> String {
+        let time = self.at.time();
+        let (second, nanos) = (time.second(), time.subsec_nanosecond());
+        let shown = match spec {
+            Some("hours") => format!("{:02}", time.hour()),
+            Some("minutes") => format!("{:02}:{:02}", time.hour(), time.minute()),
+            Some("seconds") => format!("{:02}:{:02}:{second:02}", time.hour(), time.minute()),
+            Some("milliseconds") => {
+                format!(
+                    "{:02}:{:02}:{second:02}.{:03}",
+                    time.hour(),
+                    time.minute(),
+                    nanos / 1_000_000
+                )
+            }
+            Some("microseconds") => {
+                format!(
+                    "{:02}:{:02}:{second:02}.{:06}",
+                    time.hour(),
+                    time.minute(),
+                    nanos / 1000
+                )
+            }
+            _ => clock(time),
+        };
+        let mut text = format!("{}{separator}{shown}", self.at.date());
         if let (Some(_), Ok(offset)) = (&self.zone, self.offset()) {
             let sign = if offset < 0 { '-' } else { '+' };
             let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
@@ -98,6 +132,18 @@ fn clock(time: Time) -> String {
 /// Python's `%f` always has six digits.
 fn pattern(text: &str) -> String {
     text.replace("%f", "%6f")
+        .replace("%c", "%a %b %e %H:%M:%S %Y")
+        .replace("%x", "%m/%d/%y")
+        .replace("%X", "%H:%M:%S")
+}
+
+/// A date or a moment by the pattern; `None` for any other value.
+pub fn strftime(value: &Value, format: &str) -> Option<Result<String, Error>> {
+    if let Some(moment) = value.downcast_object_ref::<Moment>() {
+        return Some(moment.format(format));
+    }
+    let at = value.downcast_object_ref::<Day>()?.0.to_datetime(Time::midnight());
+    Some(strtime::format(pattern(format), at).map_err(wrong))
 }
 
 fn wrong(error: impl fmt::Display) -> Error {
@@ -114,13 +160,28 @@ pub fn moment(at: Timestamp) -> Value {
     Moment::of(&at.to_zoned(TimeZone::UTC))
 }
 
-/// A date as the server prints it; `None` for `infinity` and the like.
+/// A date as the server prints it; `infinity` is the last that Python has.
 pub fn date_value(text: &str) -> Option<Value> {
-    text.parse::<Date>().ok().map(|date| Value::from_object(Day(date)))
+    let day = match text {
+        "infinity" => Date::MAX,
+        "-infinity" => Date::constant(1, 1, 1),
+        _ => text.parse().ok()?,
+    };
+    Some(Value::from_object(Day(day)))
 }
 
 /// A timestamp as the server prints it.
 pub fn timestamp_value(text: &str) -> Option<Value> {
+    match text {
+        "infinity" => {
+            return Some(Moment::value(
+                DateTime::constant(9999, 12, 31, 23, 59, 59, 999_999_000),
+                None,
+            ));
+        }
+        "-infinity" => return Some(Moment::value(DateTime::constant(1, 1, 1, 0, 0, 0, 0), None)),
+        _ => {}
+    }
     let after_date = text.get(10..)?;
     match after_date.rfind(['+', '-']) {
         Some(sign) => {
@@ -221,7 +282,17 @@ fn create_moment(args: &[Value]) -> Result<Value, Error> {
 
 fn parse_moment(text: &str, format: &str) -> Result<Value, Error> {
     let parsed = strtime::parse(pattern(format).replace("%6f", "%f"), text).map_err(wrong)?;
-    let date = parsed.to_date().map_err(wrong)?;
+    let named = ["%Y", "%y", "%D", "%F", "%s", "%G", "%x", "%c"];
+    let date = if named.iter().any(|part| format.contains(part)) {
+        parsed.to_date().map_err(wrong)?
+    } else {
+        Date::constant(1900, 1, 1)
+            .with()
+            .month(parsed.month().unwrap_or(1))
+            .day(parsed.day().unwrap_or(1))
+            .build()
+            .map_err(wrong)?
+    };
     let time = parsed.to_time().unwrap_or(Time::midnight());
     let zone = parsed.offset().map(TimeZone::fixed);
     Ok(Moment::value(date.to_datetime(time), zone))
@@ -273,6 +344,13 @@ fn day_class(name: &str, args: &[Value]) -> Result<Value, Error> {
     let text = |i: usize| args.get(i).map(ToString::to_string).unwrap_or_default();
     match name {
         "today" => Ok(Value::from_object(Day(Zoned::now().date()))),
+        "fromordinal" => {
+            let days = args.first().map_or(Ok(0), integer)?;
+            let first = Date::new(1, 1, 1).map_err(wrong)?;
+            let hours = days.checked_sub(1).and_then(|n| n.checked_mul(24));
+            let by = SignedDuration::from_hours(hours.ok_or_else(|| invalid("out of range"))?);
+            first.checked_add(by).map(|d| Value::from_object(Day(d))).map_err(wrong)
+        }
         "fromisoformat" => text(0).parse().map(|d| Value::from_object(Day(d))).map_err(wrong),
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
@@ -310,7 +388,19 @@ fn class(name: &str) -> Option<Value> {
         }
         _ => return None,
     };
-    let member = |_: &str| None;
+    let member: fn(&str) -> Option<Value> = match name {
+        "datetime.datetime" => |name| match name {
+            "min" => timestamp_value("-infinity"),
+            "max" => timestamp_value("infinity"),
+            _ => None,
+        },
+        "datetime.date" => |name| match name {
+            "min" => date_value("-infinity"),
+            "max" => date_value("infinity"),
+            _ => None,
+        },
+        _ => |_| None,
+    };
     Some(
         Class {
             name,
@@ -366,8 +456,27 @@ fn date_method(date: Date, name: &str, args: &[Value]) -> Result<Value, Error> {
 
 impl fmt::Debug for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.iso(' '))
+        let (day, time) = (self.at.date(), self.at.time());
+        write!(f, "datetime.datetime({}, {}, {}, ", day.year(), day.month(), day.day())?;
+        f.write_str(&clock_parts(time))?;
+        if let Some(zone) = &self.zone {
+            write!(f, ", tzinfo={:?}", Zone(zone.clone()))?;
+        }
+        f.write_str(")")
     }
+}
+
+/// Hour, minute, and what follows them where it is not zero.
+fn clock_parts(time: Time) -> String {
+    let mut text = format!("{}, {}", time.hour(), time.minute());
+    let micros = time.subsec_nanosecond() / 1000;
+    if time.second() != 0 || micros != 0 {
+        let _ = write!(text, ", {}", time.second());
+    }
+    if micros != 0 {
+        let _ = write!(text, ", {micros}");
+    }
+    text
 }
 
 impl Object for Moment {
@@ -389,6 +498,10 @@ impl Object for Moment {
         })
     }
 
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iso(' '))
+    }
+
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
         let other = other.downcast_ref::<Self>()?;
         Some(self.instant().ok()?.cmp(&other.instant().ok()?))
@@ -401,8 +514,10 @@ impl Object for Moment {
                 self.format(&format).map(Value::from)
             }
             "isoformat" => {
-                let separator = args.first().and_then(|s| s.as_str()?.chars().next());
-                Ok(Value::from(self.iso(separator.unwrap_or('T'))))
+                let (args, kwargs) = split_kwargs(args)?;
+                let separator = text_argument(args, &kwargs, 0, "sep").and_then(|s| s.chars().next());
+                let spec = text_argument(args, &kwargs, 1, "timespec");
+                Ok(Value::from(self.iso_to(separator.unwrap_or('T'), spec.as_deref())))
             }
             "date" => Ok(Value::from_object(Day(self.at.date()))),
             "time" => Ok(Value::from(clock(self.at.time()))),
@@ -460,7 +575,13 @@ impl Object for Moment {
 
 impl fmt::Debug for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(
+            f,
+            "datetime.date({}, {}, {})",
+            self.0.year(),
+            self.0.month(),
+            self.0.day()
+        )
     }
 }
 
@@ -476,6 +597,10 @@ impl Object for Day {
             "day" => Some(Value::from(self.0.day())),
             _ => None,
         }
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
     }
 
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {

@@ -7,7 +7,8 @@ mod iterate;
 mod regex;
 mod zone;
 
-pub use datetime::{date_value, moment, moment_minus, moment_plus, started_at, timestamp_value};
+pub use datetime::{date_value, moment, moment_minus, moment_plus, started_at, strftime, timestamp_value};
+pub use duration::{lapse_abs, lapse_divided, lapse_negated, lapse_over, lapse_rest, lapse_text, lapse_times};
 
 use minijinja::Value;
 

@@ -9,7 +9,8 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::class::{Class, not_callable};
 use super::datetime::Moment;
-use crate::jinja::value::invalid;
+use super::duration::Lapse;
+use crate::jinja::value::{PyList, invalid};
 
 /// A time zone.
 pub(super) struct Zone(pub(super) TimeZone);
@@ -20,9 +21,32 @@ impl Zone {
     }
 }
 
+impl Zone {
+    fn fixed(&self) -> i32 {
+        self.0.to_fixed_offset().map_or(0, jiff::tz::Offset::seconds)
+    }
+
+    fn name(&self) -> String {
+        match (self.0.iana_name(), self.fixed()) {
+            (Some(name), _) => name.to_owned(),
+            (None, 0) => "UTC".to_owned(),
+            (None, seconds) => format!("pytz.FixedOffset({})", seconds / 60),
+        }
+    }
+}
+
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.iana_name().unwrap_or("UTC"))
+        match (self.0.iana_name(), self.fixed()) {
+            (Some("UTC" | "Etc/UTC"), _) => f.write_str("<UTC>"),
+            (Some(name), _) => write!(f, "<DstTzInfo '{name}'>"),
+            (None, 0) => f.write_str("datetime.timezone.utc"),
+            (None, seconds) => write!(
+                f,
+                "datetime.timezone({:?})",
+                Lapse(jiff::SignedDuration::from_secs(seconds.into()))
+            ),
+        }
     }
 }
 
@@ -32,12 +56,24 @@ impl Object for Zone {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        (key.as_str()? == "zone").then(|| Value::from(format!("{:?}", **self)))
+        (key.as_str()? == "zone").then(|| Value::from(self.name()))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
     }
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         match (name, args.first().and_then(Value::downcast_object_ref::<Moment>)) {
             ("localize", Some(moment)) => Ok(Moment::value(moment.at, Some(self.0.clone()))),
+            ("normalize", Some(moment)) => moment.moved_to(&self.0),
+            ("utcoffset", Some(moment)) => {
+                let here = Moment {
+                    at: moment.at,
+                    zone: Some(self.0.clone()),
+                };
+                Ok(Lapse::value(jiff::SignedDuration::from_secs(here.offset()?.into())))
+            }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
@@ -54,6 +90,13 @@ pub(super) fn module() -> Value {
         name: "pytz",
         call: not_callable,
         member: |name| match name {
+            "all_timezones" | "common_timezones" => Some(
+                jiff::tz::db()
+                    .available()
+                    .map(|name| Value::from(name.as_str()))
+                    .collect::<PyList>()
+                    .into(),
+            ),
             "utc" | "UTC" => Some(Zone::value(TimeZone::UTC)),
             "timezone" => Some(Value::from_function(|name: &Value| timezone(name))),
             _ => None,

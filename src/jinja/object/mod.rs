@@ -2,6 +2,7 @@
 
 mod adapter;
 mod behavior;
+mod cell;
 mod column;
 mod config;
 mod constraint;
@@ -10,10 +11,12 @@ mod exceptions;
 mod flags;
 mod graph;
 mod index;
+mod layout;
 mod record;
 mod relation;
 mod resolver;
 mod response;
+mod row;
 mod seed_type;
 mod snapshot;
 mod strategy;

@@ -42,6 +42,17 @@ pub(super) struct Reader<'a> {
 
 const KEYWORDS: [&str; 9] = ["if", "else", "or", "and", "not", "in", "is", "recursive", "for"];
 
+const COMPARISONS: [(&str, &str); 6] = [
+    ("==", "|_eq("),
+    ("!=", "|_ne("),
+    ("<", "|_lt("),
+    (">", "|_gt("),
+    ("<=", "|_le("),
+    (">=", "|_ge("),
+];
+
+const PRODUCTS: [(&str, &str); 4] = [("*", "|_mul("), ("/", "|_div("), ("//", "|_floor("), ("%", "|_mod(")];
+
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str, tokens: &'a [Token], edits: &'a mut Edits) -> Self {
         Self {
@@ -156,18 +167,35 @@ impl<'a> Reader<'a> {
     }
 
     fn compare(&mut self) -> Option<Read> {
-        let mut read = self.sum()?;
+        let left = self.sum()?;
+        // The one comparison of values, which becomes a filter call; longer chains minijinja understands alone.
+        let mut single = None;
+        let mut links = 0;
         loop {
-            let signs = ["==", "!=", "<", ">", "<=", ">="];
-            if signs.iter().any(|s| self.sign(s)) || self.word("in") {
+            let filter = COMPARISONS
+                .iter()
+                .find(|(sign, _)| self.sign(sign))
+                .map(|(_, filter)| filter);
+            let sign = self.tokens.get(self.at).map(|t| t.span.clone());
+            if filter.is_some() || self.word("in") {
                 self.at += 1;
             } else if self.word("not") && self.peek(1) == Some("in") {
                 self.at += 2;
             } else {
-                return Some(read);
+                break;
             }
-            self.sum()?;
-            read = self.other(read.span.start);
+            let right = self.sum()?;
+            links += 1;
+            single = filter.zip(sign).map(|(filter, sign)| (filter, sign, right.span));
+        }
+        match (links, single) {
+            (0, _) => Some(left),
+            (1, Some((filter, sign, right))) => {
+                let mut chained = false;
+                self.chain(&left.span, &mut chained, sign, filter, &right);
+                Some(self.end_of_chain(left, chained))
+            }
+            _ => Some(self.other(left.span.start)),
         }
     }
 
@@ -197,24 +225,16 @@ impl<'a> Reader<'a> {
         Some(read)
     }
 
-    /// `a % b` becomes `((a)|_mod(b))`; the other operators of this level mean the same in both languages.
+    /// `a * b % c` becomes `((a)|_mul(b)|_mod(c))`.
     fn product(&mut self) -> Option<Read> {
-        let mut left = self.power()?;
-        loop {
-            if ["*", "/", "//"].iter().any(|s| self.sign(s)) {
-                self.at += 1;
-                self.power()?;
-                left = self.other(left.span.start);
-            } else if self.sign("%") {
-                let sign = self.take()?.span.clone();
-                let right = self.power()?;
-                let mut chained = false;
-                self.chain(&left.span, &mut chained, sign, "|_mod(", &right.span);
-                left = self.end_of_chain(left, chained);
-            } else {
-                return Some(left);
-            }
+        let left = self.power()?;
+        let mut chained = false;
+        while let Some((_, filter)) = PRODUCTS.iter().find(|(sign, _)| self.sign(sign)) {
+            let sign = self.take()?.span.clone();
+            let right = self.power()?;
+            self.chain(&left.span, &mut chained, sign, filter, &right.span);
         }
+        Some(self.end_of_chain(left, chained))
     }
 
     fn chain(
@@ -244,12 +264,13 @@ impl<'a> Reader<'a> {
     }
 
     fn power(&mut self) -> Option<Read> {
-        let mut read = self.unary(true)?;
-        while self.take_sign("**").is_some() {
-            self.unary(true)?;
-            read = self.other(read.span.start);
+        let left = self.unary(true)?;
+        let mut chained = false;
+        while let Some(sign) = self.take_sign("**") {
+            let right = self.unary(true)?;
+            self.chain(&left.span, &mut chained, sign, "|_pow(", &right.span);
         }
-        Some(read)
+        Some(self.end_of_chain(left, chained))
     }
 
     fn unary(&mut self, filters: bool) -> Option<Read> {
@@ -258,8 +279,13 @@ impl<'a> Reader<'a> {
         if self.depth > DEPTH {
             return None;
         }
-        let mut read = if self.take_sign("-").is_some() {
-            self.unary(false)?;
+        let mut read = if let Some(sign) = self.take_sign("-") {
+            let literal = self.tokens.get(self.at).is_some_and(|t| t.kind == TokenKind::Number);
+            let operand = self.unary(false)?;
+            if !literal {
+                self.edits.replace(sign, "((");
+                self.edits.close(operand.span.end, ")|_neg)");
+            }
             self.other(start)
         } else if let Some(sign) = self.take_sign("+") {
             self.edits.replace(sign, "");

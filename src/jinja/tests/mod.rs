@@ -4,6 +4,7 @@ mod calls;
 mod context;
 mod corpus;
 mod errors;
+mod oracle;
 mod page;
 mod python;
 mod sql;

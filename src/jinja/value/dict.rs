@@ -69,7 +69,7 @@ impl From<PyDict> for Value {
 
 impl fmt::Debug for PyDict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.read().iter()).finish()
+        super::repr::dict(f, self.read().iter().map(|(k, v)| (k.clone(), v.clone())))
     }
 }
 

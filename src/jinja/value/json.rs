@@ -6,7 +6,7 @@ use minijinja::Value;
 use minijinja::value::{ObjectRepr, ValueKind};
 use serde_json::{Map, Number, Value as Json};
 
-use super::{PyDict, PyList, decimal::print_float, is_ours};
+use super::{Decimal, PyDict, PyList, decimal::print_float, is_ours};
 
 /// JSON as mutable values.
 pub fn from_json(json: &Json) -> Value {
@@ -47,6 +47,10 @@ pub fn to_json(value: &Value) -> Json {
             .ok()
             .and_then(Number::from_f64)
             .map_or(Json::Null, Json::Number),
+        ValueKind::Plain if Decimal::is(value) => Decimal::of(value)
+            .map(Decimal::to_f64)
+            .and_then(Number::from_f64)
+            .map_or(Json::Null, Json::Number),
         ValueKind::Seq | ValueKind::Iterable => {
             Json::Array(value.try_iter().into_iter().flatten().map(|v| to_json(&v)).collect())
         }
@@ -77,6 +81,8 @@ pub struct JsonStyle {
     pub sort_keys: bool,
     /// Spaces a level; one line where `None`.
     pub indent: Option<usize>,
+    /// What is not ASCII stays as it is.
+    pub unicode: bool,
 }
 
 /// JSON with the spacing of Python's `json.dumps`, ASCII only.
@@ -96,7 +102,7 @@ fn write_json(out: &mut String, json: &Json, style: JsonStyle, depth: usize) {
             }
             _ => out.push_str(&number.to_string()),
         },
-        Json::String(text) => write_text(out, text),
+        Json::String(text) => write_text(out, text, style),
         Json::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
@@ -114,7 +120,7 @@ fn write_json(out: &mut String, json: &Json, style: JsonStyle, depth: usize) {
             }
             for (i, (key, item)) in entries.iter().enumerate() {
                 separate(out, i, style, depth + 1);
-                write_text(out, key);
+                write_text(out, key, style);
                 out.push_str(": ");
                 write_json(out, item, style, depth + 1);
             }
@@ -142,7 +148,7 @@ fn close(out: &mut String, empty: bool, style: JsonStyle, depth: usize) {
     }
 }
 
-fn write_text(out: &mut String, text: &str) {
+fn write_text(out: &mut String, text: &str, style: JsonStyle) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -154,6 +160,7 @@ fn write_text(out: &mut String, text: &str) {
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
             ' '..='~' => out.push(c),
+            _ if style.unicode && !c.is_ascii() => out.push(c),
             _ => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     let _ = write!(out, "\\u{unit:04x}");
@@ -179,6 +186,7 @@ mod tests {
         let style = JsonStyle {
             sort_keys: true,
             indent: Some(2),
+            unicode: false,
         };
         assert_eq!(
             json_text(&json, style),

@@ -41,7 +41,9 @@ impl From<PyList> for Value {
 
 impl fmt::Debug for PyList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.read().iter()).finish()
+        f.write_str("[")?;
+        super::repr::row(f, self.read().iter())?;
+        f.write_str("]")
     }
 }
 

@@ -3,20 +3,26 @@
 mod absent;
 mod decimal;
 mod dict;
+mod format;
 mod frozen;
 mod json;
 mod list;
+mod number;
 mod operator;
+mod repr;
 mod set;
 mod text;
 
 pub use absent::Absent;
 pub use decimal::print_float;
 pub use dict::{PyDict, pairs};
+pub use format::braces;
 pub use frozen::Frozen;
 pub use json::{JsonStyle, from_json, json_text, to_json};
 pub use list::PyList;
-pub use operator::{add, remainder, subtract};
+pub use number::Decimal;
+pub use operator::{add, compare, divide, equal, floor_divide, multiply, negate, power, remainder, subtract};
+pub use repr::{Repr, is_printable};
 pub use set::PySet;
 pub use text::{WIDEST, method};
 
@@ -127,4 +133,25 @@ pub fn iterated(value: Value) -> Value {
         ),
         _ => value,
     }
+}
+
+/// `a.b.0` of a value, as filters name what they look at; undefined where there is no such thing.
+pub fn attribute_of(value: &Value, path: &Value) -> Result<Value, Error> {
+    let Some(text) = path.as_str() else {
+        return Ok(value.get_item(path).unwrap_or_default());
+    };
+    let mut found = value.clone();
+    for part in text.split('.') {
+        if found.is_undefined() {
+            return Err(Error::new(
+                ErrorKind::UndefinedError,
+                format!("`{part}` is asked of what is undefined"),
+            ));
+        }
+        found = match part.parse::<usize>() {
+            Ok(at) => found.get_item(&Value::from(at)).unwrap_or_default(),
+            Err(_) => found.get_attr(part).unwrap_or_default(),
+        };
+    }
+    Ok(found)
 }

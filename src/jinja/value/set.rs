@@ -41,7 +41,13 @@ impl From<PySet> for Value {
 
 impl fmt::Debug for PySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.read().iter()).finish()
+        let set = self.read();
+        if set.is_empty() {
+            return f.write_str("set()");
+        }
+        f.write_str("{")?;
+        super::repr::row(f, set.iter())?;
+        f.write_str("}")
     }
 }
 

@@ -63,6 +63,10 @@ pub const WIDEST: usize = 1_000_000;
 
 fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
     let value = match name {
+        "format" => {
+            let (args, kwargs) = split_kwargs(args)?;
+            return super::braces(text, args, &kwargs).map(Value::from);
+        }
         "join" => {
             let (parts,): (Value,) = from_args(args)?;
             return join(text, &parts);
@@ -106,19 +110,26 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
                 swapped.chars().collect::<Vec<_>>()
             })
             .collect(),
-        "casefold" => text.to_lowercase(),
-        "expandtabs" => text.replace('\t', "        "),
-        "encode" | "decode" => text.to_owned(),
-        "index" | "rindex" => {
-            let (part,): (&str,) = from_args(args)?;
-            let found = if name == "index" {
-                text.find(part)
-            } else {
-                text.rfind(part)
-            };
-            let found = found.ok_or_else(|| invalid(format!("{part:?} is not in the string")))?;
-            return Ok(Value::from(text[..found].chars().count()));
+        "casefold" => text.to_lowercase().replace('ß', "ss"),
+        "title" => title(text),
+        "format_map" => {
+            let (map,): (Value,) = from_args(args)?;
+            let given = super::pairs(std::slice::from_ref(&map))?;
+            let named = given.into_iter().map(|(k, v)| (k.to_string(), v));
+            return super::braces(text, &[], &named.collect()).map(Value::from);
         }
+        "splitlines" => {
+            let (args, kwargs) = split_kwargs(args)?;
+            let keep = super::argument(args, &kwargs, 0, "keepends").is_some_and(|v| v.is_true());
+            return Ok(strings(lines(text, keep)));
+        }
+        "isprintable" => return Ok(Value::from(text.chars().all(super::is_printable))),
+        "expandtabs" => {
+            let (size,): (Option<usize>,) = from_args(args)?;
+            expanded(text, size.unwrap_or(8))
+        }
+        "encode" | "decode" => text.to_owned(),
+        "find" | "rfind" | "index" | "rindex" | "count" | "startswith" | "endswith" => return within(text, name, args),
         "isidentifier" => {
             let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
             return Ok(Value::from(
@@ -159,6 +170,121 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
     };
     Ok(Value::from(value))
+}
+
+/// Every word with a capital, where a word is a run of letters.
+fn title(text: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in text.chars() {
+        if inside {
+            out.extend(c.to_lowercase());
+        } else {
+            out.extend(c.to_uppercase());
+        }
+        inside = c.is_alphabetic();
+    }
+    out
+}
+
+fn lines(text: &str, keep: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut line = String::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if !matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        ) {
+            line.push(c);
+            continue;
+        }
+        if keep {
+            line.push(c);
+        }
+        if c == '\r' && chars.next_if_eq(&'\n').is_some() && keep {
+            line.push('\n');
+        }
+        out.push(std::mem::take(&mut line));
+    }
+    if !line.is_empty() {
+        out.push(line);
+    }
+    out
+}
+
+fn expanded(text: &str, size: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for c in text.chars() {
+        match c {
+            '\t' if size > 0 => {
+                let blanks = size.min(WIDEST) - column % size.min(WIDEST);
+                out.push_str(&" ".repeat(blanks));
+                column += blanks;
+            }
+            '\t' => {}
+            _ => {
+                column = if matches!(c, '\n' | '\r') { 0 } else { column + 1 };
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// The methods that look for a part, all or between two places.
+fn within(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
+    let (part, start, end): (Value, Option<Value>, Option<Value>) = from_args(args)?;
+    let length = text.chars().count();
+    let bound = |place: Option<Value>, usual: usize| -> Result<usize, Error> {
+        let Some(place) = place.filter(|v| !v.is_none()) else {
+            return Ok(usual);
+        };
+        let at = super::integer(&place)?;
+        let from_end = usize::try_from(at.unsigned_abs()).unwrap_or(usize::MAX);
+        Ok(if at < 0 {
+            length.saturating_sub(from_end)
+        } else {
+            from_end
+        })
+    };
+    let (start, end) = (bound(start, 0)?, bound(end, length)?.min(length));
+    let parts = if part.is_tuple() { items(&part)? } else { vec![part] };
+    let mut texts = Vec::new();
+    for part in &parts {
+        let text = part.as_str();
+        texts.push(text.ok_or_else(|| invalid(format!("`{name}` wants a string, not {}", describe(part))))?);
+    }
+    let byte = |place: usize| text.char_indices().nth(place).map_or(text.len(), |(i, _)| i);
+    let seen = if start <= end {
+        &text[byte(start)..byte(end)]
+    } else {
+        ""
+    };
+    let out_of_reach = start > end;
+    Ok(match name {
+        "startswith" => Value::from(!out_of_reach && texts.iter().any(|part| seen.starts_with(part))),
+        "endswith" => Value::from(!out_of_reach && texts.iter().any(|part| seen.ends_with(part))),
+        "count" => Value::from(if out_of_reach {
+            0
+        } else {
+            seen.matches(texts[0]).count()
+        }),
+        _ => {
+            let part = *texts.first().unwrap_or(&"");
+            let found = if name.starts_with('r') {
+                seen.rfind(part)
+            } else {
+                seen.find(part)
+            };
+            match found.filter(|_| !out_of_reach) {
+                Some(at) => Value::from(start + seen[..at].chars().count()),
+                None if name.ends_with("find") => Value::from(-1),
+                None => return Err(invalid(format!("{part:?} is not in the string"))),
+            }
+        }
+    })
 }
 
 fn join(separator: &str, parts: &Value) -> Result<Value, Error> {

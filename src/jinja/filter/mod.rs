@@ -1,10 +1,15 @@
 //! Filters and tests that differ from minijinja's.
 
-use minijinja::value::{Kwargs, ObjectRepr, Rest, ValueKind};
+mod number;
+mod sequence;
+mod text;
+
+use minijinja::value::{ObjectRepr, Rest, ValueKind};
 use minijinja::{Environment, Error, State, Value};
 
 use super::value::{
-    Absent, JsonStyle, PyList, WIDEST, argument, describe, integer, invalid, items, json_text, split_kwargs, to_json,
+    Absent, JsonStyle, PyDict, PyList, WIDEST, argument, describe, integer, invalid, items, json_text, split_kwargs,
+    to_json,
 };
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
@@ -24,14 +29,20 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     });
     environment.add_filter("tojson", to_json_filter);
     environment.add_filter("replace", replace);
-    environment.add_filter("int", int);
-    environment.add_filter("float", float);
     environment.add_filter("wordcount", |text: &str| text.split_whitespace().count());
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
     environment.add_filter("striptags", strip_tags);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
+    environment.add_filter("attr", |value: &Value, name: &str| match value.as_object() {
+        // The items of a dict are no attributes of it.
+        Some(object) if object.downcast_ref::<PyDict>().is_some() => Value::UNDEFINED,
+        _ => value.get_attr(name).unwrap_or_default(),
+    });
+    number::add_to(environment);
+    sequence::add_to(environment);
+    text::add_to(environment);
     environment.add_test("defined", |value: &Value| !is_nothing(value));
     environment.add_test("undefined", is_nothing);
     environment.add_test("callable", is_callable);
@@ -91,6 +102,7 @@ fn to_json_filter(value: &Value, options: Rest<minijinja::value::ValueOrKwargs>)
     let style = JsonStyle {
         sort_keys: true,
         indent,
+        unicode: false,
     };
     let text = json_text(&to_json(value), style);
     Ok(text
@@ -98,34 +110,6 @@ fn to_json_filter(value: &Value, options: Rest<minijinja::value::ValueOrKwargs>)
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
         .replace('\'', "\\u0027"))
-}
-
-/// What is no number becomes the default, as in Jinja2.
-fn int(state: &mut State, value: &Value, args: Rest<minijinja::value::ValueOrKwargs>) -> Result<Value, Error> {
-    let args = args.into_values();
-    let (placed, kwargs) = split_kwargs(&args)?;
-    let default = argument(placed, &kwargs, 0, "default").unwrap_or_else(|| Value::from(0));
-    let base = argument(placed, &kwargs, 1, "base").map_or(Ok(10), |base| integer(&base))?;
-    let base = u32::try_from(base).map_err(|_| invalid("`base` is negative"))?;
-    Ok(minijinja::filters::int(
-        state,
-        value,
-        None,
-        Some(base),
-        std::iter::empty::<(&str, Value)>().collect::<Kwargs>(),
-    )
-    .ok()
-    .filter(|_| !value.is_none() && !value.is_undefined())
-    .unwrap_or(default))
-}
-
-fn float(value: &Value, default: Option<Value>) -> Value {
-    let number = match value.as_str() {
-        Some(text) => text.trim().parse::<f64>().ok(),
-        None if value.kind() == ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
-        None => f64::try_from(value.clone()).ok(),
-    };
-    number.map_or_else(|| default.unwrap_or_else(|| Value::from(0.0)), Value::from)
 }
 
 fn replace(args: Rest<minijinja::value::ValueOrKwargs>) -> Result<String, Error> {
