@@ -13,8 +13,8 @@ use super::function;
 use super::session::{RenderState, Session};
 use super::table::MacroTable;
 use super::value::{
-    Repr, add, compare, divide, equal, floor_divide, iterated, method, multiply, negate, own, power, print_float,
-    remainder, subtract,
+    Repr, add, compare, divide, equal, floor_divide, is_container, iterated, method, multiply, negate, own, power,
+    print_float, remainder, subtract,
 };
 
 /// Calls what the session's errand says.
@@ -132,7 +132,7 @@ fn print(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
     if let (true, Ok(number)) = (is_real, f64::try_from(value.clone())) {
         return print_float(out, number).map_err(Error::from);
     }
-    if value.kind() == ValueKind::Seq {
+    if is_container(value) {
         return write!(out, "{}", Repr(value)).map_err(Error::from);
     }
     write!(out, "{value}").map_err(Error::from)

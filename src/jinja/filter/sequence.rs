@@ -130,6 +130,10 @@ impl Object for Group {
         }
     }
 
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(vec![self.grouper.clone(), self.list.clone()])
     }

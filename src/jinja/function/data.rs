@@ -17,7 +17,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         parsed(serde_json::from_str::<Json>(&text.to_string()).ok(), default)
     });
     environment.add_function("fromyaml", |text: &Value, default: Option<Value>| {
-        parsed(serde_yaml::from_str::<Json>(&text.to_string()).ok(), default)
+        super::yaml::parse(&text.to_string()).unwrap_or_else(|| default.unwrap_or_else(|| Value::from(())))
     });
     environment.add_function("tojson", |args: Args| -> Result<Value, Error> {
         let args = args.into_values();
@@ -45,8 +45,8 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("dict", |args: Args| -> Result<Value, Error> {
         Ok(PyDict::from_pairs(pairs(&args.into_values())?).into())
     });
-    environment.add_function("set", |value: Option<Value>, default: Option<Value>| {
-        set(value.as_ref()).or_else(|e| default.ok_or(e).or_else(|_| Ok::<_, Error>(Value::from(()))))
+    environment.add_function("set", |value: Value, default: Option<Value>| {
+        set(Some(&value)).or_else(|e| default.ok_or(e).or_else(|_| Ok::<_, Error>(Value::from(()))))
     });
     environment.add_function("set_strict", |value: &Value| set(Some(value)));
     environment.add_function("zip", |args: Args| {

@@ -1,11 +1,13 @@
 //! The functions and values of dbt's context.
 
+mod cycle;
 mod data;
 mod message;
 mod reference;
 mod result;
 mod template;
 mod variable;
+mod yaml;
 
 pub(super) use reference::{reference, source};
 
@@ -37,6 +39,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
 }
 
 fn add_functions(environment: &mut Environment<'static>) {
+    cycle::add_to(environment);
     data::add_to(environment);
     message::add_to(environment);
     reference::add_to(environment);

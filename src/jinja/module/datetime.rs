@@ -460,7 +460,10 @@ impl fmt::Debug for Moment {
         write!(f, "datetime.datetime({}, {}, {}, ", day.year(), day.month(), day.day())?;
         f.write_str(&clock_parts(time))?;
         if let Some(zone) = &self.zone {
-            write!(f, ", tzinfo={:?}", Zone(zone.clone()))?;
+            match zone.iana_name() {
+                Some("UTC") => f.write_str(", tzinfo=datetime.timezone.utc")?,
+                _ => write!(f, ", tzinfo={:?}", Zone(zone.clone()))?,
+            }
         }
         f.write_str(")")
     }

@@ -8,7 +8,7 @@ use minijinja::value::{Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::class::{Class, not_callable};
-use crate::jinja::value::{PyDict, PyList, argument, integer, invalid, split_kwargs};
+use crate::jinja::value::{PyDict, PyList, Repr, argument, integer, invalid, split_kwargs};
 
 const FLAGS: [(&str, &str, i64, char); 5] = [
     ("I", "IGNORECASE", 2, 'i'),
@@ -116,6 +116,9 @@ impl Object for Match {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        if key.as_str() == Some("string") {
+            return Some(Value::from(self.text.as_str()));
+        }
         self.index(key).ok().map(|i| self.group(i))
     }
 
@@ -285,7 +288,7 @@ fn apply(pattern: &Pattern, name: &str, args: &[Value]) -> Result<Value, Error> 
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "re.compile({:?})", self.written)
+        write!(f, "re.compile({})", Repr(&Value::from(self.written.as_str())))
     }
 }
 
@@ -311,7 +314,7 @@ fn function(name: &str, args: &[Value]) -> Result<Value, Error> {
         .ok_or_else(|| invalid(format!("`re.{name}` wants a pattern")))?;
     match name {
         "escape" => {
-            let special = |c: char| !(c.is_alphanumeric() || c == '_');
+            let special = |c: char| "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c);
             let text = pattern.to_string();
             let escaped = text
                 .chars()

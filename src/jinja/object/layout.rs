@@ -4,7 +4,7 @@ use minijinja::Value;
 use minijinja::{Error, value::ValueKind};
 use serde_json::{Map, Value as Json};
 
-use super::row::cells;
+use super::row::{cells, iso};
 use super::table::ResultTable;
 use crate::jinja::value::{Decimal, JsonStyle, invalid, json_text, to_json};
 
@@ -213,9 +213,5 @@ fn written(value: &Value) -> String {
     if value.is_none() {
         return String::new();
     }
-    let text = value.to_string();
-    if format!("{value:?}").starts_with("datetime.datetime") {
-        return text.replacen(' ', "T", 1);
-    }
-    text
+    iso(value)
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use crate::jinja::value::{PyDict, PyList, Repr, compare, equal};
+use crate::jinja::value::{Decimal, PyDict, PyList, Repr, compare, equal};
 
 /// A place as Python counts them: from the end where negative.
 fn place(key: &Value, length: usize) -> Option<usize> {
@@ -179,7 +179,7 @@ impl Object for ResultColumn {
         match key.as_str() {
             None => self.cells.get(place(key, self.cells.len())?).cloned(),
             Some("name") => Some(Value::from(self.name.as_str())),
-            Some("data_type") => Some(Value::from(self.data_type.as_str())),
+            Some("data_type") => Some(Value::from_object(DataType(self.data_type.clone()))),
             Some("index") => Some(Value::from(self.index)),
             Some(_) => None,
         }
@@ -202,7 +202,7 @@ impl Object for ResultColumn {
         let without_nulls = || self.cells.iter().filter(|v| !v.is_none()).cloned().collect::<Vec<_>>();
         let sorted = |mut cells: Vec<Value>| {
             cells.sort_by(order);
-            tuple(cells)
+            Ok(cells.into_iter().collect::<PyList>().into())
         };
         match name {
             "values_distinct" => {
@@ -233,4 +233,47 @@ pub(super) fn lists(rows: &[Value]) -> Value {
         .iter()
         .map(|row| Value::from(cells(row).iter().cloned().collect::<PyList>()));
     rows.collect::<PyList>().into()
+}
+
+/// The type of a column: prints as the server's name of it, and makes values what JSON and CSV have.
+struct DataType(String);
+
+impl fmt::Debug for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Object for DataType {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        None
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
+        let value = args.first().cloned().unwrap_or_default();
+        match name {
+            "jsonify" | "csvify" if value.is_none() => Ok(value),
+            "jsonify" if Decimal::is(&value) => {
+                Ok(Decimal::of(&value).map_or(value, |number| Value::from(number.to_f64())))
+            }
+            "jsonify" | "csvify" if value.kind() == ValueKind::Plain && !Decimal::is(&value) => {
+                Ok(Value::from(iso(&value)))
+            }
+            "jsonify" | "csvify" | "cast" => Ok(value),
+            _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        }
+    }
+}
+
+/// As a file has it: moments in ISO format.
+pub(super) fn iso(value: &Value) -> String {
+    let text = value.to_string();
+    if Repr(value).to_string().starts_with("datetime.datetime") {
+        return text.replacen(' ', "T", 1);
+    }
+    text
 }

@@ -40,7 +40,8 @@ pub(super) fn rewrite_tag(text: &str, segment: &Segment, edits: &mut Edits, ment
 
 /// Nothing in it could need an edit.
 fn is_simple(text: &str) -> bool {
-    text.is_ascii() && !text.bytes().any(|b| matches!(b, b'[' | b'{' | b'+' | b'-' | b'%')) && !text.contains("args")
+    let sign = |b: u8| matches!(b, b'[' | b'{' | b'+' | b'-' | b'%' | b'*' | b'/' | b'<' | b'>');
+    text.is_ascii() && !text.bytes().any(sign) && !text.contains("==") && !text.contains("!=") && !text.contains("args")
 }
 
 fn whole(reader: &mut Reader) -> Option<()> {

@@ -62,7 +62,7 @@ fn references_print_quoted_and_join_as_text() {
     assert_eq!(
         text,
         "\"db\".\"analytics\".\"a\" \"db\".\"analytics\".\"b\"_x \"db\".\"s\".\"t\" analytics.a \
-         \"analytics\".\"a\" \"db\".\"analytics\".a \"db\".\"analytics\" True table True False 20 True [\"db\".\"analytics\".\"a\"]"
+         \"analytics\".\"a\" \"db\".\"analytics\".a \"db\".\"analytics\" True table True False 20 True [<PostgresRelation \"db\".\"analytics\".\"a\">]"
     );
 }
 

@@ -8,6 +8,7 @@ mod oracle;
 mod page;
 mod python;
 mod sql;
+mod tables;
 mod values;
 
 use std::collections::HashMap;

@@ -71,6 +71,7 @@ const MEMBERS: &[Line] = &[
         Differs,
         "an empty list: errors show the stack of macros themselves",
     ),
+    ("cycler", Supported, "Jinja's own"),
     ("database", Supported, "of the node, else of the target"),
     ("database_schemas", Supported, "in `on-run-end` hooks"),
     (
@@ -114,7 +115,11 @@ const MEMBERS: &[Line] = &[
         "the flags that dbt shows; `flags.WHICH` and the like in capitals",
     ),
     ("fromjson", Supported, ""),
-    ("fromyaml", Differs, "YAML 1.2: `yes` and dates are text"),
+    (
+        "fromyaml",
+        Supported,
+        "with PyYAML's types: `yes` is true, dates are dates",
+    ),
     ("function", NotSupported, "user-defined functions are not built"),
     (
         "graph",
@@ -128,6 +133,7 @@ const MEMBERS: &[Line] = &[
     ),
     ("invocation_id", Supported, ""),
     ("is_incremental", Supported, "a macro"),
+    ("joiner", Supported, "Jinja's own"),
     ("load_agate_table", Supported, "the rows of the seed that runs"),
     ("load_result", Differs, "a result can be loaded more than once"),
     ("local_md5", Supported, ""),

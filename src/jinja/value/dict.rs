@@ -101,6 +101,10 @@ impl Object for PyDict {
         self.value_of(key)
     }
 
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.read().keys().cloned().collect())
     }

@@ -96,6 +96,12 @@ fn is_ours(object: &DynObject) -> bool {
     object.type_name().starts_with(concat!(env!("CARGO_CRATE_NAME"), "::"))
 }
 
+/// Whether a value is a list, tuple or dict of the engine's own making.
+pub fn is_container(value: &Value) -> bool {
+    let kinds = matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map);
+    kinds && !value.as_object().is_some_and(is_ours)
+}
+
 /// Gives a list or dict that the engine made a mutable body; everything else stays what it is.
 pub fn own(value: Value) -> Value {
     let Some(object) = value.as_object() else {

@@ -332,9 +332,8 @@ pub fn compare(sign: &str, left: &Value, right: &Value) -> Result<Option<Orderin
     let (a, b) = (left.kind(), right.kind());
     let fits = match (a, b) {
         (ValueKind::Seq, ValueKind::Seq) => left.is_tuple() == right.is_tuple(),
-        (ValueKind::Plain, ValueKind::Plain) => true,
-        (ValueKind::None | ValueKind::Map, _) | (_, ValueKind::None | ValueKind::Map) => false,
-        (ValueKind::Seq | ValueKind::Iterable, ValueKind::Seq | ValueKind::Iterable) => true,
+        (ValueKind::Plain, ValueKind::Plain)
+        | (ValueKind::Seq | ValueKind::Iterable, ValueKind::Seq | ValueKind::Iterable) => true,
         _ => false,
     };
     if !fits {

@@ -7,6 +7,9 @@ use minijinja::value::{DynObject, ObjectRepr, ValueKind};
 
 use super::{is_ours, print_float};
 
+/// Objects whose text is how they stand inside a container.
+const OTHERS: [&str; 3] = ["::ColumnObject", "::Record", "::Absent"];
+
 /// A value as it stands inside a container.
 pub struct Repr<'a>(pub &'a Value);
 
@@ -39,7 +42,12 @@ impl fmt::Display for Repr<'_> {
                     .into_iter()
                     .flatten(),
             ),
-            _ => write!(f, "{value:?}"),
+            _ => match value.as_object().filter(|object| is_ours(object)) {
+                Some(object) if !OTHERS.iter().any(|name| object.type_name().ends_with(name)) => {
+                    write!(f, "{object:?}")
+                }
+                _ => write!(f, "{value:?}"),
+            },
         }
     }
 }

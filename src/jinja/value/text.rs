@@ -123,35 +123,12 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             let keep = super::argument(args, &kwargs, 0, "keepends").is_some_and(|v| v.is_true());
             return Ok(strings(lines(text, keep)));
         }
-        "isprintable" => return Ok(Value::from(text.chars().all(super::is_printable))),
         "expandtabs" => {
             let (size,): (Option<usize>,) = from_args(args)?;
             expanded(text, size.unwrap_or(8))
         }
         "encode" | "decode" => text.to_owned(),
         "find" | "rfind" | "index" | "rindex" | "count" | "startswith" | "endswith" => return within(text, name, args),
-        "isidentifier" => {
-            let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
-            return Ok(Value::from(
-                first && text.chars().all(|c| c.is_alphanumeric() || c == '_'),
-            ));
-        }
-        "isdecimal" => {
-            return Ok(Value::from(
-                !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()),
-            ));
-        }
-        "istitle" => {
-            let mut before = false;
-            let mut fits = true;
-            for c in text.chars() {
-                if c.is_uppercase() || c.is_lowercase() {
-                    fits &= c.is_lowercase() == before;
-                }
-                before = c.is_alphabetic();
-            }
-            return Ok(Value::from(fits && text.chars().any(char::is_alphabetic)));
-        }
         "split" | "rsplit" => return split(text, args, name == "rsplit"),
         "partition" | "rpartition" => {
             let (separator,): (&str,) = from_args(args)?;
@@ -167,9 +144,36 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             };
             return Ok(Value::from(Tuple::from(parts.map(Value::from))));
         }
-        _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+        _ => {
+            let answer = asked(text, name).map(Value::from);
+            return answer.ok_or_else(|| Error::from(ErrorKind::UnknownMethod));
+        }
     };
     Ok(Value::from(value))
+}
+
+/// The questions about a string that minijinja does not know.
+fn asked(text: &str, name: &str) -> Option<bool> {
+    match name {
+        "isprintable" => Some(text.chars().all(super::is_printable)),
+        "isidentifier" => {
+            let first = text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+            Some(first && text.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        }
+        "isdecimal" => Some(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())),
+        "istitle" => {
+            let mut before = false;
+            let mut fits = true;
+            for c in text.chars() {
+                if c.is_uppercase() || c.is_lowercase() {
+                    fits &= c.is_lowercase() == before;
+                }
+                before = c.is_alphabetic();
+            }
+            Some(fits && text.chars().any(char::is_alphabetic))
+        }
+        _ => None,
+    }
 }
 
 /// Every word with a capital, where a word is a run of letters.
