@@ -198,7 +198,8 @@ fn dict_sort(value: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
 /// `map(attribute=..)` or `map('filter', ..)`
 fn map(state: &mut State, value: &Value, args: Rest<ValueOrKwargs>) -> Result<Value, Error> {
     let args = args.into_values();
-    if value.is_undefined() {
+    // Whatever is false has no items, none as well.
+    if !value.is_true() {
         return Ok(PyList::default().into());
     }
     let (placed, kwargs) = split_kwargs(&args)?;
