@@ -24,7 +24,7 @@ pub(super) struct Moment {
 }
 
 /// A date.
-struct Day(Date);
+pub(super) struct Day(pub(super) Date);
 
 impl Moment {
     pub(super) fn value(at: DateTime, zone: Option<TimeZone>) -> Value {
@@ -130,7 +130,7 @@ fn clock(time: Time) -> String {
 }
 
 /// Python's `%f` always has six digits.
-fn pattern(text: &str) -> String {
+pub(super) fn pattern(text: &str) -> String {
     text.replace("%f", "%6f")
         .replace("%c", "%a %b %e %H:%M:%S %Y")
         .replace("%x", "%m/%d/%y")
@@ -146,7 +146,7 @@ pub fn strftime(value: &Value, format: &str) -> Option<Result<String, Error>> {
     Some(strtime::format(pattern(format), at).map_err(wrong))
 }
 
-fn wrong(error: impl fmt::Display) -> Error {
+pub(super) fn wrong(error: impl fmt::Display) -> Error {
     invalid(error.to_string())
 }
 
@@ -429,7 +429,7 @@ pub(super) fn module() -> Value {
 }
 
 /// What dates and moments share.
-fn date_method(date: Date, name: &str, args: &[Value]) -> Result<Value, Error> {
+pub(super) fn date_method(date: Date, name: &str, args: &[Value]) -> Result<Value, Error> {
     match name {
         "weekday" => Ok(Value::from(date.weekday().to_monday_zero_offset())),
         "isocalendar" => {
@@ -572,54 +572,6 @@ impl Object for Moment {
                 Ok(Moment::value(at, zone))
             }
             _ => date_method(self.at.date(), name, args),
-        }
-    }
-}
-
-impl fmt::Debug for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "datetime.date({}, {}, {})",
-            self.0.year(),
-            self.0.month(),
-            self.0.day()
-        )
-    }
-}
-
-impl Object for Day {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_str()? {
-            "year" => Some(Value::from(self.0.year())),
-            "month" => Some(Value::from(self.0.month())),
-            "day" => Some(Value::from(self.0.day())),
-            _ => None,
-        }
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-
-    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
-        Some(self.0.cmp(&other.downcast_ref::<Self>()?.0))
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        match name {
-            "strftime" => {
-                let (args, kwargs) = split_kwargs(args)?;
-                let format = text_argument(args, &kwargs, 0, "format").unwrap_or_default();
-                let at = self.0.to_datetime(Time::midnight());
-                strtime::format(pattern(&format), at).map(Value::from).map_err(wrong)
-            }
-            "isoformat" => Ok(Value::from(self.0.to_string())),
-            _ => date_method(self.0, name, args),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod class;
 mod datetime;
+mod day;
 mod duration;
 mod iterate;
 mod regex;
