@@ -29,18 +29,8 @@ impl Builder<'_> {
                         place: draft.declared.clone(),
                     });
                 }
-                add(&mut recorded.refs, asked.refs);
-                add(&mut recorded.sources, asked.sources);
-                add(&mut recorded.macros, asked.macros);
+                recorded.add(asked);
             }
-        }
-    }
-}
-
-fn add<T: PartialEq>(there: &mut Vec<T>, more: Vec<T>) {
-    for item in more {
-        if !there.contains(&item) {
-            there.push(item);
         }
     }
 }

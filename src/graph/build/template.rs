@@ -13,7 +13,6 @@ use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
 use crate::graph::{Node, Part, ResourceType, Semantics, TestSpec};
 use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
-use serde_json::Value as Json;
 
 pub(super) struct Item<'a> {
     pub(super) draft: Draft<'a>,
@@ -239,37 +238,7 @@ impl Builder<'_> {
             problems.push(problem);
         }
         template_warnings(&draft.what, &draft.declared, &recorded, problems);
-        if draft.resource_type != ResourceType::Operation {
-            self.asked_by_hooks(draft, &settings, &job, &mut recorded);
-        }
         (recorded, settings)
-    }
-
-    /// What a node's hooks read, it depends on. A hook that cannot be rendered yet is left for the run.
-    fn asked_by_hooks(&self, draft: &Draft, settings: &Settings, job: &Job, recorded: &mut Recorded) {
-        for key in ["pre_hook", "post_hook"] {
-            let hooks = match settings.get(key).map(|setting| &setting.value) {
-                Some(Json::Array(hooks)) => hooks.clone(),
-                Some(one) => vec![one.clone()],
-                None => continue,
-            };
-            for hook in &hooks {
-                let sql = hook.get("sql").unwrap_or(hook).as_str().unwrap_or_default();
-                if !sql.contains("{{") && !sql.contains("{%") {
-                    continue;
-                }
-                let host = Recorder::forgiving(job.this.clone(), &self.variables, settings.clone());
-                let source = SourceFile::new(&draft.source.path, sql);
-                let rendered = self.templates.render(&Job {
-                    host: Arc::clone(&host) as Arc<dyn crate::jinja::Host>,
-                    source: &source,
-                    ..job.clone()
-                });
-                if rendered.is_ok() {
-                    recorded.add(host.take());
-                }
-            }
-        }
     }
 
     /// The node, but for what its properties say about its description and columns.

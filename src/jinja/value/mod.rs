@@ -64,9 +64,12 @@ pub fn integer(value: &Value) -> Result<i64, Error> {
         .ok_or_else(|| invalid(format!("expected an integer, got {}", describe(value))))
 }
 
-/// All items of an iterable.
+/// All items of an iterable. What is undefined has none, as in Jinja2.
 pub fn items(value: &Value) -> Result<Vec<Value>, Error> {
-    if value.is_none() || value.is_undefined() {
+    if value.is_undefined() {
+        return Ok(Vec::new());
+    }
+    if value.is_none() {
         return Err(invalid(format!("{} is not iterable", describe(value))));
     }
     if let Some(text) = value.as_str() {
