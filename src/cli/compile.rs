@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::diagnostic::Diagnostics;
 use crate::graph::{Materialization, Node, ResourceType};
 use crate::postgres::{PooledConnection, find_relation};
-use crate::run::{self, Level, RunContext};
+use crate::run::{self, Compiled, Level, NodeResult, RunContext, RunResult};
 use crate::sql::RelationKind;
 
 use super::arguments::{CompileArguments, Global};
@@ -14,7 +16,13 @@ use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
-const KINDS: [ResourceType; 3] = [ResourceType::Model, ResourceType::Test, ResourceType::Analysis];
+const KINDS: [ResourceType; 5] = [
+    ResourceType::Model,
+    ResourceType::Seed,
+    ResourceType::Snapshot,
+    ResourceType::Test,
+    ResourceType::Analysis,
+];
 
 pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArguments) -> Outcome {
     let workspace = Workspace::load(global, talk, "compile")?;
@@ -43,22 +51,34 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
             let node = workspace.inline_node(sql);
             shown.push(run::compile_inline(&context, &node, Some(&connection))?);
         }
+        let mut results = Vec::new();
         let mut problems = Diagnostics::default();
         for node in selected.iter().filter_map(|id| workspace.graph.node(id)) {
+            let started = Timestamp::now();
+            if node.resource_type == ResourceType::Seed {
+                results.push(NodeResult::compiled(node, started, None));
+                continue;
+            }
             match one(&context, node, &connection).await {
-                Ok(sql) => shown.push(sql),
+                Ok(compiled) => {
+                    // An ephemeral model is part of those that read it, and no result of its own, as in dbt.
+                    if node.config.materialized != Materialization::Ephemeral {
+                        results.push(NodeResult::compiled(node, started, Some(&compiled)));
+                    }
+                    shown.push(compiled.sql);
+                }
                 Err(mut diagnostics) => problems.0.append(&mut diagnostics.0),
             }
         }
         if problems.has_errors() {
             Err(problems)
         } else {
-            Ok(shown)
+            Ok((shown, results))
         }
     };
     let outcome = compiled.await;
     connected.leave(outcome.is_ok()).await?;
-    let shown = outcome?;
+    let (shown, results) = outcome?;
     let asked_for = arguments.inline.is_some() || !arguments.selection.select.is_empty();
     if asked_for && shown.len() == 1 {
         println!("{}", shown[0]);
@@ -68,7 +88,11 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
             &format!("Compiled {} nodes into {}", shown.len(), workspace.target_path()),
         );
     }
-    workspace.write_manifest()?;
+    workspace.write_artifacts(&RunResult {
+        results,
+        elapsed_seconds: Timestamp::now().duration_since(workspace.started()).as_secs_f64(),
+        ..RunResult::nothing(workspace.started())
+    })?;
     Ok(Status::Success)
 }
 
@@ -77,7 +101,7 @@ pub(super) async fn one(
     context: &Arc<RunContext>,
     node: &Arc<Node>,
     connection: &Arc<PooledConnection>,
-) -> Result<String, Diagnostics> {
+) -> Result<Compiled, Diagnostics> {
     let mut incremental = false;
     if node.config.materialized == Materialization::Incremental
         && !node.config.full_refresh.unwrap_or(context.flags.full_refresh)
@@ -96,5 +120,5 @@ pub(super) async fn one(
         this: node.relation.clone(),
         incremental,
     };
-    Ok(run::compile_node(context, node, &view, Some(connection))?.sql)
+    Ok(run::compile_node(context, node, &view, Some(connection))?)
 }

@@ -85,7 +85,7 @@ async fn rows(
         let sql = if node.resource_type == ResourceType::Seed {
             format!("select * from {}", node.relation)
         } else {
-            super::compile::one(&context, node, &connection).await?
+            super::compile::one(&context, node, &connection).await?.sql
         };
         let table = query(&connection, &limited(&sql, arguments.limit)).await?;
         shown.push((Some(node.name.clone()), table));

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::compile::Compiled;
+use super::thread::current_thread;
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Batch, Node, NodeId};
+use crate::graph::{Batch, Node, NodeId, ResourceType};
 
 /// dbt's statuses (`run_results.json`, v6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,6 +106,29 @@ pub struct NodeResult {
 }
 
 impl NodeResult {
+    /// A node that was rendered and not run; a seed has no SQL.
+    pub fn compiled(node: &Arc<Node>, started: Timestamp, compiled: Option<&Compiled>) -> Self {
+        let now = Timestamp::now();
+        let tests = matches!(node.resource_type, ResourceType::Test | ResourceType::Analysis);
+        Self {
+            status: Status::Success,
+            compile: Some(Span {
+                started,
+                completed: now,
+            }),
+            execute: Some(Span {
+                started: now,
+                completed: now,
+            }),
+            thread: current_thread(),
+            execution_time_seconds: now.duration_since(started).as_secs_f64(),
+            compiled_code: compiled.map(|compiled| compiled.sql.clone()),
+            relation_name: (!tests).then(|| node.relation.to_string()),
+            compiled_path: compiled.map(|compiled| compiled.path.clone()),
+            ..Self::skipped(Arc::clone(node), None)
+        }
+    }
+
     /// A node that was not tried.
     pub fn skipped(node: Arc<Node>, because: Option<NodeId>) -> Self {
         Self {
