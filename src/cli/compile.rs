@@ -81,7 +81,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
     let (shown, results) = outcome?;
     let asked_for = arguments.inline.is_some() || !arguments.selection.select.is_empty();
     if asked_for && shown.len() == 1 {
-        println!("{}", shown[0]);
+        println!("{}", shown[0].trim());
     } else {
         talk.say(
             Level::Info,

@@ -182,7 +182,7 @@ fn render(
     let mut expressions = IndexMap::new();
     collect_ephemeral(context, &host, connection, &mut expressions)?;
     let expressions = expressions.iter().map(|(name, body)| (name.as_str(), body.as_str()));
-    Ok(with_expressions(trim_statement(&sql), expressions))
+    Ok(with_expressions(as_rendered(&sql, &node.source.text), expressions))
 }
 
 fn render_with(
@@ -316,6 +316,21 @@ fn collect_ephemeral(
 }
 
 /// Without the semicolons and blanks at the end, so that the text can stand in brackets.
+/// What a template rendered to, but for the blanks around the template itself and a semicolon at the end, as dbt keeps it.
+fn as_rendered<'a>(sql: &'a str, template: &str) -> &'a str {
+    let before = &template[..template.len() - template.trim_start().len()];
+    let after = &template[template.trim_end().len()..];
+    let sql = sql.strip_prefix(before).unwrap_or(sql);
+    let sql = sql.strip_suffix(after).unwrap_or_else(|| sql.trim_end());
+    if sql.trim().is_empty() {
+        return "";
+    }
+    match sql.trim_end() {
+        ended if ended.ends_with(';') => ended.trim_end_matches([';', ' ', '\n', '\t', '\r']),
+        _ => sql,
+    }
+}
+
 fn trim_statement(sql: &str) -> &str {
     sql.trim().trim_end_matches([';', ' ', '\n', '\t', '\r'])
 }

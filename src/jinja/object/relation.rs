@@ -127,7 +127,8 @@ impl RelationObject {
                 Some("database") => self.relation.database = text,
                 Some("schema") => self.relation.schema = text.unwrap_or_default(),
                 Some("identifier") => self.relation.identifier = text.unwrap_or_default(),
-                _ => return Err(invalid(format!("`{key}` is no part of a relation's name"))),
+                // dbt passes over other keys, and packages send some.
+                _ => {}
             }
         }
         Ok(())
