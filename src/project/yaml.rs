@@ -37,7 +37,8 @@ impl Yaml {
     /// Reads one document. A file with nothing in it is `Null`. Fails on bad syntax and on a key written twice.
     pub fn parse(file: &Arc<SourceFile>) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::default();
-        let parsed = Value::from_str(&file.text, |_, key, _| {
+        // As dbt reads files: a text in the last lines has no line break at its end.
+        let parsed = Value::from_str(file.text.trim_end(), |_, key, _| {
             let place = scalar_place(file, key);
             problems.push(
                 Diagnostic::error("duplicate-key", format!("the key `{}` is written twice", key_text(key)))

@@ -319,7 +319,9 @@ fn collect_ephemeral(
 /// What a template rendered to, but for the blanks around the template itself and a semicolon at the end, as dbt keeps it.
 fn as_rendered<'a>(sql: &'a str, template: &str) -> &'a str {
     let before = &template[..template.len() - template.trim_start().len()];
+    // The template engine has taken one line break already.
     let after = &template[template.trim_end().len()..];
+    let after = after.strip_suffix('\n').unwrap_or(after);
     let sql = sql.strip_prefix(before).unwrap_or(sql);
     let sql = sql.strip_suffix(after).unwrap_or_else(|| sql.trim_end());
     if sql.trim().is_empty() {

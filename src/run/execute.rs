@@ -336,6 +336,9 @@ impl NodeRun {
                 result.status = verdict.status;
                 result.failures = Some(verdict.failures);
                 result.message = verdict.message;
+                // A test is one row that counts.
+                result.code = Some("SELECT".to_owned());
+                result.rows_affected = Some(1);
             }
             Err(diagnostic) => {
                 result.status = Status::Error;
