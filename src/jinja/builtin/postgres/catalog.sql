@@ -71,43 +71,32 @@
     {%- do adapter.verify_database(database) -%}
     {%- set wanted = [] -%}
     {%- for relation in relations -%}
-        {%- set of_schema = "upper(sch.nspname) = upper('" ~ relation.schema ~ "')" -%}
-        {%- set of_name = "upper(tbl.relname) = upper('" ~ relation.identifier ~ "')" -%}
+        {%- set of_schema = "upper(space.nspname) = upper('" ~ relation.schema ~ "')" -%}
+        {%- set of_name = "upper(held.relname) = upper('" ~ relation.identifier ~ "')" -%}
         {%- do wanted.append('(' ~ of_schema ~ ' and ' ~ of_name ~ ')' if relation.identifier else of_schema) -%}
     {%- endfor -%}
     {%- call statement('catalog', fetch_result=true) -%}
         select
             '{{ database }}' as table_database,
-            sch.nspname as table_schema,
-            tbl.relname as table_name,
-            case tbl.relkind
-                when 'v' then 'VIEW'
-                when 'm' then 'MATERIALIZED VIEW'
-                else 'BASE TABLE'
-            end as table_type,
-            tbl_desc.description as table_comment,
-            col.attname as column_name,
-            col.attnum as column_index,
-            pg_catalog.format_type(col.atttypid, col.atttypmod) as column_type,
-            col_desc.description as column_comment,
-            pg_get_userbyid(tbl.relowner) as table_owner
-        from pg_catalog.pg_namespace sch
-        join pg_catalog.pg_class tbl on tbl.relnamespace = sch.oid
-        join pg_catalog.pg_attribute col on col.attrelid = tbl.oid
-        left outer join pg_catalog.pg_description tbl_desc on (tbl_desc.objoid = tbl.oid and tbl_desc.objsubid = 0)
-        left outer join pg_catalog.pg_description col_desc on (col_desc.objoid = tbl.oid and col_desc.objsubid = col.attnum)
-        where (
-            {{ wanted | join(' or ') }}
-        )
-            and not pg_is_other_temp_schema(sch.oid)
-            and tbl.relpersistence in ('p', 'u')
-            and tbl.relkind in ('r', 'v', 'f', 'p', 'm')
-            and col.attnum > 0
-            and not col.attisdropped
-        order by
-            sch.nspname,
-            tbl.relname,
-            col.attnum
+            space.nspname as table_schema,
+            held.relname as table_name,
+            coalesce(
+                ('{"v": "VIEW", "m": "MATERIALIZED VIEW"}'::json) ->> held.relkind::text,
+                'BASE TABLE'
+            ) as table_type,
+            obj_description(held.oid, 'pg_class') as table_comment,
+            field.attname as column_name,
+            field.attnum as column_index,
+            format_type(field.atttypid, field.atttypmod) as column_type,
+            col_description(held.oid, field.attnum) as column_comment,
+            pg_get_userbyid(held.relowner) as table_owner
+        from pg_class as held
+        join pg_namespace as space on held.relnamespace = space.oid
+        join pg_attribute as field on held.oid = field.attrelid and field.attnum > 0 and not field.attisdropped
+        where held.relkind = any ('{r,p,f,v,m}')
+            and held.relpersistence <> 't'
+            and ({{ wanted | join(' or ') }})
+        order by table_schema, table_name, column_index
     {%- endcall -%}
     {{ return(load_result('catalog').table) }}
 {%- endmacro %}
