@@ -1,6 +1,6 @@
 //! Packages that a project uses: what it asks for, which versions that means, and bringing them here.
 //!
-//! [`install`] does what `deps` does. Reading installed packages is the business of [`crate::project`].
+//! [`install()`] does what `deps` does. Reading installed packages is the business of [`crate::project`].
 
 mod added;
 mod archive;
