@@ -49,7 +49,7 @@ pub fn bare_node(package: &str, name: &str, relation: Relation, source: Arc<Sour
 }
 
 /// A view with nothing else said.
-fn bare_config() -> NodeConfig {
+pub(super) fn bare_config() -> NodeConfig {
     NodeConfig {
         enabled: true,
         materialized: Materialization::View,

@@ -53,6 +53,7 @@ pub const CONFIG_KEYS: &[&str] = &[
     "meta",
     "on_configuration_change",
     "on_error",
+    "latest_version_pointer",
     "on_schema_change",
     "packages",
     "persist_docs",

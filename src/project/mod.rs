@@ -10,6 +10,7 @@
 
 mod config;
 mod files;
+mod flags;
 mod ignored;
 mod installed;
 mod package;
@@ -25,7 +26,7 @@ pub use config::{CONFIG_KEYS, ConfigTree, Setting, Settings, config_key, read_se
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
-    ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, GivenInput, Group, MacroProperties,
+    ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, GRANULARITIES, GivenInput, Group, MacroProperties,
     MetricProperties, ModelVersion, NodeProperties, Overrides, Properties, PropertyKind, RowsFormat,
     SavedQueryProperties, SemanticModelProperties, SourceTable, TestProperties, UnitTestProperties, VersionName,
     WrittenRows,

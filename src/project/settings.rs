@@ -230,7 +230,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         quoting: section.json_map("quoting", reader),
         dispatch: dispatch(section.list("dispatch", reader), reader),
         query_comment: section.entry("query-comment").map(|entry| entry.value.to_json()),
-        flags: section.json_map("flags", reader),
+        flags: flags(&mut section, reader),
         restrict_access: section.flag("restrict-access", reader).unwrap_or(false),
         gate: section.take("gate").and_then(|yaml| gate(yaml, reader)),
         practice: section.take("local").and_then(|yaml| practice(yaml, reader)),
@@ -440,6 +440,11 @@ fn version_numbers(text: &str) -> Option<(u64, u64, u64)> {
         numbers.next().unwrap_or(Some(0))?,
         numbers.next().unwrap_or(Some(0))?,
     ))
+}
+
+fn flags(section: &mut Section, reader: &mut Reader) -> IndexMap<String, Json> {
+    super::flags::warn(section.map("flags", reader), reader);
+    section.json_map("flags", reader)
 }
 
 #[cfg(test)]

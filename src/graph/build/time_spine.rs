@@ -2,20 +2,10 @@
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Node, ResourceType};
+use crate::project::GRANULARITIES;
 
 /// The model that stood for it before models could say it.
 const FORMER: &str = "metricflow_time_spine";
-
-/// Periods that are a day or less.
-const FINE: [&str; 7] = [
-    "nanosecond",
-    "microsecond",
-    "millisecond",
-    "second",
-    "minute",
-    "hour",
-    "day",
-];
 
 /// Semantic models without a time spine of days are told.
 pub(super) fn check(nodes: &[Node], problems: &mut Diagnostics) {
@@ -28,7 +18,7 @@ pub(super) fn check(nodes: &[Node], problems: &mut Diagnostics) {
         let column = spine.and_then(|spine| spine["standard_granularity_column"].as_str());
         column
             .and_then(|column| node.columns.get(column)?.semantics.granularity.as_deref())
-            .is_some_and(|granularity| FINE.contains(&granularity))
+            .is_some_and(is_a_day_at_most)
     };
     if of_kind(ResourceType::Model).any(|node| node.name == FORMER || is_fine(node)) {
         return;
@@ -44,4 +34,9 @@ pub(super) fn check(nodes: &[Node], problems: &mut Diagnostics) {
              `granularity: day`",
         ),
     );
+}
+
+fn is_a_day_at_most(granularity: &str) -> bool {
+    let place = |name: &str| GRANULARITIES.iter().position(|known| *known == name);
+    place(granularity).is_some_and(|at| Some(at) <= place("day"))
 }

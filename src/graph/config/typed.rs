@@ -39,6 +39,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         problems,
     };
     typer.check_keys();
+    typer.refuse_what_is_not_done();
     let (materialized, materialized_name) = typer.materialized();
     let mut unique_key = typer.strings("unique_key").unwrap_or_default();
     // `unique_key: ''` is none, as in dbt.
@@ -225,6 +226,21 @@ impl Typer<'_> {
             MATERIALIZATIONS.iter().map(|(name, _)| *name).chain(custom),
         );
         view
+    }
+
+    /// Keys of dbt's that ask for something which nothing here does.
+    fn refuse_what_is_not_done(&mut self) {
+        if let Some(setting) = self.get("on_error")
+            && setting.value == "continue"
+        {
+            self.unsupported(&setting, "`on_error: continue`");
+        }
+        if let Some(setting) = self.get("latest_version_pointer") {
+            let enabled = setting.value.get("enabled").unwrap_or(&setting.value);
+            if truth(enabled) == Some(true) {
+                self.unsupported(&setting, "`latest_version_pointer`");
+            }
+        }
     }
 
     fn strategy(&mut self, materialized: Materialization, has_key: bool) -> Option<IncrementalStrategy> {

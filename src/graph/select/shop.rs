@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Place, SourceFile};
+use crate::graph::bare_node::bare_config;
 use crate::graph::{
-    Access, GenericTest, Graph, Materialization, Node, NodeColumn, NodeConfig, NodeId, OnSchemaChange, Ref,
-    ResourceType, Severity, SourceSpec, TestSpec,
+    Access, GenericTest, Graph, Materialization, Node, NodeColumn, NodeConfig, NodeId, Ref, ResourceType, Severity,
+    SourceSpec, TestSpec,
 };
 use crate::sql::Relation;
 
@@ -299,25 +300,10 @@ fn config(entry: &Json) -> NodeConfig {
         materialized_name,
         tags: entry.get("tags").map(read).unwrap_or_default(),
         unique_key,
-        incremental_strategy: None,
-        on_schema_change: OnSchemaChange::Ignore,
-        incremental_predicates: Vec::new(),
-        merge_update_columns: None,
-        merge_exclude_columns: None,
-        full_refresh: None,
-        microbatch: None,
-        indexes: Vec::new(),
-        unlogged: false,
-        pre_hooks: Vec::new(),
-        post_hooks: Vec::new(),
-        grants: IndexMap::new(),
-        persist_docs_relation: false,
-        persist_docs_columns: false,
-        contract_enforced: false,
         column_types: config.get("column_types").map(read).unwrap_or_default(),
-        delimiter: ',',
         quote_columns: config["quote_columns"].as_bool().unwrap_or(false),
         raw,
+        ..bare_config()
     }
 }
 

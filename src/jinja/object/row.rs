@@ -25,15 +25,17 @@ fn sample(f: &mut fmt::Formatter<'_>, kind: &str, values: &[Value]) -> fmt::Resu
     write!(f, "<agate.{kind}: ({}{more})>", shown.join(", "))
 }
 
-/// What is found by place, by name, and in order.
+/// What is found by place, by name, and in order: rows, and the sequences of a table.
 pub(super) struct Named {
-    pub(super) names: Option<Vec<String>>,
+    /// As agate calls it: `Row`, `MappedSequence`.
+    pub(super) kind: &'static str,
+    pub(super) names: Option<Arc<[String]>>,
     pub(super) values: Vec<Value>,
 }
 
 impl fmt::Debug for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        sample(f, "MappedSequence", &self.values)
+        sample(f, self.kind, &self.values)
     }
 }
 
@@ -44,7 +46,11 @@ impl Object for Named {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let index = match key.as_str() {
-            Some(name) => self.names.iter().flatten().position(|n| n == name)?,
+            Some(name) => self
+                .names
+                .iter()
+                .flat_map(|names| names.iter())
+                .position(|n| n == name)?,
             None => place(key, self.values.len())?,
         };
         self.values.get(index).cloned()
@@ -103,48 +109,6 @@ fn keyed(names: Option<&[String]>, values: &[Value], method: &str, args: &[Value
                 .ok_or_else(|| crate::jinja::value::invalid(format!("{sought:?} is not there")))
         }
         _ => Err(Error::from(ErrorKind::UnknownMethod)),
-    }
-}
-
-/// A row: iterates over its cells, finds them by place and by name.
-pub(super) struct Row {
-    pub(super) names: Arc<[String]>,
-    pub(super) cells: Vec<Value>,
-}
-
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        sample(f, "Row", &self.cells)
-    }
-}
-
-impl Object for Row {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let index = match key.as_str() {
-            Some(name) => self.names.iter().position(|n| n == name)?,
-            None => place(key, self.cells.len())?,
-        };
-        self.cells.get(index).cloned()
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.cells.clone())
-    }
-
-    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
-        Some(self.cells.len())
-    }
-
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
-        keyed(Some(&self.names), &self.cells, name, args)
     }
 }
 
@@ -224,7 +188,7 @@ impl Object for ResultColumn {
 
 /// The cells of a row.
 pub(super) fn cells(row: &Value) -> &[Value] {
-    row.downcast_object_ref::<Row>().map_or(&[], |row| &row.cells)
+    row.downcast_object_ref::<Named>().map_or(&[], |row| &row.values)
 }
 
 /// Rows as lists.

@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::cell::cell;
-use super::row::{Named, ResultColumn, Row, cells, lists, order};
+use super::row::{Named, ResultColumn, cells, lists, order};
 use crate::jinja::value::{
     Decimal, argument, describe, equal, integer, invalid, items, pairs, split_kwargs, text_argument,
 };
@@ -46,9 +46,10 @@ impl ResultTable {
     fn of(names: Vec<String>, types: Vec<String>, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
         let names: Arc<[String]> = names.into();
         let row = |cells| {
-            Value::from_object(Row {
-                names: Arc::clone(&names),
-                cells,
+            Value::from_object(Named {
+                kind: "Row",
+                names: Some(Arc::clone(&names)),
+                values: cells,
             })
         };
         Self {
@@ -220,12 +221,13 @@ impl ResultTable {
                 None => groups.push((cell.clone(), vec![row.clone()])),
             }
         }
-        let (names, values) = groups
+        let (names, values): (Vec<String>, _) = groups
             .into_iter()
             .map(|(key, rows)| (key.to_string(), self.with_rows(rows)))
             .unzip();
         Ok(Value::from_object(Named {
-            names: Some(names),
+            kind: "MappedSequence",
+            names: Some(names.into()),
             values,
         }))
     }
@@ -307,10 +309,12 @@ impl Object for ResultTable {
         let names = || self.names.iter().map(|n| Value::from(n.as_str())).collect::<Vec<_>>();
         Some(match key.as_str()? {
             "columns" => Value::from_object(Named {
-                names: Some(self.names.to_vec()),
+                kind: "MappedSequence",
+                names: Some(Arc::clone(&self.names)),
                 values: (0..self.names.len()).map(|i| self.column(i)).collect(),
             }),
             "rows" => Value::from_object(Named {
+                kind: "MappedSequence",
                 names: None,
                 values: self.rows.clone(),
             }),

@@ -307,6 +307,7 @@ const CONFIG: &[Line] = &[
     ),
     ("indexes", Supported, "their names stay the same from run to run"),
     ("invalidate_hard_deletes", Supported, ""),
+    ("latest_version_pointer", NotSupported, "refused where it is enabled"),
     ("limit", Supported, ""),
     ("loaded_at_field", Supported, ""),
     ("loaded_at_query", Differs, "kept in the manifest"),
@@ -316,7 +317,11 @@ const CONFIG: &[Line] = &[
     ("merge_update_columns", Supported, ""),
     ("meta", Supported, ""),
     ("on_configuration_change", Supported, ""),
-    ("on_error", NotSupported, "a failed model skips what stands below it"),
+    (
+        "on_error",
+        Differs,
+        "a failed model skips what stands below it; `continue` is refused",
+    ),
     ("on_schema_change", Supported, ""),
     (
         "packages",

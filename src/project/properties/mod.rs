@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 pub use column::ColumnProperties;
 pub use exposure::ExposureProperties;
 pub use resource::{NodeProperties, PropertyKind};
-pub use semantic::{ColumnSemantics, MetricProperties, SavedQueryProperties, SemanticModelProperties};
+pub use semantic::{ColumnSemantics, GRANULARITIES, MetricProperties, SavedQueryProperties, SemanticModelProperties};
 pub use source::SourceTable;
 pub use test::TestProperties;
 pub use unit_test::{Fixture, GivenInput, Overrides, RowsFormat, UnitTestProperties, WrittenRows};

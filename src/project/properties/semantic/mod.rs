@@ -78,7 +78,7 @@ fn part_meta(section: &mut Section, reader: &mut Reader) -> Json {
 }
 
 /// Periods of time from the shortest to the longest.
-pub(super) const GRANULARITIES: [&str; 11] = [
+pub const GRANULARITIES: [&str; 11] = [
     "nanosecond",
     "microsecond",
     "millisecond",

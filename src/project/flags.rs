@@ -1,0 +1,66 @@
+//! `flags:` of the project file, as far as Assay does nothing about them.
+
+use serde_json::{Value as Json, json};
+
+use super::{Entry, Reader};
+
+/// Flags that would decide something in dbt and decide nothing here. Not listed are
+/// those that are heeded, that only ask for what is always so, and that are about dbt's own cache and usage statistics.
+const UNHEEDED: [&str; 18] = [
+    "allow_jinja_file_extensions",
+    "fail_fast",
+    "indirect_selection",
+    "latest_version_pointer_enabled_by_default",
+    "log_format",
+    "log_level",
+    "maximum_seed_size_mib",
+    "printer_width",
+    "require_corrected_analysis_fqns",
+    "require_ref_searches_node_package_before_root",
+    "require_source_and_semantic_model_names_without_spaces",
+    "require_unique_project_resource_names",
+    "require_valid_schema_from_generate_schema_name",
+    "support_custom_ref_kwargs",
+    "use_catalogs_v2",
+    "use_colors",
+    "warn_error",
+    "warn_error_options",
+];
+
+/// What asks for no more than happens anyway.
+fn asks_for_nothing(name: &str, value: &Json) -> bool {
+    let usual = match name {
+        "indirect_selection" => json!("eager"),
+        "log_format" => json!("default"),
+        "log_level" => json!("info"),
+        "maximum_seed_size_mib" => json!(1),
+        "printer_width" => json!(80),
+        "use_colors" => json!(true),
+        "warn_error_options" => json!({}),
+        _ => json!(false),
+    };
+    value.is_null() || *value == usual
+}
+
+/// Names each flag that is set and has no effect.
+pub(super) fn warn(flags: &[Entry], reader: &mut Reader) {
+    for flag in flags {
+        let known = UNHEEDED.contains(&flag.key.as_str());
+        if known && !asks_for_nothing(&flag.key, &flag.value.to_json()) {
+            reader.unsupported(&format!("`{}` in `flags`", flag.key), &flag.place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_usual_needs_no_word() {
+        assert!(asks_for_nothing("fail_fast", &json!(false)));
+        assert!(asks_for_nothing("printer_width", &json!(80)));
+        assert!(!asks_for_nothing("printer_width", &json!(120)));
+        assert!(!asks_for_nothing("warn_error", &json!(true)));
+    }
+}
