@@ -1,26 +1,25 @@
 //! `build`, `run`, `test`, `seed`: a selection into a plan, the plan into results.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::gate::{RunRecord, version_relation};
+use crate::gate::RunRecord;
 use crate::graph::select::kinds;
-use crate::graph::{Materialization, NodeId, ResourceType};
-use crate::plan::{Current, Facts, Plan};
-use crate::postgres::{Connection, PooledConnection, catalog};
+use crate::graph::{NodeId, ResourceType};
+use crate::plan::Plan;
+use crate::postgres::PooledConnection;
 use crate::run::{
     self, Event, GateSession, HookKind, HooksEnd, Level, NodeResult, RunContext, RunResult, create_schemas,
     end_context, run_project_hooks,
 };
-use crate::sql::RelationKind;
 
 use super::arguments::{Global, RunArguments, SeedArguments};
 use super::builders::Macros;
 use super::connect::{Connected, connect, watch_signals};
+use super::facts::{Asked, facts};
 use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
@@ -141,16 +140,12 @@ async fn connected_build(
         opened.guard(&context.interrupt, &context.events);
         session = Some(opened);
     }
-    let prepared = prepare(
-        workspace,
-        &context,
-        kind,
-        session.is_some(),
-        selected,
-        running.full_refresh,
-        macros,
-    )
-    .await;
+    let asked = Asked {
+        tests_block: kind == Kind::Build,
+        gated: session.is_some(),
+        full_refresh: running.full_refresh,
+    };
+    let prepared = prepare(workspace, &context, asked, selected, macros).await;
     let (connection, plan) = match prepared {
         Ok(prepared) => prepared,
         Err(problems) => {
@@ -184,14 +179,12 @@ async fn connected_build(
 async fn prepare(
     workspace: &Workspace,
     context: &Arc<RunContext>,
-    kind: Kind,
-    gated: bool,
+    asked: Asked,
     selected: &IndexSet<NodeId>,
-    full_refresh: bool,
     macros: Macros,
 ) -> Result<(Arc<PooledConnection>, Plan), Diagnostics> {
     let connection = Arc::new(context.pool.get().await?);
-    let mut facts = facts(workspace, context, &connection, kind, gated, selected, full_refresh).await?;
+    let mut facts = facts(workspace, context, &connection, asked, selected).await?;
     facts.macros = macros;
     facts.unbatched = workspace.unbatched(selected);
     let plan = Plan::new(&workspace.graph, selected, &facts);
@@ -262,92 +255,11 @@ async fn finish(
 }
 
 /// Whether the selection builds anything that the gate guards.
-fn touches_gate(workspace: &Workspace, selected: &IndexSet<NodeId>) -> bool {
+pub(super) fn touches_gate(workspace: &Workspace, selected: &IndexSet<NodeId>) -> bool {
     selected
         .iter()
         .filter_map(|id| workspace.graph.node(id))
         .any(|node| !matches!(node.resource_type, ResourceType::Test | ResourceType::UnitTest))
-}
-
-/// What the catalogue and the ledger know, for the plan.
-async fn facts(
-    workspace: &Workspace,
-    context: &Arc<RunContext>,
-    connection: &Connection,
-    kind: Kind,
-    gated: bool,
-    selected: &IndexSet<NodeId>,
-    full_refresh: bool,
-) -> Result<Facts, Diagnostics> {
-    let nodes: Vec<_> = selected.iter().filter_map(|id| workspace.graph.node(id)).collect();
-    let schemas: BTreeSet<String> = nodes
-        .iter()
-        .map(|node| node.relation.stored_schema().into_owned())
-        .collect();
-    let schemas: Vec<String> = schemas.into_iter().collect();
-    let found = catalog::catalog(connection, &schemas)
-        .await
-        .map_err(|error| error.diagnostic())?;
-    let mut relations: HashMap<(String, String), RelationKind> = HashMap::new();
-    for relation in found.relations {
-        if let Some(kind) = relation.kind {
-            relations.insert((relation.schema, relation.name), kind);
-        }
-    }
-    let mut facts = Facts {
-        relations,
-        full_refresh,
-        tests_block: kind == Kind::Build,
-        ..Facts::default()
-    };
-    let Some(gate) = context.gate.as_ref().filter(|_| gated) else {
-        return Ok(facts);
-    };
-    let known = async {
-        let current = gate.ledger.current(connection).await?;
-        let seconds = gate.ledger.timings(connection).await?;
-        Ok((current, seconds))
-    };
-    let (current, seconds) = known
-        .await
-        .map_err(|error: crate::postgres::SqlError| error.diagnostic())?;
-    facts.seconds = seconds;
-    let mut current = current;
-    if schemas.contains(&gate.ledger.schema) {
-        // Somebody dropped the published view: only a new version brings it back, a delta would go unseen.
-        current.retain(|model, _| {
-            let place = (gate.ledger.schema.clone(), model.clone());
-            facts.relations.get(&place) == Some(&RelationKind::View)
-        });
-    }
-    for node in workspace.graph.nodes().filter(|node| node.is_published()) {
-        if let Some(version) = current.get(&node.relation.identifier) {
-            context.set_standing(&node.id, version.relation.clone());
-        }
-    }
-    facts.current = Some(
-        current
-            .into_iter()
-            .map(|(model, version)| {
-                let current = Current {
-                    version_id: version.version_id,
-                    relation: version.relation,
-                    definition: version.definition,
-                    rows: version.rows,
-                };
-                (model, current)
-            })
-            .collect(),
-    );
-    for node in nodes {
-        if node.is_published() && node.config.materialized != Materialization::Ephemeral {
-            let definition = run::definition(context, node)?;
-            let version = version_relation(&node.relation, &definition, &context.flags.invocation_id);
-            facts.versions.insert(Arc::clone(&node.id), version);
-            facts.definitions.insert(Arc::clone(&node.id), definition);
-        }
-    }
-    Ok(facts)
 }
 
 pub(super) fn host_name() -> String {

@@ -10,6 +10,7 @@ mod contents;
 pub mod db;
 mod debug;
 mod deps;
+mod facts;
 mod generate;
 mod history;
 mod invocation;
