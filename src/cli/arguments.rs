@@ -207,6 +207,8 @@ pub enum Command {
     Ls(LsArguments),
     /// Show rows of a model, of SQL typed here, or of a candidate that failed its audits
     Show(ShowArguments),
+    /// Tell what a build would create, change, renew and drop, and why, without doing it
+    Plan(PlanArguments),
     /// Call a macro
     RunOperation(OperationArguments),
     /// Check the project, the profile and the connection
@@ -437,6 +439,20 @@ pub struct ShowArguments {
     /// Rows to show; -1 for all
     #[arg(long, default_value_t = 5, allow_negative_numbers = true)]
     pub limit: i64,
+    #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
+    pub output: ShowOutput,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct PlanArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Plan incremental models and seeds to be built anew
+    #[arg(short, long)]
+    pub full_refresh: bool,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
     #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
     pub output: ShowOutput,
 }

@@ -35,6 +35,16 @@ pub(super) async fn connect(workspace: &Workspace, threads: Option<usize>) -> Re
     connect_to(&workspace.root, target, session, threads, &options, &workspace.talk).await
 }
 
+/// The same with one connection on which nothing can be written.
+pub(super) async fn connect_to_look(workspace: &Workspace) -> Result<Connected, Diagnostics> {
+    let target = workspace.target.clone();
+    let mut session = workspace.session(&target)?;
+    let read_only = "default_transaction_read_only".to_owned();
+    session.settings.insert(read_only, "on".to_owned());
+    let options = workspace.local_options();
+    connect_to(&workspace.root, target, session, Some(1), &options, &workspace.talk).await
+}
+
 /// The same without a project.
 pub(super) async fn connect_to(
     root: &Path,

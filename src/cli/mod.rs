@@ -18,6 +18,7 @@ mod load;
 mod ls;
 mod operation;
 mod parse;
+mod plan;
 mod rollback;
 mod select;
 mod show;
@@ -48,6 +49,8 @@ pub enum Status {
     Failed,
     /// The command could not be carried out.
     Refused,
+    /// `plan`: a build would change more than rows.
+    Pending,
 }
 
 impl From<Status> for ExitCode {
@@ -56,6 +59,7 @@ impl From<Status> for ExitCode {
             Status::Success => 0,
             Status::Failed => 1,
             Status::Refused => 2,
+            Status::Pending => 3,
         })
     }
 }
@@ -143,6 +147,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::RunOperation(run) => operation::operation(&global, talk, &run).await,
         Command::Debug => debug::debug(&global, talk).await,
         Command::Deps(deps) => deps::deps(&global, talk, &deps),
+        Command::Plan(arguments) => plan::plan(&global, talk, &arguments).await,
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,

@@ -23,6 +23,12 @@ pub struct Collected {
 /// stages and failed versions of earlier runs, whether the ledger knows them or not. Only the holder of the run lock
 /// may call it.
 pub async fn drop_leftovers(connection: &Connection, ledger: &Ledger) -> Result<Collected, SqlError> {
+    let due = leftovers(connection, ledger).await?;
+    drop_versions(connection, ledger, due).await
+}
+
+/// What `drop_leftovers` would drop: name and kind of each, readers before what they read.
+pub async fn leftovers(connection: &Connection, ledger: &Ledger) -> Result<Vec<(String, String)>, SqlError> {
     let schema = versions_schema(&ledger.schema);
     let rows = connection
         .query(
@@ -35,28 +41,38 @@ pub async fn drop_leftovers(connection: &Connection, ledger: &Ledger) -> Result<
             &[&schema, &ledger.schema],
         )
         .await?;
-    let due = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    drop_versions(connection, ledger, due).await
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Drops retired versions beyond the newest `keep - 1` of each model (the published one is the first that is kept).
 pub async fn collect(connection: &Connection, ledger: &Ledger, keep: u32) -> Result<Collected, SqlError> {
+    let due = outdated(connection, ledger, keep, &[]).await?;
+    drop_versions(connection, ledger, due).await
+}
+
+/// What `collect` would drop after the models `renewed` (published names) got a new version each.
+pub async fn outdated(
+    connection: &Connection,
+    ledger: &Ledger,
+    keep: u32,
+    renewed: &[&str],
+) -> Result<Vec<(String, String)>, SqlError> {
     let schema = versions_schema(&ledger.schema);
     let spare = i64::from(keep.max(1)) - 1;
     let rows = connection
         .query(
             "select r.version_name, c.relkind::text
              from (select version_name, version_id, row_number() over (partition by model order by version_id desc) as age
-                   from assay.versions where published_schema = $1 and state = 'retired') r
+                   from assay.versions where published_schema = $1
+                     and (state = 'retired' or (state = 'published' and model = any ($4::text[])))) r
              join pg_class c on c.relname = r.version_name
              join pg_namespace n on n.oid = c.relnamespace and n.nspname = $2
              where r.age > $3
              order by c.relkind = 'v' desc, r.version_id desc",
-            &[&ledger.schema, &schema, &spare],
+            &[&ledger.schema, &schema, &spare, &renewed],
         )
         .await?;
-    let due = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    drop_versions(connection, ledger, due).await
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Drops what nothing else reads. A version can be read by one that is dropped after it, so go round until nothing moves.

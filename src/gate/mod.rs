@@ -8,7 +8,7 @@ mod readers;
 mod rollback;
 mod version;
 
-pub use collect::{Collected, collect, drop_leftovers};
+pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
 pub use ledger::{
     Certificate, CurrentVersion, HistoryEntry, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
 };

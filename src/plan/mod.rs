@@ -3,9 +3,11 @@
 mod action;
 mod audit;
 mod hold;
+mod preview;
 mod set;
 mod step;
 
 use action::action;
+pub use preview::{ColumnChanges, Effect, Preview, Seen, describes, preview, standing};
 pub use set::publish_sets;
 pub use step::{Action, Current, Facts, Plan, Step, Why};

@@ -9,6 +9,7 @@ use crate::run::Stamped;
 pub mod artifact;
 mod batch_line;
 mod diagnostic;
+mod forecast;
 mod gate;
 mod json;
 mod line;
@@ -28,6 +29,7 @@ mod text;
 mod story;
 
 pub use diagnostic::text as diagnostic_text;
+pub use forecast::{Forecast, plan_json, plan_text};
 pub use json::JsonLines;
 pub use list::{ListFormat, list};
 pub use listener::Listener;

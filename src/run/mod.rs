@@ -1,6 +1,7 @@
 //! Plan in, results out: compiling, materializing, testing, in order and in parallel.
 
 mod as_of;
+mod columns;
 mod compile;
 mod context;
 mod contract;
@@ -37,6 +38,7 @@ mod transaction;
 mod unit_test;
 
 pub use as_of::newest_arrival;
+pub use columns::columns_now;
 pub use compile::{Compiled, View, compile_inline, compile_node, definition};
 pub use context::{Flags, Gate, Made, RunContext};
 pub use event::{Event, Events, Level, Stamped};

@@ -13,6 +13,7 @@ mod microbatch;
 mod operation;
 mod packages;
 mod parity;
+mod plan;
 mod profiles;
 mod query_comment;
 mod resources;
