@@ -16,12 +16,13 @@ use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
-const KINDS: [ResourceType; 5] = [
+const KINDS: [ResourceType; 6] = [
     ResourceType::Model,
     ResourceType::Seed,
     ResourceType::Snapshot,
     ResourceType::Test,
     ResourceType::Analysis,
+    ResourceType::Function,
 ];
 
 pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArguments) -> Outcome {

@@ -178,6 +178,7 @@ fn settings_of(package: &Package) -> Json {
         "test_paths": paths.tests,
         "analysis_paths": paths.analyses,
         "snapshot_paths": paths.snapshots,
+        "function_paths": paths.functions,
         "docs_paths": paths.docs,
         "target_path": paths.target,
         "log_path": paths.log,

@@ -11,7 +11,7 @@ use super::select::select;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
-const KINDS: [ResourceType; 11] = [
+const KINDS: [ResourceType; 12] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -23,6 +23,7 @@ const KINDS: [ResourceType; 11] = [
     ResourceType::Metric,
     ResourceType::SavedQuery,
     ResourceType::SemanticModel,
+    ResourceType::Function,
 ];
 
 pub(super) fn ls(global: &Global, talk: &Talk, arguments: &LsArguments) -> Outcome {

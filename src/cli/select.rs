@@ -7,7 +7,7 @@ use crate::graph::select::{IndirectSelection, Resolved, Selection};
 use super::arguments::{self, SelectionArguments};
 use super::workspace::Workspace;
 
-const TYPES: [(&str, ResourceType); 12] = [
+const TYPES: [(&str, ResourceType); 13] = [
     ("model", ResourceType::Model),
     ("seed", ResourceType::Seed),
     ("snapshot", ResourceType::Snapshot),
@@ -19,6 +19,7 @@ const TYPES: [(&str, ResourceType); 12] = [
     ("metric", ResourceType::Metric),
     ("semantic_model", ResourceType::SemanticModel),
     ("saved_query", ResourceType::SavedQuery),
+    ("function", ResourceType::Function),
     ("operation", ResourceType::Operation),
 ];
 

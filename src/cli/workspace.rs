@@ -469,6 +469,7 @@ fn counts(graph: &Graph) -> Vec<(usize, String)> {
         (ResourceType::SemanticModel, "semantic model"),
         (ResourceType::SavedQuery, "saved query"),
         (ResourceType::UnitTest, "unit test"),
+        (ResourceType::Function, "function"),
     ];
     kinds
         .into_iter()

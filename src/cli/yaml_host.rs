@@ -51,6 +51,14 @@ impl Host for YamlHost {
         Err(not_here("source"))
     }
 
+    fn function(&self, _: Option<&str>, _: &str) -> Result<Relation, Refusal> {
+        Err(not_here("function"))
+    }
+
+    fn metric(&self, _: Option<&str>, _: &str) -> Result<String, Refusal> {
+        Err(not_here("metric"))
+    }
+
     fn configure(&self, _: IndexMap<String, Json>) -> Result<(), Refusal> {
         Err(not_here("config"))
     }

@@ -45,6 +45,7 @@ pub fn bare_node(package: &str, name: &str, relation: Relation, source: Arc<Sour
         unit_test: None,
         batch: None,
         semantics: super::Semantics::default(),
+        functions: super::Functions::default(),
     }
 }
 

@@ -166,6 +166,27 @@ impl Graph {
         }
     }
 
+    /// What `function(name)` or `function(package, name)` means in `from_package`, found as [`Graph::by_ref`] finds a node.
+    pub fn function(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Arc<Node>> {
+        self.named(ResourceType::Function, package, name, from_package)
+    }
+
+    /// The same for `metric`.
+    pub fn metric(&self, package: Option<&str>, name: &str, from_package: &str) -> Option<&Arc<Node>> {
+        self.named(ResourceType::Metric, package, name, from_package)
+    }
+
+    fn named(&self, kind: ResourceType, package: Option<&str>, name: &str, from_package: &str) -> Option<&Arc<Node>> {
+        let named = |node: &&Arc<Node>| node.resource_type == kind && node.name == name;
+        let within = |package: &str| self.nodes().filter(named).find(|node| node.package == package);
+        match package {
+            Some(package) => within(package),
+            None => within(from_package)
+                .or_else(|| within(&self.root_package))
+                .or_else(|| self.nodes().find(named)),
+        }
+    }
+
     fn step(&self, id: &str, direction: Direction) -> Vec<usize> {
         self.nodes.get_index_of(id).map_or_else(Vec::new, |index| {
             self.edges

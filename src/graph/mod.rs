@@ -14,6 +14,7 @@ mod build;
 mod config;
 mod constraint;
 pub mod entry;
+mod function;
 mod generic_test;
 #[expect(clippy::module_inception, reason = "the noun of the file is the noun of the folder")]
 mod graph;
@@ -32,6 +33,7 @@ pub use bare_node::bare_node;
 pub use batch::{Batch, BatchSize, MicrobatchSpec};
 pub use build::{Target, build, with_docs};
 pub use constraint::{Constraint, ConstraintKind, rename_constraints};
+pub use function::{FunctionSpec, Functions, NO_TYPE, Overload};
 pub use graph::{BadGraph, Graph};
 pub use node::*;
 pub use path::{compiled_path, run_path};

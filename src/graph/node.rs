@@ -11,7 +11,7 @@ use crate::diagnostic::{Place, SourceFile};
 use crate::project::{ColumnSemantics, ModelVersion};
 use crate::sql::Relation;
 
-use super::{Batch, MicrobatchSpec, Semantics, UnitTestSpec};
+use super::{Batch, Functions, MicrobatchSpec, Semantics, UnitTestSpec};
 
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
 pub type NodeId = Arc<str>;
@@ -31,6 +31,7 @@ pub enum ResourceType {
     SemanticModel,
     Metric,
     SavedQuery,
+    Function,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -334,6 +335,7 @@ pub struct Node {
     /// The batch that is built, where the node stands for one batch of a microbatch model.
     pub batch: Option<Batch>,
     pub semantics: Semantics,
+    pub functions: Functions,
 }
 
 impl Node {
@@ -373,7 +375,8 @@ impl Node {
     /// Written in Python, which no `PostgreSQL` runs.
     #[must_use]
     pub fn is_python(&self) -> bool {
-        self.resource_type == ResourceType::Model && super::build::python::is_python(&self.path)
+        matches!(self.resource_type, ResourceType::Model | ResourceType::Function)
+            && super::build::python::is_python(&self.path)
     }
 
     #[must_use]

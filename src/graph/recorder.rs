@@ -57,6 +57,8 @@ pub struct Recorded {
     pub configs: Vec<IndexMap<String, Json>>,
     pub macros: Vec<String>,
     pub warnings: Vec<String>,
+    /// As `Functions::called` has them.
+    pub functions: Vec<Vec<String>>,
     /// As `Semantics::metrics` has them.
     pub metrics: Vec<Vec<String>>,
 }
@@ -66,6 +68,8 @@ impl Recorded {
     pub fn add(&mut self, hook: Self) {
         self.refs.extend(hook.refs);
         self.sources.extend(hook.sources);
+        self.functions.extend(hook.functions);
+        self.metrics.extend(hook.metrics);
         for called in hook.macros {
             if !self.macros.contains(&called) {
                 self.macros.push(called);
@@ -116,6 +120,11 @@ impl Recorder {
     }
 }
 
+/// A name with its package where that is given.
+fn called(package: Option<&str>, name: &str) -> Vec<String> {
+    package.into_iter().chain([name]).map(str::to_owned).collect()
+}
+
 impl Host for Recorder {
     fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
         let reference = Ref {
@@ -131,6 +140,16 @@ impl Host for Recorder {
         let pair = (source.to_owned(), table.to_owned());
         self.lock().sources.push(pair);
         Ok(self.stand_in.clone())
+    }
+
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Relation, Refusal> {
+        self.lock().functions.push(called(package, name));
+        Ok(self.stand_in.clone())
+    }
+
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<String, Refusal> {
+        self.lock().metrics.push(called(package, name));
+        Ok(name.to_owned())
     }
 
     fn configure(&self, values: IndexMap<String, Json>) -> Result<(), Refusal> {

@@ -68,6 +68,12 @@ pub trait Host: Send + Sync {
     /// `source('source', 'table')`.
     fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal>;
 
+    /// `function('name')`, `function('package', 'name')`.
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Relation, Refusal>;
+
+    /// `metric('name')`, `metric('package', 'name')`: the metric's name.
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<String, Refusal>;
+
     /// `config(key=value, ..)` met in the template.
     fn configure(&self, values: IndexMap<String, Json>) -> Result<(), Refusal>;
 

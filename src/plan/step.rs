@@ -301,7 +301,8 @@ fn becomes_step(graph: &Graph, id: &NodeId) -> bool {
         | ResourceType::Test
         | ResourceType::UnitTest
         | ResourceType::Exposure
-        | ResourceType::SavedQuery => true,
+        | ResourceType::SavedQuery
+        | ResourceType::Function => true,
         _ => false,
     })
 }

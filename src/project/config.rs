@@ -81,6 +81,9 @@ pub const CONFIG_KEYS: &[&str] = &[
     "where",
 ];
 
+/// Configuration that only functions have.
+pub const FUNCTION_KEYS: &[&str] = &["entry_point", "runtime_version", "snowflake", "type", "volatility"];
+
 /// The key as the engine spells it.
 pub fn config_key(key: &str) -> String {
     match key.trim() {
@@ -110,7 +113,8 @@ pub fn read_settings(yaml: Option<&Yaml>, what: &str, reader: &mut Reader) -> Se
 }
 
 fn check_key(key: &str, place: &Place, what: &str, reader: &mut Reader) {
-    if reader.flavour == super::Flavour::Native && !CONFIG_KEYS.contains(&key) {
+    let known = CONFIG_KEYS.contains(&key) || (what.starts_with("function") && FUNCTION_KEYS.contains(&key));
+    if reader.flavour == super::Flavour::Native && !known {
         reader.unknown_key(&format!("the config of {what}"), key, place, CONFIG_KEYS);
     }
 }

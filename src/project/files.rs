@@ -60,6 +60,8 @@ pub struct Files {
     pub analyses: Vec<CodeFile>,
     /// Files of `{% snapshot %}` blocks.
     pub snapshots: Vec<CodeFile>,
+    /// Bodies of functions in the database.
+    pub functions: Vec<CodeFile>,
     /// Rows of unit tests, CSV and SQL.
     pub fixtures: Vec<CodeFile>,
     pub properties: Vec<CodeFile>,
@@ -158,6 +160,12 @@ impl Files {
                 files.snapshots.extend(found.code(problems));
             } else {
                 files.described(found, &mut read, problems);
+            }
+        }
+        for found in walk.all(&paths.functions, problems) {
+            match found.ending() {
+                "sql" | "py" | "js" => files.functions.extend(found.code(problems)),
+                _ => files.described(found, &mut read, problems),
             }
         }
         for found in walk.all(&paths.docs, problems) {

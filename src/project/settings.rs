@@ -46,6 +46,7 @@ pub struct Paths {
     pub analyses: Vec<String>,
     pub macros: Vec<String>,
     pub snapshots: Vec<String>,
+    pub functions: Vec<String>,
     pub assets: Vec<String>,
     /// Empty: wherever the other folders are.
     pub docs: Vec<String>,
@@ -84,6 +85,7 @@ pub struct ProjectSettings {
     pub semantic_models: ConfigTree,
     pub metrics: ConfigTree,
     pub saved_queries: ConfigTree,
+    pub functions: ConfigTree,
     pub on_run_start: Vec<RunHook>,
     pub on_run_end: Vec<RunHook>,
     pub quoting: IndexMap<String, Json>,
@@ -191,11 +193,6 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         );
     }
     check_version(section.strings("require-dbt-version", reader), &section.place, reader);
-    for (key, what) in [("functions", "functions"), ("function-paths", "functions")] {
-        if let Some(entry) = section.entry(key) {
-            reader.unsupported(what, &entry.place);
-        }
-    }
     let data_tests = match (section.take("data_tests"), section.take("tests")) {
         (Some(_), Some(old)) => {
             reader.problems.push(
@@ -224,6 +221,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         exposures: ConfigTree::read(section.take("exposures"), "exposures", reader),
         semantic_models: ConfigTree::read(section.take("semantic-models"), "semantic-models", reader),
         metrics: ConfigTree::read(section.take("metrics"), "metrics", reader),
+        functions: ConfigTree::read(section.take("functions"), "functions", reader),
         saved_queries: ConfigTree::read(section.take("saved-queries"), "saved-queries", reader),
         on_run_start: run_hooks(section.take("on-run-start"), "on-run-start", reader),
         on_run_end: run_hooks(section.take("on-run-end"), "on-run-end", reader),
@@ -270,6 +268,7 @@ fn paths(section: &mut Section, reader: &mut Reader) -> Paths {
         analyses: paths("analysis-paths", &["analyses"]),
         macros: paths("macro-paths", &["macros"]),
         snapshots: paths("snapshot-paths", &["snapshots"]),
+        functions: paths("function-paths", &["functions"]),
         assets: paths("asset-paths", &[]),
         docs: paths("docs-paths", &[]),
         target: one(paths("target-path", &["target"]), "target"),

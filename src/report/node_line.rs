@@ -129,6 +129,7 @@ fn built(index: usize, total: usize, result: &NodeResult) -> Line {
     let partly = result.status == Status::PartialSuccess;
     let said = match (&result.message, failed && !partly) {
         (_, true) => "ERROR".to_owned(),
+        _ if node.resource_type == ResourceType::Function => result.status.name().to_uppercase(),
         (Some(message), false) => harmless(message),
         (None, false) => "OK".to_owned(),
     };
@@ -151,6 +152,7 @@ fn built(index: usize, total: usize, result: &NodeResult) -> Line {
     let (code, name) = match node.resource_type {
         ResourceType::Seed => ("Q016", "LogSeedResult"),
         ResourceType::Snapshot => ("Q015", "LogSnapshotResult"),
+        ResourceType::Function => ("Q047", "LogFunctionResult"),
         _ => ("Q012", "LogModelResult"),
     };
     let line = Line::new(level, code, name, text).with("execution_time", result.execution_time_seconds);
@@ -209,6 +211,7 @@ pub fn description(node: &Node) -> String {
         ResourceType::Model => format!("sql {} model {relation}", node.config.materialized_name),
         ResourceType::Seed => format!("seed file {relation}"),
         ResourceType::Snapshot => format!("snapshot {relation}"),
+        ResourceType::Function => format!("function {relation}"),
         kind => format!("{} {}", resource_type(kind), full_name(node)),
     }
 }

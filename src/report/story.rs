@@ -55,6 +55,7 @@ pub fn result(id: &str, status: Status, from: i64, to: i64, message: &str) -> No
         compiled_path: Some(compiled_path("target", &node)),
         diagnostic: None,
         batches: None,
+        overloads: None,
         skipped_because: None,
         node,
     }

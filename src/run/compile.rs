@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::gate::fingerprint;
+use crate::graph::select::resource_type;
 use crate::graph::{Hook, Node, ResourceType};
 use crate::jinja::{Global, Render};
 use crate::postgres::PooledConnection;
@@ -167,11 +168,15 @@ fn render(
     transaction: Option<&Arc<Transaction>>,
 ) -> Result<String, Diagnostic> {
     if node.is_python() {
-        return Err(
-            Diagnostic::error("not-supported", "models in Python do not run on PostgreSQL")
-                .at(node.declared.clone())
-                .help("write the model in SQL, or disable it"),
-        );
+        return Err(Diagnostic::error(
+            "not-supported",
+            format!(
+                "{}s in Python do not run on PostgreSQL",
+                resource_type(node.resource_type)
+            ),
+        )
+        .at(node.declared.clone())
+        .help("write it in SQL, or disable it"));
     }
     let mut host = RunHost::new(context, node, connection.cloned());
     if let Some(transaction) = transaction {
@@ -354,6 +359,7 @@ impl RunContext {
             ResourceType::Metric => "metric",
             ResourceType::SemanticModel => "semantic model",
             ResourceType::SavedQuery => "saved query",
+            ResourceType::Function => "function",
         };
         format!("{kind} {}", node.name)
     }

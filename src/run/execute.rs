@@ -52,7 +52,7 @@ pub(super) struct NodeRun {
     pub connection: Arc<PooledConnection>,
     pub thread: String,
     /// When compiling ended, for the timing of the result.
-    compiled: std::sync::Mutex<Option<(Timestamp, Compiled)>>,
+    pub(super) compiled: std::sync::Mutex<Option<(Timestamp, Compiled)>>,
 }
 
 impl NodeRun {
@@ -82,6 +82,9 @@ impl NodeRun {
             let node = Arc::clone(&self.step.node);
             let verdict = self.run_test(&node, true).await;
             return vec![self.test_result(&node, verdict, started)];
+        }
+        if let Some(spec) = self.step.node.functions.spec.clone() {
+            return vec![self.run_function(&spec, started).await];
         }
         let mut audits = Vec::new();
         let outcome = if matches!(self.step.action, Action::Jinja { .. }) {
@@ -307,7 +310,7 @@ impl NodeRun {
             .frame(self.context.describe(node), node.declared.clone())
     }
 
-    fn own_result(&self, outcome: Result<Done, Diagnostic>, started: Timestamp) -> NodeResult {
+    pub(super) fn own_result(&self, outcome: Result<Done, Diagnostic>, started: Timestamp) -> NodeResult {
         let node = &self.step.node;
         let slot = self.compiled.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let compiled = slot.as_ref().map(|(at, compiled)| (*at, compiled));

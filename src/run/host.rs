@@ -203,6 +203,20 @@ impl Host for RunHost {
             .ok_or_else(|| Refusal::new("missing-source", format!("there is no source `{source}.{table}`")))
     }
 
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Relation, Refusal> {
+        let found = self.context.graph.function(package, name, &self.node.package);
+        found
+            .map(|node| node.relation.clone())
+            .ok_or_else(|| Refusal::new("missing-function", format!("there is no function `{name}`")))
+    }
+
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<String, Refusal> {
+        let found = self.context.graph.metric(package, name, &self.node.package);
+        found
+            .map(|node| node.name.clone())
+            .ok_or_else(|| Refusal::new("missing-metric", format!("there is no metric `{name}`")))
+    }
+
     fn configure(&self, _values: IndexMap<String, Json>) -> Result<(), Refusal> {
         // Read while parsing.
         Ok(())

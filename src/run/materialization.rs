@@ -97,7 +97,7 @@ const SEED: [&str; 9] = [
 ];
 
 /// Materializations that are there without a macro of the project.
-const BUILT_IN: [&str; 7] = [
+const BUILT_IN: [&str; 8] = [
     "view",
     "table",
     "incremental",
@@ -105,6 +105,7 @@ const BUILT_IN: [&str; 7] = [
     "snapshot",
     "materialized_view",
     "test",
+    "function",
 ];
 
 /// Who builds a node.
@@ -140,6 +141,7 @@ pub fn builder(engine: &Engine, root: &str, packages_may_override: bool, node: &
     let name = match node.resource_type {
         ResourceType::Model | ResourceType::Seed => node.config.materialized_name.as_str(),
         ResourceType::Snapshot => "snapshot",
+        ResourceType::Function => "function",
         _ => return Builder::Rust,
     };
     if node.config.materialized == Materialization::Ephemeral {

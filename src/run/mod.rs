@@ -8,6 +8,7 @@ mod contract;
 mod delta;
 mod event;
 mod execute;
+mod function;
 mod gated;
 mod hook;
 mod host;

@@ -206,7 +206,7 @@ pub fn end_context(context: &RunContext, start: &HooksEnd, run: &RunResult) -> I
         .filter(|result| {
             let relational = matches!(
                 result.node.resource_type,
-                ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot
+                ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot | ResourceType::Function
             );
             relational && !matches!(result.status, Status::Error | Status::Fail | Status::Skipped)
         })

@@ -72,6 +72,13 @@ pub struct BatchResults {
     pub failed: Vec<Batch>,
 }
 
+/// The overloads of a function, by the names of their files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OverloadResults {
+    pub successful: Vec<String>,
+    pub failed: Vec<String>,
+}
+
 #[derive(Clone, Debug)]
 pub struct NodeResult {
     pub node: Arc<Node>,
@@ -101,6 +108,8 @@ pub struct NodeResult {
     pub diagnostic: Option<Diagnostic>,
     /// What came of the batches of a microbatch model.
     pub batches: Option<BatchResults>,
+    /// What came of the overloads of a function.
+    pub overloads: Option<OverloadResults>,
     /// The node that kept this one from being tried.
     pub skipped_because: Option<NodeId>,
 }
@@ -147,6 +156,7 @@ impl NodeResult {
             compiled_path: None,
             diagnostic: None,
             batches: None,
+            overloads: None,
             skipped_because: because,
         }
     }

@@ -53,6 +53,15 @@ impl NodeResult {
         json!({ "successful": list(&batches.successful), "failed": list(&batches.failed) })
     }
 
+    /// Which of the overloads of a function were made.
+    #[must_use]
+    pub fn overload_results(&self) -> Json {
+        self.overloads.as_ref().map_or(
+            Json::Null,
+            |overloads| json!({ "successful": overloads.successful, "failed": overloads.failed }),
+        )
+    }
+
     /// dbt's `RunResult`, with the whole node.
     pub(super) fn entry_for_templates(&self, layout: &Layout) -> Json {
         let compiled = self
@@ -79,7 +88,7 @@ impl NodeResult {
             "node": node,
             "agate_table": null,
             "batch_results": self.batch_results(),
-            "overload_results": null,
+            "overload_results": self.overload_results(),
         })
     }
 }

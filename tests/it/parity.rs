@@ -26,6 +26,7 @@ fixtures!(
     dispatching,
     docs_blocks,
     ephemeral_chain,
+    functions,
     grants,
     groups_access,
     hooks,

@@ -57,7 +57,8 @@ relations as (
 ),
 functions as (
     select nspname || '.' || proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' as name,
-        jsonb_build_object('returns', pg_get_function_result(p.oid), 'volatility', provolatile::text, 'body', btrim(prosrc)) as picture
+        jsonb_build_object('returns', pg_get_function_result(p.oid), 'volatility', provolatile::text, 'body', 
+            btrim(replace(prosrc, current_database(), '<database>'))) as picture
     from pg_proc p join spaces on spaces.oid = pronamespace
 )
 select jsonb_build_object(

@@ -144,6 +144,7 @@ pub(super) fn unused_paths(project: &Project, nodes: &[&Node], problems: &mut Di
         ("seeds", &settings.seeds, &[ResourceType::Seed][..]),
         ("snapshots", &settings.snapshots, &[ResourceType::Snapshot][..]),
         ("data_tests", &settings.data_tests, &[ResourceType::Test][..]),
+        ("functions", &settings.functions, &[ResourceType::Function][..]),
         ("sources", &settings.sources, &[ResourceType::Source][..]),
         ("unit_tests", &settings.unit_tests, &[ResourceType::UnitTest][..]),
         ("exposures", &settings.exposures, &[ResourceType::Exposure][..]),

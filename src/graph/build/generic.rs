@@ -38,7 +38,7 @@ impl Builder<'_> {
                     PropertyKind::Model => (ResourceType::Model, ResourceType::Seed),
                     PropertyKind::Seed => (ResourceType::Seed, ResourceType::Model),
                     PropertyKind::Snapshot => (ResourceType::Snapshot, ResourceType::Snapshot),
-                    PropertyKind::Analysis | PropertyKind::Test => continue,
+                    PropertyKind::Analysis | PropertyKind::Test | PropertyKind::Function => continue,
                 };
                 let find = |kind| nodes.find(&package.name, kind, &entry.search_name());
                 let Some(node) = find(kind).or_else(|| find(other)) else {

@@ -7,6 +7,7 @@ mod deprecation;
 mod describe;
 pub use describe::with_docs;
 mod exposure;
+mod function;
 mod generic;
 mod hook;
 mod measure;
@@ -345,6 +346,7 @@ fn tree(settings: &ProjectSettings, resource_type: ResourceType) -> &ConfigTree 
         ResourceType::SemanticModel => &settings.semantic_models,
         ResourceType::Metric => &settings.metrics,
         ResourceType::SavedQuery => &settings.saved_queries,
+        ResourceType::Function => &settings.functions,
         ResourceType::Model | ResourceType::Analysis | ResourceType::Operation => &settings.models,
     }
 }
@@ -364,6 +366,7 @@ fn type_word(resource_type: ResourceType) -> &'static str {
         ResourceType::SemanticModel => "semantic_model",
         ResourceType::Metric => "metric",
         ResourceType::SavedQuery => "saved_query",
+        ResourceType::Function => "function",
     }
 }
 

@@ -127,6 +127,7 @@ impl<'a> Nodes<'a> {
                     PropertyKind::Snapshot => ResourceType::Snapshot,
                     PropertyKind::Analysis => ResourceType::Analysis,
                     PropertyKind::Test => ResourceType::Test,
+                    PropertyKind::Function => ResourceType::Function,
                 };
                 if names.contains(&(package.name.as_str(), resource_type, name.as_str())) {
                     continue;
@@ -149,7 +150,9 @@ impl<'a> Nodes<'a> {
                 let swapped = match entry.kind {
                     PropertyKind::Model => Some((ResourceType::Seed, "a seed", "seeds")),
                     PropertyKind::Seed => Some((ResourceType::Model, "a model", "models")),
-                    PropertyKind::Snapshot | PropertyKind::Analysis | PropertyKind::Test => None,
+                    PropertyKind::Snapshot | PropertyKind::Analysis | PropertyKind::Test | PropertyKind::Function => {
+                        None
+                    }
                 };
                 if let Some((kind, what, key)) = swapped
                     && names.contains(&(package.name.as_str(), kind, entry.name.as_str()))
@@ -298,7 +301,8 @@ impl<'a> Nodes<'a> {
                 }
             }
         }
-        for id in self.semantic_parents(node, problems) {
+        let functions = self.called_functions(node, problems)?;
+        for id in functions.into_iter().chain(self.semantic_parents(node, problems)) {
             if !parents.contains(&id) {
                 parents.push(id);
             }

@@ -104,6 +104,7 @@ impl Builder<'_> {
             unit_test: None,
             batch: None,
             semantics: crate::graph::Semantics::default(),
+            functions: crate::graph::Functions::default(),
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),

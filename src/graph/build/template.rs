@@ -1,4 +1,4 @@
-//! Nodes that are a file of their own: models, snapshots, seeds, analyses and singular tests.
+//! Nodes that are a file of their own: models, snapshots, seeds, analyses, singular tests and functions.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::constraint::constrain;
 use super::python::is_python;
-use super::{Builder, Draft, fqn, is_off, parallel, settings_json, template_warnings, type_word};
+use super::{Builder, Draft, fqn, function, is_off, parallel, settings_json, template_warnings, type_word};
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
-use crate::graph::{Node, Part, ResourceType, Semantics, TestSpec};
+use crate::graph::{Functions, Node, Part, ResourceType, Semantics, TestSpec};
 use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
 
 pub(super) struct Item<'a> {
@@ -94,6 +94,10 @@ impl Builder<'_> {
                     .iter()
                     .map(|file| code(file, ResourceType::Test, PropertyKind::Test, file.path.clone())),
             );
+            items.extend(files.functions.iter().map(|file| {
+                let kind = PropertyKind::Function;
+                code(file, ResourceType::Function, kind, file.path.clone())
+            }));
             items.extend(files.seeds.iter().map(|seed| {
                 let source = SourceFile::new(&seed.shown, "");
                 let kind = PropertyKind::Seed;
@@ -118,6 +122,9 @@ impl Builder<'_> {
         for (node, more) in built {
             nodes.push(node);
             problems.0.extend(more.0);
+        }
+        for package in &self.project.packages {
+            function::absorb(package, &mut nodes, problems);
         }
         nodes.extend(self.operations(problems));
         nodes
@@ -187,6 +194,10 @@ impl Builder<'_> {
         node.test = test;
         node.version.clone_from(&draft.version);
         self.finish_snapshot(item, &settings, &mut node, problems);
+        if draft.resource_type == ResourceType::Function {
+            let spec = function::signature(draft, item.properties, problems);
+            node.functions.spec = Some(Arc::new(spec));
+        }
         if let Some(properties) = item.properties {
             node.semantics.time_spine.clone_from(&properties.time_spine);
             node.deprecation_date.clone_from(&properties.deprecation_date);
@@ -285,6 +296,10 @@ impl Builder<'_> {
             doc_blocks: Vec::new(),
             unit_test: None,
             batch: None,
+            functions: Functions {
+                called: recorded.functions,
+                spec: None,
+            },
             semantics: Semantics {
                 metrics: recorded.metrics,
                 ..Semantics::default()

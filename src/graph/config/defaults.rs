@@ -36,6 +36,7 @@ fn node_defaults(resource_type: ResourceType) -> Json {
     let materialized = match resource_type {
         ResourceType::Seed => "seed",
         ResourceType::Snapshot => "snapshot",
+        ResourceType::Function => "function",
         _ => "view",
     };
     let mut value = json!({
@@ -51,6 +52,10 @@ fn node_defaults(resource_type: ResourceType) -> Json {
         ResourceType::Model => json!({
             "access": "protected", "freshness": null, "on_error": null,
             "latest_version_pointer": {"enabled": null, "alias": null}
+        }),
+        ResourceType::Function => json!({
+            "type": "scalar", "volatility": null, "runtime_version": null, "entry_point": null,
+            "snowflake": {"quote_args": true}
         }),
         ResourceType::Seed => json!({"delimiter": ",", "quote_columns": null}),
         ResourceType::Snapshot => json!({

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Level, nearest};
 use crate::graph::{
     Access, Hook, IncrementalStrategy, Index, Materialization, NodeConfig, OnSchemaChange, ResourceType,
 };
-use crate::project::{CONFIG_KEYS, Flavour, Setting, Settings};
+use crate::project::{CONFIG_KEYS, FUNCTION_KEYS, Flavour, Setting, Settings};
 
 /// A node's configuration, and what it says about the node beside.
 #[derive(Clone, Debug)]
@@ -40,6 +40,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
     };
     typer.check_keys();
     typer.refuse_what_is_not_done();
+    typer.check_function();
     let (materialized, materialized_name) = typer.materialized();
     let mut unique_key = typer.strings("unique_key").unwrap_or_default();
     // `unique_key: ''` is none, as in dbt.
@@ -156,7 +157,9 @@ impl Typer<'_> {
     /// Unknown keys.
     fn check_keys(&mut self) {
         for (key, setting) in self.settings {
-            if CONFIG_KEYS.contains(&key.as_str()) {
+            let of_function =
+                self.owner.resource_type == ResourceType::Function && FUNCTION_KEYS.contains(&key.as_str());
+            if of_function || CONFIG_KEYS.contains(&key.as_str()) {
                 continue;
             }
             // Settings of a materialization that the project defines are its own business.
@@ -189,6 +192,7 @@ impl Typer<'_> {
             ResourceType::Seed => Some((Materialization::Seed, "seed")),
             ResourceType::Test => Some((Materialization::Test, "test")),
             ResourceType::Snapshot => Some((Materialization::Snapshot, "snapshot")),
+            ResourceType::Function => Some((Materialization::Other, "function")),
             // What the project file says of all models reaches these too, and means nothing for them.
             ResourceType::Analysis | ResourceType::Operation => Some((Materialization::View, "view")),
             _ => None,
@@ -226,6 +230,27 @@ impl Typer<'_> {
             MATERIALIZATIONS.iter().map(|(name, _)| *name).chain(custom),
         );
         view
+    }
+
+    /// What only a function is asked.
+    fn check_function(&mut self) {
+        if self.owner.resource_type != ResourceType::Function {
+            return;
+        }
+        for (key, known) in [
+            ("type", &["scalar", "aggregate", "table"][..]),
+            ("volatility", &["deterministic", "stable", "non-deterministic"]),
+        ] {
+            if let Some(setting) = self.get(key)
+                && !setting.value.as_str().is_some_and(|value| known.contains(&value))
+            {
+                let shown = setting
+                    .value
+                    .as_str()
+                    .map_or_else(|| setting.value.to_string(), str::to_owned);
+                self.unknown(&setting, key, &shown, known.iter().copied());
+            }
+        }
     }
 
     /// Keys of dbt's that ask for something which nothing here does.

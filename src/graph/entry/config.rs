@@ -83,6 +83,13 @@ fn built_config(node: &Node) -> Map<String, Json> {
             "on_error": null,
             "latest_version_pointer": raw("latest_version_pointer", json!({ "enabled": null, "alias": null })),
         }),
+        ResourceType::Function => json!({
+            "type": raw("type", "scalar".into()),
+            "volatility": raw("volatility", Json::Null),
+            "runtime_version": raw("runtime_version", Json::Null),
+            "entry_point": raw("entry_point", Json::Null),
+            "snowflake": raw("snowflake", json!({ "quote_args": true })),
+        }),
         ResourceType::Seed => json!({
             "delimiter": config.delimiter.to_string(),
             "quote_columns": config.raw.get("quote_columns").filter(|v| !v.is_null()).map(|_| config.quote_columns),

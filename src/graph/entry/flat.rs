@@ -77,6 +77,7 @@ fn collection(node: &Node) -> &'static str {
         ResourceType::Metric => "metrics",
         ResourceType::SemanticModel => "semantic_models",
         ResourceType::SavedQuery => "saved_queries",
+        ResourceType::Function => "functions",
         _ => "nodes",
     }
 }

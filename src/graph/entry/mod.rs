@@ -4,6 +4,7 @@ mod checksum;
 mod config;
 mod exposure;
 mod flat;
+mod function;
 mod group;
 mod model;
 mod node;

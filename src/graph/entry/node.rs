@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::checksum::checksum;
 use super::config::config_entry;
 use super::exposure::exposure_entry;
+use super::function::function_entry;
 use super::object;
 use super::semantic::semantic_entry;
 use super::source::source_entry;
@@ -53,7 +54,7 @@ pub fn node_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
 pub fn relation_name(node: &Node) -> Option<String> {
     let leaves_one = match node.resource_type {
         ResourceType::Model => node.config.materialized != Materialization::Ephemeral,
-        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Source => true,
+        ResourceType::Seed | ResourceType::Snapshot | ResourceType::Source | ResourceType::Function => true,
         ResourceType::Test => node.test.as_ref().is_some_and(|test| test.store_failures == Some(true)),
         _ => false,
     };
@@ -67,8 +68,10 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         (None, Some(seed)) => seed.clone(),
         (None, None) => json!({ "name": "none", "checksum": "" }),
     };
-    let ran = matches!(kind, ResourceType::Seed | ResourceType::Test | ResourceType::Snapshot)
-        || (kind == ResourceType::Model && node.config.materialized != Materialization::Ephemeral);
+    let ran = matches!(
+        kind,
+        ResourceType::Seed | ResourceType::Test | ResourceType::Snapshot | ResourceType::Function
+    ) || (kind == ResourceType::Model && node.config.materialized != Materialization::Ephemeral);
     let mut entry = object(json!({
         "database": node.relation.database,
         "schema": node.relation.schema,
@@ -117,7 +120,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "refs": refs(node),
         "sources": node.sources,
         "metrics": node.semantics.metrics,
-        "functions": [],
+        "functions": node.functions.called,
         "depends_on": depends_on(node),
         "compiled_path": around.compiled.map(|_| compiled_path(around.target_path, node)),
     })));
@@ -132,6 +135,9 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     entry.insert("contract".to_owned(), contract);
     if let Some(batch) = &node.batch {
         entry.insert("batch".to_owned(), batch.entry());
+    }
+    if let Some(spec) = &node.functions.spec {
+        entry.extend(function_entry(spec));
     }
     match (&node.test, kind) {
         (Some(test), _) => entry.extend(test_entry(node, test)),

@@ -205,6 +205,7 @@ impl Criterion {
                     "test",
                     "analysis",
                     "operation",
+                    "function",
                     "metric",
                     "semantic_model",
                     "saved_query",

@@ -11,7 +11,7 @@ pub const SEED: [ResourceType; 1] = [ResourceType::Seed];
 pub const SNAPSHOT: [ResourceType; 1] = [ResourceType::Snapshot];
 
 /// Exposures and saved queries only end with `no-op`, after everything that they stand on.
-pub const BUILD: [ResourceType; 7] = [
+pub const BUILD: [ResourceType; 8] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -19,18 +19,20 @@ pub const BUILD: [ResourceType; 7] = [
     ResourceType::Test,
     ResourceType::Exposure,
     ResourceType::SavedQuery,
+    ResourceType::Function,
 ];
 
 /// Everything that is a template.
-pub const COMPILE: [ResourceType; 4] = [
+pub const COMPILE: [ResourceType; 5] = [
     ResourceType::Model,
     ResourceType::Snapshot,
     ResourceType::Test,
     ResourceType::Analysis,
+    ResourceType::Function,
 ];
 
 /// Analyses are only listed when `--resource-type` asks for them.
-pub const LIST: [ResourceType; 10] = [
+pub const LIST: [ResourceType; 11] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -41,10 +43,11 @@ pub const LIST: [ResourceType; 10] = [
     ResourceType::Metric,
     ResourceType::SavedQuery,
     ResourceType::SemanticModel,
+    ResourceType::Function,
 ];
 
 /// `--resource-type all`.
-pub const ALL: [ResourceType; 11] = [
+pub const ALL: [ResourceType; 12] = [
     ResourceType::UnitTest,
     ResourceType::Model,
     ResourceType::Seed,
@@ -56,4 +59,5 @@ pub const ALL: [ResourceType; 11] = [
     ResourceType::SavedQuery,
     ResourceType::SemanticModel,
     ResourceType::Analysis,
+    ResourceType::Function,
 ];

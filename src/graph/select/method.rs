@@ -74,11 +74,15 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// What uses the tables outside, or only tells what they mean, has no configuration to select by.
+/// What uses the tables outside, or only tells what they mean, has no configuration to select by; nor, to dbt, have functions.
 fn is_configurable(kind: ResourceType) -> bool {
     !matches!(
         kind,
-        ResourceType::Exposure | ResourceType::Metric | ResourceType::SemanticModel | ResourceType::SavedQuery
+        ResourceType::Exposure
+            | ResourceType::Metric
+            | ResourceType::SemanticModel
+            | ResourceType::SavedQuery
+            | ResourceType::Function
     )
 }
 
@@ -109,6 +113,7 @@ pub fn resource_type(kind: ResourceType) -> &'static str {
         ResourceType::SemanticModel => "semantic_model",
         ResourceType::Metric => "metric",
         ResourceType::SavedQuery => "saved_query",
+        ResourceType::Function => "function",
     }
 }
 

@@ -198,6 +198,7 @@ fn node(entry: &Json) -> Node {
         unit_test: None,
         batch: None,
         semantics: crate::graph::Semantics::default(),
+        functions: crate::graph::Functions::default(),
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
             source_name: text(&entry["source_name"]),
             loaded_at_field: None,

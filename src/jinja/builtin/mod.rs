@@ -88,6 +88,14 @@ impl Host for Nowhere {
         Err(refused())
     }
 
+    fn function(&self, _: Option<&str>, _: &str) -> Result<Relation, Refusal> {
+        Err(refused())
+    }
+
+    fn metric(&self, _: Option<&str>, _: &str) -> Result<String, Refusal> {
+        Err(refused())
+    }
+
     fn configure(&self, _: IndexMap<String, Json>) -> Result<(), Refusal> {
         Err(refused())
     }

@@ -14,24 +14,35 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("source", |state: &mut State, args: Args| {
         source(state, &args.into_values())
     });
-    environment.add_function("metric", |args: Args| {
-        refused("metric", &args.into_values(), "metrics are not built")
+    environment.add_function("metric", |state: &mut State, args: Args| {
+        let args = args.into_values();
+        let (package, name) = named("metric", &args)?;
+        Ok::<_, Error>(Value::from(session(state)?.host.metric(package, name)?))
     });
-    environment.add_function("function", |args: Args| {
-        refused("function", &args.into_values(), "user-defined functions are not built")
+    environment.add_function("function", |state: &mut State, args: Args| {
+        let args = args.into_values();
+        let (package, name) = named("function", &args)?;
+        let relation = session(state)?.host.function(package, name)?;
+        RelationObject::function(relation)
     });
     environment.add_function("doc", |args: Args| {
-        refused("doc", &args.into_values(), "it works in descriptions only")
+        let args: Vec<_> = args.into_values().iter().map(|arg| format!("{arg:?}")).collect();
+        let shown = args.join(", ");
+        let message = format!("`doc({shown})` is not supported: it works in descriptions only");
+        Err::<Value, _>(failure("doc", message))
     });
 }
 
-fn refused(name: &str, args: &[Value], reason: &str) -> Result<Value, Error> {
-    let args: Vec<_> = args.iter().map(|arg| format!("{arg:?}")).collect();
-    let code = if name == "doc" { "doc" } else { "not-supported" };
-    Err(failure(
-        code,
-        format!("`{name}({})` is not supported: {reason}", args.join(", ")),
-    ))
+/// A name, or a package and a name.
+fn named<'a>(function: &str, args: &'a [Value]) -> Result<(Option<&'a str>, &'a str), Error> {
+    match args {
+        [name] => Ok((None, text(name)?)),
+        [package, name] => Ok((Some(text(package)?), text(name)?)),
+        _ => Err(failure(
+            "ref-arguments",
+            format!("`{function}` takes one or two names, {} were given", args.len()),
+        )),
+    }
 }
 
 fn text(value: &Value) -> Result<&str, Error> {

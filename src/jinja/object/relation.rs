@@ -66,6 +66,14 @@ impl RelationObject {
         }
     }
 
+    /// A function, printed as it is named whatever the run reads.
+    pub fn function(relation: Relation) -> Result<Value, Error> {
+        let mut new = Self::new(relation);
+        new.set_kind(&Value::from("function"))?;
+        new.relation.narrowing = None;
+        new.checked()
+    }
+
     fn part(&self, index: usize) -> &str {
         match index {
             0 => self.relation.database.as_deref().unwrap_or(""),

@@ -55,6 +55,16 @@ impl Host for World {
         Ok(Relation::new(Some("db"), source, table))
     }
 
+    fn function(&self, package: Option<&str>, name: &str) -> Result<Relation, Refusal> {
+        self.hear(format!("function {package:?} {name}"));
+        Ok(Relation::new(Some("db"), "s", name))
+    }
+
+    fn metric(&self, package: Option<&str>, name: &str) -> Result<String, Refusal> {
+        self.hear(format!("metric {package:?} {name}"));
+        Ok(name.to_owned())
+    }
+
     fn configure(&self, values: IndexMap<String, Json>) -> Result<(), Refusal> {
         self.hear(format!("config {}", serde_json::to_string(&values).unwrap()));
         Ok(())

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Global, Project};
 use crate::jinja::Engine;
-use crate::project::CONFIG_KEYS;
+use crate::project::{CONFIG_KEYS, FUNCTION_KEYS};
 use crate::sql::Relation;
 
 #[derive(Clone, Copy, PartialEq)]
@@ -120,7 +120,7 @@ const MEMBERS: &[Line] = &[
         Supported,
         "with PyYAML's types: `yes` is true, dates are dates",
     ),
-    ("function", NotSupported, "user-defined functions are not built"),
+    ("function", Supported, "its dependency is part of the graph"),
     (
         "graph",
         Supported,
@@ -142,7 +142,11 @@ const MEMBERS: &[Line] = &[
         Differs,
         "nothing is written while parsing, and there is no log file: `info=false` shows with `--log-level debug`",
     ),
-    ("metric", NotSupported, "metrics are not built"),
+    (
+        "metric",
+        Differs,
+        "the metric's name as text; its dependency is part of the graph",
+    ),
     (
         "model",
         Supported,
@@ -261,11 +265,6 @@ const MACROS: &[Line] = &[
         Differs,
         "for Python models, which PostgreSQL does not run",
     ),
-    (
-        "function_execute_build_sql",
-        Differs,
-        "user-defined functions are not built",
-    ),
 ];
 
 /// Keys of a node's configuration.
@@ -292,6 +291,11 @@ const CONFIG: &[Line] = &[
     ("docs", Differs, "kept in the manifest; there is no site"),
     ("enabled", Supported, ""),
     ("error_if", Supported, ""),
+    (
+        "entry_point",
+        Differs,
+        "of functions in Python, which PostgreSQL does not run",
+    ),
     ("event_time", Supported, "`--sample` is refused by name"),
     ("fail_calc", Supported, ""),
     ("freshness", Differs, "kept in the manifest"),
@@ -335,9 +339,15 @@ const CONFIG: &[Line] = &[
     ("project", NotSupported, "another warehouse's word for `database`"),
     ("quote_columns", Supported, ""),
     ("quoting", Supported, ""),
+    (
+        "runtime_version",
+        Differs,
+        "of functions in Python, which PostgreSQL does not run",
+    ),
     ("schema", Supported, ""),
     ("severity", Supported, ""),
     ("snapshot_meta_column_names", Supported, ""),
+    ("snowflake", Differs, "of functions; kept in the manifest"),
     ("sql_header", Differs, "in materializations written in Jinja"),
     ("static_analysis", NotSupported, "dbt 1.12 itself does not act on it"),
     ("store_failures", Supported, ""),
@@ -346,10 +356,16 @@ const CONFIG: &[Line] = &[
     ("tags", Supported, ""),
     ("target_database", Supported, ""),
     ("target_schema", Supported, ""),
+    (
+        "type",
+        Supported,
+        "of functions; `aggregate` and `table` need a macro of the project",
+    ),
     ("unique_key", Supported, ""),
     ("unlogged", Supported, ""),
     ("updated_at", Supported, ""),
     ("warn_if", Supported, ""),
+    ("volatility", Supported, "of functions"),
     ("where", Supported, ""),
 ];
 
@@ -469,7 +485,7 @@ fn every_member_is_listed_and_there() {
 #[test]
 fn every_configuration_key_is_listed() {
     let listed: BTreeSet<&str> = CONFIG.iter().map(|(name, ..)| *name).collect();
-    let known: BTreeSet<&str> = CONFIG_KEYS.iter().copied().collect();
+    let known: BTreeSet<&str> = CONFIG_KEYS.iter().chain(FUNCTION_KEYS).copied().collect();
     assert_eq!(listed, known);
 }
 

@@ -2,6 +2,7 @@
 
 mod column;
 mod exposure;
+mod function;
 mod resource;
 mod semantic;
 mod source;
@@ -16,6 +17,7 @@ use serde_json::Value as Json;
 
 pub use column::ColumnProperties;
 pub use exposure::ExposureProperties;
+pub use function::{FunctionArgument, FunctionOverload, FunctionProperties, FunctionReturns};
 pub use resource::{NodeProperties, PropertyKind};
 pub use semantic::{ColumnSemantics, GRANULARITIES, MetricProperties, SavedQueryProperties, SemanticModelProperties};
 pub use source::SourceTable;
@@ -70,9 +72,6 @@ pub struct Properties {
     pub metrics: Vec<MetricProperties>,
     pub saved_queries: Vec<SavedQueryProperties>,
 }
-
-/// What is parsed only so far as to say that it is left out.
-const LATER: &[(&str, &str)] = &[("functions", "functions")];
 
 /// Keys below which Jinja is rendered later, where more is known.
 fn is_rendered_later(key: &str) -> bool {
@@ -151,15 +150,8 @@ impl Properties {
             self.unit_tests.extend(UnitTestProperties::read(item, reader));
         }
         self.read_semantics(&mut section, reader);
-        for (key, what) in LATER {
-            for item in section.list(key, reader) {
-                let name = item
-                    .get("name")
-                    .and_then(Yaml::as_str)
-                    .unwrap_or("without a name")
-                    .to_owned();
-                reader.unsupported(&format!("{what}, here `{name}`"), &item.place);
-            }
+        for item in section.list("functions", reader) {
+            self.nodes.extend(function::read(item, reader));
         }
         section.take("anchors");
         section.finish(reader);
@@ -244,13 +236,32 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_named() {
+    fn a_function_says_what_it_returns() {
         let (_, problems) = read("version: 2\nfunctions:\n  - name: adds_up\nmodles: []\n");
-        assert!(
-            problems.contains("not supported yet: functions, here `adds_up`"),
-            "{problems}"
-        );
+        assert!(problems.contains("function `adds_up` has no `returns`"), "{problems}");
         assert!(problems.contains("did you mean `models`?"), "{problems}");
+    }
+
+    #[test]
+    fn a_signature() {
+        let (properties, problems) = read(
+            "functions:\n- name: f\n  arguments: [{name: x, data_type: int, default_value: 0.5}]\n  returns: {data_type: text}\n  \
+             overloads: [{defined_in: g, arguments: [{name: x, data_type: text}]}]\n",
+        );
+        assert_eq!(problems, "");
+        let function = properties.nodes[0].function.as_deref().expect("a signature");
+        assert_eq!(function.arguments[0].default_value, Some(0.5.into()));
+        assert_eq!(function.returns.data_type, "text");
+        assert_eq!(function.overloads[0].arguments[0].data_type, "text");
+        let (_, problems) =
+            read("functions:\n- name: f\n  columns: []\n  arguments: [{name: x}]\n  returns: {type: text}\n");
+        for said in [
+            "has no key `columns`",
+            "an argument of function `f` has no `data_type`",
+            "has no `data_type`",
+        ] {
+            assert!(problems.contains(said), "{said}: {problems}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::semantic::{MetricProperties, SemanticModelProperties, of_model, time_spine};
 use super::version::{ModelVersion, VersionName, deprecation_date};
-use super::{ColumnProperties, TestProperties, constraints, name_place};
+use super::{ColumnProperties, FunctionProperties, TestProperties, constraints, name_place};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::project::{Reader, Section, Setting, Settings, Yaml, read_settings};
 
@@ -17,6 +17,7 @@ pub enum PropertyKind {
     Snapshot,
     Analysis,
     Test,
+    Function,
 }
 
 impl PropertyKind {
@@ -28,6 +29,7 @@ impl PropertyKind {
             Self::Snapshot => "snapshot",
             Self::Analysis => "analysis",
             Self::Test => "test",
+            Self::Function => "function",
         }
     }
 
@@ -39,6 +41,7 @@ impl PropertyKind {
             Self::Snapshot => "snapshots",
             Self::Analysis => "analyses",
             Self::Test => "data_tests",
+            Self::Function => "functions",
         }
     }
 }
@@ -66,6 +69,8 @@ pub struct NodeProperties {
     /// Written as a part of the model.
     pub semantic_model: Option<Box<SemanticModelProperties>>,
     pub metrics: Vec<MetricProperties>,
+    /// Of a function.
+    pub function: Option<Box<FunctionProperties>>,
     pub place: Place,
 }
 
@@ -128,6 +133,7 @@ impl NodeProperties {
             time_spine: spine,
             semantic_model: semantic_model.map(Box::new),
             metrics,
+            function: None,
             place: name_place(yaml),
             name,
         };

@@ -183,6 +183,7 @@ impl NodeProperties {
             kind: self.kind,
             name: self.name.clone(),
             relation: None,
+            function: None,
             time_spine: self.time_spine.clone(),
             semantic_model: self.semantic_model.clone(),
             metrics: self.metrics.clone(),

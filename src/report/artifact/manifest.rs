@@ -97,7 +97,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
     };
     let (mut nodes, mut sources, mut exposures) = (Map::new(), Map::new(), Map::new());
     let (mut metrics, mut semantic_models, mut saved_queries) = (Map::new(), Map::new(), Map::new());
-    let mut unit_tests = Map::new();
+    let (mut unit_tests, mut functions) = (Map::new(), Map::new());
     for node in &contents.nodes {
         let list = match node.resource_type {
             ResourceType::Source => &mut sources,
@@ -106,6 +106,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
             ResourceType::Metric => &mut metrics,
             ResourceType::SemanticModel => &mut semantic_models,
             ResourceType::SavedQuery => &mut saved_queries,
+            ResourceType::Function => &mut functions,
             _ => &mut nodes,
         };
         list.insert(node.id.to_string(), entry(node));
@@ -135,7 +136,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
         "saved_queries": saved_queries,
         "semantic_models": semantic_models,
         "unit_tests": unit_tests,
-        "functions": {},
+        "functions": functions,
     })
 }
 

@@ -28,6 +28,7 @@ fn entry(result: &NodeResult) -> Json {
             | ResourceType::Snapshot
             | ResourceType::Analysis
             | ResourceType::Operation
+            | ResourceType::Function
     );
     let message = match (&result.message, &result.diagnostic) {
         (Some(message), _) => Some(message.clone()),
@@ -47,7 +48,7 @@ fn entry(result: &NodeResult) -> Json {
         "compiled_code": result.compiled_code,
         "relation_name": result.relation_name.clone().or_else(|| relation_name(&result.node).filter(|_| compiles)),
         "batch_results": result.batch_results(),
-        "overload_results": null,
+        "overload_results": result.overload_results(),
     })
 }
 
@@ -106,6 +107,7 @@ mod tests {
             compiled_path: None,
             diagnostic: None,
             batches: None,
+            overloads: None,
             skipped_because: None,
         }
     }

@@ -60,7 +60,7 @@
 
 {% macro default__scalar_function_body_sql() %}
     $$
-        {{ model.compiled_code }}
+       {{ model.compiled_code }}
     $$ LANGUAGE SQL
 {% endmacro %}
 

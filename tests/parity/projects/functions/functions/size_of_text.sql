@@ -1,0 +1,1 @@
+select length(x) + (select count(*)::int from {{ ref('numbers') }})

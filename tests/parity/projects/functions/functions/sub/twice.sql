@@ -1,0 +1,2 @@
+{{ config(volatility='deterministic', tags=['quick']) }}
+select {{ function('add_tax') }}(x, 1.0)

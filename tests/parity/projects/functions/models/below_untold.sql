@@ -1,0 +1,1 @@
+select {{ function('untold') }}() as one

@@ -1,0 +1,1 @@
+select * from {{ ref('numbers') }} where {{ function('add_tax') }}(n) <= n
