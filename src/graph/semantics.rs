@@ -1,6 +1,10 @@
 //! What a node has of the semantic layer.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::Place;
 
 #[derive(Clone, Debug, Default)]
 pub struct Semantics {
@@ -10,9 +14,35 @@ pub struct Semantics {
     pub metrics: Vec<Vec<String>>,
     /// Of a model, as the manifest has it.
     pub time_spine: Option<Json>,
+    /// Where its parts are written: `entities.0.name`, `filter`.
+    pub places: HashMap<String, Place>,
 }
 
 impl Semantics {
+    /// Where a part is written, or the nearest part around it. In the newer form of metrics the keys of `type_params` stand
+    /// beside the name.
+    #[must_use]
+    pub fn place(&self, part: &str) -> Option<&Place> {
+        let mut part = part;
+        loop {
+            let flat = part.strip_prefix("type_params.").map(|part| {
+                let part = part.strip_prefix("conversion_type_params.").unwrap_or(part);
+                let part = part.strip_prefix("cumulative_type_params.").unwrap_or(part);
+                match part.strip_prefix("metrics") {
+                    Some(rest) => format!("input_metrics{rest}"),
+                    None => part.to_owned(),
+                }
+            });
+            let found = self.places.get(part);
+            let found = found.or_else(|| self.places.get(&flat?));
+            match (found, part.rsplit_once('.')) {
+                (Some(place), _) => return Some(place),
+                (None, Some((outer, _))) => part = outer,
+                (None, None) => return None,
+            }
+        }
+    }
+
     /// The kind of a metric, such as `simple`.
     #[must_use]
     pub fn kind(&self) -> &str {

@@ -286,6 +286,19 @@ impl<'y> Section<'y> {
 
     /// Reports every key that nobody asked for.
     pub fn finish(self, reader: &mut Reader) {
+        self.unknown(reader);
+    }
+
+    /// The same where dbt itself is strict: such a key is an error in every project.
+    pub fn refuse_others(self, reader: &mut Reader) {
+        let before = reader.problems.0.len();
+        self.unknown(reader);
+        for problem in &mut reader.problems.0[before..] {
+            problem.level = Level::Error;
+        }
+    }
+
+    fn unknown(self, reader: &mut Reader) {
         for entry in self.entries {
             if !self.known.contains(&entry.key.as_str()) {
                 reader.unknown_key(&self.what, &entry.key, &entry.place, &self.known);

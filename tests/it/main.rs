@@ -17,6 +17,7 @@ mod plan;
 mod profiles;
 mod query_comment;
 mod resources;
+mod semantic_layer;
 mod server;
 mod shipped;
 mod shop;

@@ -13,7 +13,7 @@ use crate::project::{ConfigTree, Gate, Project};
 pub(super) fn what(node: &Node) -> String {
     match &node.source_spec {
         Some(spec) => format!("source `{}.{}`", spec.source_name, node.name),
-        None => format!("{} `{}`", type_word(node.resource_type), node.name),
+        None => format!("{} `{}`", type_word(node.resource_type).replace('_', " "), node.name),
     }
 }
 

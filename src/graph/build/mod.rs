@@ -10,6 +10,7 @@ mod exposure;
 mod function;
 mod generic;
 mod hook;
+mod layer;
 mod measure;
 mod operation;
 mod placement;
@@ -75,6 +76,7 @@ pub fn build(
     let (mut nodes, disabled) = collected.resolved(&mut problems);
     measure::tie(&mut nodes);
     time_spine::check(&nodes, &mut problems);
+    layer::check(project, &nodes, &mut problems);
     let all: Vec<&Node> = nodes.iter().chain(&disabled).collect();
     check::unused_paths(project, &all, &mut problems);
     check::relations(&nodes, &mut problems);

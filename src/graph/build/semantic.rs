@@ -142,6 +142,7 @@ impl Builder<'_> {
             ("metadata", Json::Null),
             ("primary_entity", json!(properties.primary_entity)),
         ];
+        node.semantics.places.clone_from(&properties.places);
         node.semantics
             .fields
             .extend(own.map(|(key, value)| (key.to_owned(), value)));
@@ -167,6 +168,7 @@ impl Builder<'_> {
                 .collect()
         };
         node.semantics.fields.extend(properties.fields.clone());
+        node.semantics.places.clone_from(&properties.places);
         let meta = if properties.is_flat { Map::new() } else { meta };
         node.semantics.fields.insert("meta".to_owned(), meta.into());
         node
@@ -185,11 +187,16 @@ impl Builder<'_> {
         tags.sort();
         tags.dedup();
         node.config.tags = tags;
+        node.semantics.places.clone_from(&properties.places);
         node.semantics.metrics = properties.metrics.iter().map(|name| vec![name.clone()]).collect();
         let exports: Vec<Json> = properties
             .exports
             .iter()
-            .map(|(name, config)| export(&node, name, config, place, problems))
+            .enumerate()
+            .map(|(index, (name, config))| {
+                let place = properties.places.get(&format!("exports.{index}")).unwrap_or(place);
+                export(&node, name, config, place, problems)
+            })
             .collect();
         let told = properties.description.as_deref();
         let told = told.map(|text| self.description(text, package, place, problems));

@@ -23,13 +23,12 @@ impl ColumnSemantics {
             dimension: one_of_both(section, "dimension", column, description, reader),
             entity: one_of_both(section, "entity", column, description, reader),
         };
-        let dimension = &semantics.dimension;
-        let is_time = dimension == "time" || dimension["type"] == "time";
-        if semantics.granularity.is_none() && (is_time || dimension["validity_params"].is_object()) {
+        // A dimension of time without it is warned of where the semantic layer is checked.
+        if semantics.granularity.is_none() && semantics.dimension["validity_params"].is_object() {
             reader.problems.push(
-                Diagnostic::error("missing-key", format!("{} has no `granularity`", section.what))
+                Diagnostic::warning("missing-key", format!("{} has no `granularity`", section.what))
                     .at(section.place.clone())
-                    .because("it is a dimension of time")
+                    .because("without it the `validity_params` are dropped")
                     .help("add `granularity: day`, say"),
             );
         }
@@ -61,6 +60,6 @@ fn one_of_both(section: &mut Section, key: &'static str, column: &str, descripti
         entry.insert("is_partition".to_owned(), partition.into());
         entry.insert("validity_params".to_owned(), validity(&mut inner, reader));
     }
-    inner.finish(reader);
+    inner.refuse_others(reader);
     Json::Object(entry)
 }

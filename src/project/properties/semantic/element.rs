@@ -22,7 +22,7 @@ pub(super) fn entity(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<M
         "expr": expression(&mut section, "expr", reader),
         "config": { "meta": part_meta(&mut section, reader) },
     });
-    section.finish(reader);
+    section.refuse_others(reader);
     Some(object(entity))
 }
 
@@ -41,10 +41,10 @@ pub(super) fn dimension(yaml: &Yaml, within: &str, reader: &mut Reader) -> Optio
             "time_granularity": word(&mut inner, "time_granularity", &GRANULARITIES, reader),
             "validity_params": validity(&mut inner, reader),
         });
-        inner.finish(reader);
+        inner.refuse_others(reader);
     }
     let dimension = dimension_entry(&name, &kind, &params, &mut section, reader);
-    section.finish(reader);
+    section.refuse_others(reader);
     Some(dimension)
 }
 
@@ -81,7 +81,7 @@ pub(super) fn validity(section: &mut Section, reader: &mut Reader) -> Json {
         "is_start": inner.flag("is_start", reader).unwrap_or(false),
         "is_end": inner.flag("is_end", reader).unwrap_or(false),
     });
-    inner.finish(reader);
+    inner.refuse_others(reader);
     value
 }
 
@@ -100,7 +100,7 @@ pub(super) fn measure(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<
             "use_discrete_percentile": inner.flag("use_discrete_percentile", reader).unwrap_or(false),
             "use_approximate_percentile": inner.flag("use_approximate_percentile", reader).unwrap_or(false),
         });
-        inner.finish(reader);
+        inner.refuse_others(reader);
     }
     let mut non_additive = Json::Null;
     if let Some(yaml) = section.take("non_additive_dimension")
@@ -111,7 +111,7 @@ pub(super) fn measure(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<
             "window_choice": word(&mut inner, "window_choice", &AGGREGATIONS, reader),
             "window_groupings": inner.strings("window_groupings", reader).unwrap_or_default(),
         });
-        inner.finish(reader);
+        inner.refuse_others(reader);
     }
     let makes_metric = section.flag("create_metric", reader).unwrap_or(false);
     let measure = json!({
@@ -127,6 +127,6 @@ pub(super) fn measure(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<
         "agg_time_dimension": text(&mut section, "agg_time_dimension", reader),
         "config": { "meta": part_meta(&mut section, reader) },
     });
-    section.finish(reader);
+    section.refuse_others(reader);
     Some((object(measure), makes_metric))
 }

@@ -1,5 +1,7 @@
 //! A number that can be asked for, such as the revenue.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::filter::filter;
@@ -25,6 +27,8 @@ pub struct MetricProperties {
     /// Its own keys in the shape of the manifest: `label`, `type`, `type_params`, `filter`, `time_granularity`.
     pub fields: Map<String, Json>,
     pub place: Place,
+    /// Where its parts are written.
+    pub places: HashMap<String, Place>,
 }
 
 /// Where a metric is written that is a part of a model.
@@ -49,15 +53,16 @@ impl MetricProperties {
             Some(_) => word(&mut section, "type", &KINDS, reader)?,
         };
         // `type_params` tells the two forms apart.
-        let nested = section.take("type_params");
+        let nested = if within.is_some() {
+            None
+        } else {
+            section.take("type_params")
+        };
         let type_params = match nested {
             Some(params) => type_params(params, &kind, &section.what, reader),
             None => flat_params(&mut section, &kind, within, reader),
         };
-        let label = match nested {
-            Some(_) => section.required("label", reader),
-            None => section.text("label", reader),
-        };
+        let label = section.text("label", reader);
         let (meta, tags) = match nested {
             Some(_) => (
                 section.json_map("meta", reader).into_iter().collect(),
@@ -81,10 +86,11 @@ impl MetricProperties {
             tags,
             is_flat: nested.is_none(),
             fields,
+            places: super::places(yaml),
             place: name_place(yaml),
             name,
         };
-        section.finish(reader);
+        section.refuse_others(reader);
         Some(metric)
     }
 
@@ -114,6 +120,7 @@ impl MetricProperties {
             is_flat: false,
             fields,
             place: place.clone(),
+            places: HashMap::new(),
             name,
         }
     }
@@ -195,7 +202,7 @@ fn type_params(yaml: &Yaml, kind: &str, what: &str, reader: &mut Reader) -> Opti
         let length = window(&mut inner, "window", reader);
         let grain = inner.text("grain_to_date", reader);
         let period = word(&mut inner, "period_agg", &PERIOD_AGGREGATIONS, reader);
-        inner.finish(reader);
+        inner.refuse_others(reader);
         set(
             "cumulative_type_params",
             json!({
@@ -226,7 +233,7 @@ fn type_params(yaml: &Yaml, kind: &str, what: &str, reader: &mut Reader) -> Opti
                 "window": window(&mut inner, "window", reader),
                 "constant_properties": constant_properties(&mut inner, reader),
             });
-            inner.finish(reader);
+            inner.refuse_others(reader);
             set("conversion_type_params", value);
         }
         None if kind == "conversion" => missing(&section.what, "conversion_type_params", &section.place, reader),
@@ -239,7 +246,7 @@ fn type_params(yaml: &Yaml, kind: &str, what: &str, reader: &mut Reader) -> Opti
     set("window", old_window);
     set("grain_to_date", old_grain.map_or(Json::Null, Json::from));
     set("metrics", metric_inputs(&mut section, "metrics", reader));
-    section.finish(reader);
+    section.refuse_others(reader);
     Some(params)
 }
 
@@ -267,6 +274,7 @@ fn flat_params(
         text(section, "grain_to_date", reader),
     );
     let period = word(section, "period_agg", &PERIOD_AGGREGATIONS, reader);
+    let calculated = section.take("calculation").is_some();
     let calculation = calculation(section, reader);
     let constants = constant_properties(section, reader);
     let aggregation = word(section, "agg", &AGGREGATIONS, reader);
@@ -281,6 +289,7 @@ fn flat_params(
             ("base_metric", base.is_null()),
             ("conversion_metric", conversion.is_null()),
             ("entity", entity.is_null()),
+            ("calculation", !calculated),
         ],
         _ => &[],
     };
@@ -386,7 +395,7 @@ fn constant_properties(section: &mut Section, reader: &mut Reader) -> Json {
             "base_property": section.required("base_property", reader),
             "conversion_property": section.required("conversion_property", reader),
         });
-        section.finish(reader);
+        section.refuse_others(reader);
         Some(entry)
     };
     listed
@@ -408,7 +417,7 @@ fn non_additive(section: &mut Section, reader: &mut Reader) -> Json {
         "window_choice": word(&mut inner, "window_agg", &AGGREGATIONS, reader),
         "window_groupings": inner.strings("group_by", reader).unwrap_or_default(),
     });
-    inner.finish(reader);
+    inner.refuse_others(reader);
     value
 }
 
@@ -430,7 +439,7 @@ fn measure_input(section: &mut Section, key: &'static str, reader: &mut Reader) 
         "join_to_timespine": inner.flag("join_to_timespine", reader).unwrap_or(false),
         "fill_nulls_with": inner.integer("fill_nulls_with", reader),
     });
-    inner.finish(reader);
+    inner.refuse_others(reader);
     value
 }
 
@@ -463,6 +472,6 @@ fn one_metric(yaml: &Yaml, what: &str, reader: &mut Reader) -> Json {
         "offset_window": window(&mut inner, "offset_window", reader),
         "offset_to_grain": text(&mut inner, "offset_to_grain", reader),
     });
-    inner.finish(reader);
+    inner.refuse_others(reader);
     value
 }

@@ -17,9 +17,11 @@ pub use model::SemanticModelProperties;
 pub(super) use patch::{of_model, rendered, time_spine};
 pub use saved_query::SavedQueryProperties;
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::project::{Kind, Reader, Section, Yaml};
 
 /// The mapping that a `json!` makes.
@@ -28,6 +30,33 @@ fn object(value: Json) -> Map<String, Json> {
         Json::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// Where each part is written, by its keys: `measures.0.agg`.
+fn places(yaml: &Yaml) -> HashMap<String, Place> {
+    fn add(yaml: &Yaml, path: &str, places: &mut HashMap<String, Place>) {
+        let below = |key: &str| match path {
+            "" => key.to_owned(),
+            _ => format!("{path}.{key}"),
+        };
+        match &yaml.kind {
+            Kind::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    add(item, &below(&index.to_string()), places);
+                }
+            }
+            _ => {
+                for entry in yaml.as_map().into_iter().flatten() {
+                    add(&entry.value, &below(&entry.key), places);
+                }
+            }
+        }
+        places.insert(path.to_owned(), yaml.place.clone());
+    }
+    let mut places = HashMap::new();
+    add(yaml, "", &mut places);
+    places.remove("");
+    places
 }
 
 /// Text or nothing.

@@ -1,5 +1,7 @@
 //! What the columns of a model mean.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::element::{dimension, entity, measure};
@@ -28,6 +30,8 @@ pub struct SemanticModelProperties {
     /// Written as a part of its model, whose description it takes.
     pub within_model: bool,
     pub place: Place,
+    /// Where its parts are written.
+    pub places: HashMap<String, Place>,
 }
 
 impl SemanticModelProperties {
@@ -55,7 +59,7 @@ impl SemanticModelProperties {
             && let Some(mut inner) = Section::of(yaml, format!("`defaults` of {what}"), reader)
         {
             defaults = json!({ "agg_time_dimension": text(&mut inner, "agg_time_dimension", reader) });
-            inner.finish(reader);
+            inner.refuse_others(reader);
         }
         let semantic_model = Self {
             description: section.text("description", reader),
@@ -69,10 +73,11 @@ impl SemanticModelProperties {
             measures,
             with_metric,
             within_model: false,
+            places: super::places(yaml),
             place: name_place(yaml),
             name,
         };
-        section.finish(reader);
+        section.refuse_others(reader);
         Some(semantic_model)
     }
 

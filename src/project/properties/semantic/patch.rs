@@ -1,5 +1,7 @@
 //! A semantic model and metrics that are written as parts of a model, and its time spine.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json, json};
 
 use super::element::{DIMENSIONS, dimension_entry, entity, validity};
@@ -50,22 +52,29 @@ pub(in crate::project::properties) fn of_model(
             if let Some(meta) = more.map(Yaml::to_json) {
                 set("meta", meta);
             }
-            inner.finish(reader);
+            inner.refuse_others(reader);
         }
     }
     let what = format!("semantic model `{name}`");
     let mut entities: Vec<_> = columns.iter().filter_map(entity_of).collect();
     let mut dimensions: Vec<_> = columns.iter().filter_map(dimension_of).collect();
+    let mut places = HashMap::new();
+    for (list, of) in [("entities", entity_of as fn(&_) -> _), ("dimensions", dimension_of)] {
+        let columns = columns.iter().filter(|column| of(column).is_some()).enumerate();
+        places.extend(columns.map(|(index, column)| (format!("{list}.{index}"), column.place.clone())));
+    }
     if let Some(derived) = derived
         && let Some(mut inner) = Section::of(derived, format!("`derived_semantics` of model `{model}`"), reader)
     {
         for yaml in inner.list("entities", reader) {
+            places.insert(format!("entities.{}", entities.len()), yaml.place.clone());
             entities.extend(entity(yaml, &what, reader));
         }
         for yaml in inner.list("dimensions", reader) {
+            places.insert(format!("dimensions.{}", dimensions.len()), yaml.place.clone());
             dimensions.extend(derived_dimension(yaml, &what, reader));
         }
-        inner.finish(reader);
+        inner.refuse_others(reader);
     }
     let within = Within {
         semantic_model: &name,
@@ -90,6 +99,7 @@ pub(in crate::project::properties) fn of_model(
         measures: Vec::new(),
         with_metric: Vec::new(),
         within_model: true,
+        places,
         place: place.clone(),
         name,
     };
@@ -184,9 +194,9 @@ fn derived_dimension(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<M
     let validity = validity(&mut section, reader);
     if granularity.is_none() && validity.is_object() {
         reader.problems.push(
-            Diagnostic::error("missing-key", format!("{} has no `granularity`", section.what))
+            Diagnostic::warning("missing-key", format!("{} has no `granularity`", section.what))
                 .at(section.place.clone())
-                .because("it has `validity_params`"),
+                .because("without it the `validity_params` are dropped"),
         );
     }
     let params = granularity.map_or(
@@ -194,7 +204,7 @@ fn derived_dimension(yaml: &Yaml, within: &str, reader: &mut Reader) -> Option<M
         |granularity| json!({ "time_granularity": granularity, "validity_params": validity }),
     );
     let dimension = dimension_entry(&name, &kind, &params, &mut section, reader);
-    section.finish(reader);
+    section.refuse_others(reader);
     Some(dimension)
 }
 
@@ -215,9 +225,9 @@ pub(in crate::project::properties) fn time_spine(
         if let Some(name) = entry.required("name", reader) {
             custom.push((name, entry.text("column_name", reader)));
         }
-        entry.finish(reader);
+        entry.refuse_others(reader);
     }
-    inner.finish(reader);
+    inner.refuse_others(reader);
     if let Some(columns) = columns {
         let find = |name: &str| columns.iter().find(|column| column.name == name);
         let custom = custom.iter().map(|(name, column)| column.as_ref().unwrap_or(name));

@@ -1,5 +1,7 @@
 //! A question to the metrics that is kept, and where its answers go.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
@@ -23,6 +25,8 @@ pub struct SavedQueryProperties {
     /// Names with their configuration as written.
     pub exports: Vec<(String, IndexMap<String, Json>)>,
     pub place: Place,
+    /// Where its parts are written.
+    pub places: HashMap<String, Place>,
 }
 
 impl SavedQueryProperties {
@@ -42,7 +46,7 @@ impl SavedQueryProperties {
             "order_by": params.strings("order_by", reader).unwrap_or_default(),
             "limit": params.integer("limit", reader),
         }));
-        params.finish(reader);
+        params.refuse_others(reader);
         let mut exports = Vec::new();
         for export in section.list("exports", reader) {
             let Some(mut export) = Section::of(export, format!("an export of {what}"), reader) else {
@@ -51,7 +55,7 @@ impl SavedQueryProperties {
             if let Some(name) = export.required("name", reader) {
                 exports.push((name, export.json_map("config", reader)));
             }
-            export.finish(reader);
+            export.refuse_others(reader);
         }
         let query = Self {
             description: section.text("description", reader),
@@ -61,10 +65,11 @@ impl SavedQueryProperties {
             metrics,
             query_params,
             exports,
+            places: super::places(yaml),
             place: name_place(yaml),
             name,
         };
-        section.finish(reader);
+        section.refuse_others(reader);
         Some(query)
     }
 }
