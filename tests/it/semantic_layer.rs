@@ -76,10 +76,10 @@ fn told(stderr: &str) -> Vec<String> {
     let mut told = Vec::new();
     let mut lines = stderr.lines();
     while let Some(line) = lines.next() {
+        let line = line.rsplit_once("[time]  ").map_or(line, |(_, line)| line);
         let Some((level, rest)) = line.split_once('[') else {
             continue;
         };
-        let level = level.rsplit(' ').next().unwrap_or(level);
         let Some((code, _)) = rest.split_once("]: ").filter(|_| matches!(level, "error" | "warning")) else {
             continue;
         };

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::item::{Within, named};
 use super::{Layer, items, place};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level};
 use crate::graph::Node;
 use crate::graph::build::check::what;
 
@@ -35,14 +35,11 @@ fn one(node: &Node, part: &str, filter: &Json, custom: &[&str], problems: &mut D
     for (index, condition) in items(&filter["where_filters"]).enumerate() {
         let text = condition["where_sql_template"].as_str().unwrap_or_default();
         // Of a list each has its place; a single text has that of the key.
-        let place = place(node, &format!("{part}.{index}"));
-        let problem = |level: fn(&'static str, String) -> Diagnostic| {
-            level(
-                "bad-condition",
-                format!("{} has a condition that means nothing", what(node)),
-            )
-            .at(place.clone())
-        };
+        let problem = Diagnostic::error(
+            "bad-condition",
+            format!("{} has a condition that means nothing", what(node)),
+        )
+        .at(place(node, &format!("{part}.{index}")));
         let read = named(text, Within::Elsewhere).and_then(|named| {
             for item in &named {
                 item.element(custom, Within::Elsewhere)?;
@@ -51,16 +48,19 @@ fn one(node: &Node, part: &str, filter: &Json, custom: &[&str], problems: &mut D
         });
         match read {
             Err(why) => problems.push(
-                problem(Diagnostic::error)
+                problem
                     .because(why)
                     .help("write \"{{ Dimension('order__channel') }} = 'web'\", say"),
             ),
             Ok(named) => {
                 for grain in named.iter().filter_map(|item| item.unknown_grain(custom)) {
                     problems.push(
-                        problem(Diagnostic::warning)
-                            .because(format!("`{grain}` is no period of time"))
-                            .help("write a period such as `day` or `month`"),
+                        Diagnostic {
+                            level: Level::Warning,
+                            ..problem.clone()
+                        }
+                        .because(format!("`{grain}` is no period of time"))
+                        .help("write a period such as `day` or `month`"),
                     );
                 }
             }

@@ -114,13 +114,14 @@ fn has_time_dimension(model: &Node, name: &str) -> bool {
 
 /// Something of a node that is wrong.
 fn wrong(node: &Node, part: &str, message: impl AsRef<str>) -> Diagnostic {
-    let code = match node.resource_type {
-        ResourceType::SemanticModel => "bad-semantic-model",
-        ResourceType::SavedQuery => "bad-saved-query",
-        ResourceType::Metric => "bad-metric",
-        _ => "bad-time-spine",
+    let message = format!("{}: {}", what(node), message.as_ref());
+    let problem = match node.resource_type {
+        ResourceType::SemanticModel => Diagnostic::error("bad-semantic-model", message),
+        ResourceType::SavedQuery => Diagnostic::error("bad-saved-query", message),
+        ResourceType::Metric => Diagnostic::error("bad-metric", message),
+        _ => Diagnostic::error("bad-time-spine", message),
     };
-    Diagnostic::error(code, format!("{}: {}", what(node), message.as_ref())).at(place(node, part))
+    problem.at(place(node, part))
 }
 
 /// The same, where it is only doubtful.
