@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use crate::diagnostic::Diagnostic;
 use crate::graph::Batch;
 
+use super::docs_arguments::DocsArguments;
+
 /// Build SQL models on PostgreSQL and certify them before anybody reads them.
 #[derive(Debug, Parser)]
 #[command(
@@ -215,6 +217,8 @@ pub enum Command {
     Debug,
     /// Install the packages that the project uses
     Deps(DepsArguments),
+    /// Write and show the documentation of the project
+    Docs(DocsArguments),
     /// Delete the folders in clean-targets
     Clean,
     /// Point readers back at the certified versions before

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::jinja::Engine;
-use crate::project::{Reader, YamlScope, project_file, read_project};
+use crate::project::{Paths, Reader, YamlScope, project_file, read_project};
 use crate::run::Level;
 
 use super::arguments::Global;
@@ -47,8 +47,12 @@ pub(super) fn clean(global: &Global, talk: &Talk) -> Outcome {
     Ok(Status::Success)
 }
 
-/// What the project file names. Nothing else is read: a project whose packages or profile are missing can be cleaned too.
 fn clean_targets(global: &Global) -> Result<(PathBuf, Vec<String>), Diagnostics> {
+    folders(global).map(|(root, paths)| (root, paths.clean))
+}
+
+/// What the project file names. Nothing else is read: a project whose packages or profile are missing can be cleaned too.
+pub(super) fn folders(global: &Global) -> Result<(PathBuf, Paths), Diagnostics> {
     let root = find_root(global)?;
     let given = given_vars(global)?;
     let engine = Engine::new("project", &[], &[], &[])?;
@@ -62,7 +66,7 @@ fn clean_targets(global: &Global) -> Result<(PathBuf, Vec<String>), Diagnostics>
     // What needs a target cannot be rendered here; only folders matter.
     match read_project(&file, &mut reader) {
         Some(settings) if !reader.problems.0.iter().any(|problem| problem.code == "wrong-type") => {
-            Ok((root, settings.paths.clean))
+            Ok((root, settings.paths))
         }
         _ => Err(reader.problems),
     }

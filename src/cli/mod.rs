@@ -10,6 +10,9 @@ mod contents;
 pub mod db;
 mod debug;
 mod deps;
+mod docs;
+mod docs_arguments;
+mod docs_serve;
 mod facts;
 mod generate;
 mod history;
@@ -148,6 +151,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Debug => debug::debug(&global, talk).await,
         Command::Deps(deps) => deps::deps(&global, talk, &deps),
         Command::Plan(arguments) => plan::plan(&global, talk, &arguments).await,
+        Command::Docs(docs) => docs::docs(&global, talk, &docs).await,
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,

@@ -1,5 +1,6 @@
 //! A project read for a command: files, target, graph, and the ways to talk about them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
-use crate::graph::entry::FlatGraph;
+use crate::graph::entry::{self, FlatGraph};
 use crate::graph::select::Selectors;
 use crate::graph::{Graph, Node, NodeId, ResourceType, Variables, bare_node};
 use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
@@ -118,6 +119,11 @@ impl Workspace {
 
     pub fn target_path(&self) -> &str {
         &self.target_path
+    }
+
+    /// Folders whose files the site may show.
+    pub fn assets(&self) -> Vec<String> {
+        self.project.own().settings.paths.assets.clone()
     }
 
     pub fn local_options(&self) -> Options {
@@ -262,7 +268,7 @@ impl Workspace {
         }
     }
 
-    fn invocation(&self) -> Invocation {
+    pub fn invocation(&self) -> Invocation {
         Invocation {
             id: self.talk.invocation_id.clone(),
             started: self.started,
@@ -275,12 +281,18 @@ impl Workspace {
         }
     }
 
-    /// Writes `manifest.json`; gives its path.
-    pub fn write_manifest(&self) -> Result<PathBuf, Diagnostic> {
+    /// The manifest, with the SQL of the nodes that were compiled.
+    pub fn manifest(&self, compiled: HashMap<NodeId, entry::Compiled>) -> Json {
         let mut contents = Contents::of(&self.graph);
         complete(&mut contents, &self.project, &self.engine);
         contents.selectors.clone_from(self.selectors.entries());
-        let manifest = artifact::manifest(&contents, &self.invocation(), Timestamp::now());
+        contents.compiled = compiled;
+        artifact::manifest(&contents, &self.invocation(), Timestamp::now())
+    }
+
+    /// Writes `manifest.json`; gives its path.
+    pub fn write_manifest(&self) -> Result<PathBuf, Diagnostic> {
+        let manifest = self.manifest(HashMap::new());
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;
         let beside = self.root.join(&path).with_file_name("semantic_manifest.json");

@@ -102,6 +102,25 @@ pub struct HistoryEntry {
     pub run_id: String,
 }
 
+/// A published version and why it may be trusted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Certified {
+    pub node_id: String,
+    pub version: String,
+    /// The published name.
+    pub model: String,
+    /// `version`, or `delta` where the newest rows alone were audited.
+    pub scope: String,
+    pub certified_at: String,
+    pub data_as_of: Option<String>,
+    pub tests_passed: i32,
+    pub tests_warned: i32,
+    pub rows: Option<i64>,
+    /// A list of [`TestEvidence`].
+    pub tests: serde_json::Value,
+    pub run_id: String,
+}
+
 /// The ledger of one published schema.
 #[derive(Clone, Debug)]
 pub struct Ledger {
@@ -363,6 +382,39 @@ impl Ledger {
             )
             .await?;
         Ok(())
+    }
+
+    /// The newest certificate of each published version, with its tests.
+    pub async fn certificates(&self, connection: &Connection) -> Result<Vec<Certified>, SqlError> {
+        let rows = connection
+            .query(
+                "select v.node_id, v.version_name, v.model, c.scope, \
+                        to_char(c.certified_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+                        to_char(c.data_as_of at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
+                        c.tests_passed, c.tests_warned, c.rows, c.tests, c.run_id::text \
+                 from assay.versions v \
+                 join lateral (select * from assay.certificates c where c.version_id = v.version_id \
+                               order by c.certificate_id desc limit 1) c on true \
+                 where v.published_schema = $1 and v.state = 'published'",
+                &[&self.schema],
+            )
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| Certified {
+                node_id: row.get(0),
+                version: row.get(1),
+                model: row.get(2),
+                scope: row.get(3),
+                certified_at: row.get(4),
+                data_as_of: row.get(5),
+                tests_passed: row.get(6),
+                tests_warned: row.get(7),
+                rows: row.get(8),
+                tests: row.get(9),
+                run_id: row.get(10),
+            })
+            .collect())
     }
 
     /// What was published, newest first.

@@ -10,7 +10,7 @@ mod version;
 
 pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
 pub use ledger::{
-    Certificate, CurrentVersion, HistoryEntry, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
+    Certificate, Certified, CurrentVersion, HistoryEntry, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
 };
 pub use lock::{Holder, RunLock};
 pub use publish::{PublicAction, Publication, PublishError, publish};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use minijinja::Value;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::module;
-use super::object::{GraphView, Record, RelationObject};
-use super::value::{PyDict, from_json, to_json};
+use super::object::{GraphView, Record, RelationObject, ResultTable};
+use super::value::{PyDict, PyList, from_json, to_json};
 use crate::sql::Relation;
 
 /// A value given to a template: data, or a relation.
@@ -17,6 +17,10 @@ use crate::sql::Relation;
 pub enum Global {
     Data(Arc<Json>),
     Relation(Relation),
+    /// The information schema of a relation's database.
+    InformationSchema(Relation),
+    /// Several, as a list.
+    List(Vec<Global>),
     /// Data that is made only where a template looks at it.
     Lazy(Lazy),
     /// `graph`
@@ -90,6 +94,8 @@ impl Global {
         match self {
             Self::Data(json) => from_json(json),
             Self::Relation(relation) => RelationObject::value(relation.clone()),
+            Self::InformationSchema(relation) => RelationObject::information_schema_of(relation.clone()),
+            Self::List(values) => values.iter().map(Self::to_value).collect::<PyList>().into(),
             Self::Records(records) => Record::list(records),
             Self::Lazy(lazy) => from_json(&(lazy.0)()),
             Self::Graph(graph) => graph.value(),
@@ -118,10 +124,15 @@ pub enum Returned {
     /// The value of its `return(..)`, or the text it rendered.
     Data(Json),
     Relation(Relation),
+    /// The result of a query, by the names of its columns.
+    Rows(Vec<Map<String, Json>>),
 }
 
 impl Returned {
     pub(super) fn of(value: &Value) -> Self {
+        if let Some(table) = value.downcast_object_ref::<ResultTable>() {
+            return Self::Rows(table.records());
+        }
         match value.downcast_object_ref::<RelationObject>() {
             Some(object) => Self::Relation(object.relation.clone()),
             None => Self::Data(to_json(value)),
@@ -136,6 +147,7 @@ impl Returned {
             Self::Data(Json::Null) => String::new(),
             Self::Data(other) => other.to_string(),
             Self::Relation(relation) => relation.to_string(),
+            Self::Rows(rows) => Json::from(rows.clone()).to_string(),
         }
     }
 }

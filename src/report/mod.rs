@@ -9,6 +9,8 @@ use crate::run::Stamped;
 pub mod artifact;
 mod batch_line;
 mod diagnostic;
+pub mod docs_server;
+pub mod docs_site;
 mod forecast;
 mod gate;
 mod json;

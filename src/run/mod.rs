@@ -1,6 +1,7 @@
 //! Plan in, results out: compiling, materializing, testing, in order and in parallel.
 
 mod as_of;
+mod catalog;
 mod columns;
 mod compile;
 mod context;
@@ -39,6 +40,7 @@ mod transaction;
 mod unit_test;
 
 pub use as_of::newest_arrival;
+pub use catalog::{CatalogAnswer, CatalogRow, Measured, catalog, is_in_catalog, measured};
 pub use columns::columns_now;
 pub use compile::{Compiled, View, compile_inline, compile_node, definition};
 pub use context::{Flags, Gate, Made, RunContext};

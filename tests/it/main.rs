@@ -4,6 +4,7 @@ mod bad_input;
 mod building;
 mod connection;
 mod db;
+mod docs;
 mod gate;
 mod handoff;
 mod house;

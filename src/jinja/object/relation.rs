@@ -46,6 +46,11 @@ impl RelationObject {
         Value::from_object(Self::new(relation))
     }
 
+    /// The information schema of the relation's database.
+    pub fn information_schema_of(relation: Relation) -> Value {
+        Value::from_object(Self::new(relation).information_schema(None))
+    }
+
     pub(super) fn new(relation: Relation) -> Self {
         let kind = relation.kind.map(|kind| match kind {
             RelationKind::Table => "table",

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple};
 use minijinja::{Error, ErrorKind, State, Value};
+use serde_json::{Map, Value as Json};
 
 use super::cell::cell;
 use super::row::{Named, ResultColumn, cells, lists, order};
 use crate::jinja::value::{
-    Decimal, argument, describe, equal, integer, invalid, items, pairs, split_kwargs, text_argument,
+    Decimal, argument, describe, equal, integer, invalid, items, pairs, split_kwargs, text_argument, to_json,
 };
 use crate::sql::Table;
 
@@ -77,6 +78,15 @@ impl ResultTable {
     pub(super) fn is_whole(&self, index: usize) -> bool {
         let mut cells = self.rows.iter().filter_map(|row| cells(row).get(index));
         cells.all(|cell| cell.is_none() || Decimal::of(cell).is_some_and(Decimal::is_whole))
+    }
+
+    /// Rows by the names of their columns.
+    pub fn records(&self) -> Vec<Map<String, Json>> {
+        let record = |row: &Value| {
+            let named = self.names.iter().zip(cells(row));
+            named.map(|(name, cell)| (name.clone(), to_json(cell))).collect()
+        };
+        self.rows.iter().map(record).collect()
     }
 
     fn column(&self, index: usize) -> Value {
