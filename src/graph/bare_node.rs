@@ -66,6 +66,7 @@ pub(super) fn bare_config() -> NodeConfig {
         microbatch: None,
         indexes: Vec::new(),
         unlogged: false,
+        pointer: None,
         pre_hooks: Vec::new(),
         post_hooks: Vec::new(),
         grants: IndexMap::new(),

@@ -133,6 +133,8 @@ pub struct NodeConfig {
     pub microbatch: Option<MicrobatchSpec>,
     pub indexes: Vec<Index>,
     pub unlogged: bool,
+    /// The view that always shows the latest version, where this node is that version.
+    pub pointer: Option<String>,
     pub pre_hooks: Vec<Hook>,
     pub post_hooks: Vec<Hook>,
     /// Privilege to grantees, such as `select: [reporter]`.
@@ -145,6 +147,21 @@ pub struct NodeConfig {
     pub delimiter: char,
     pub quote_columns: bool,
     pub raw: IndexMap<String, Json>,
+}
+
+impl NodeConfig {
+    /// The type that a contract promises for a column. dbt's `string` is `TEXT`, but where `alias_types: false` says
+    /// that types are meant as they are written.
+    #[must_use]
+    pub fn promised_type<'t>(&self, written: &'t str) -> &'t str {
+        let contract = self.raw.get("contract");
+        let aliased = contract.and_then(|contract| contract.get("alias_types")) != Some(&Json::Bool(false));
+        if aliased && written.eq_ignore_ascii_case("string") {
+            "TEXT"
+        } else {
+            written
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -377,6 +394,13 @@ impl Node {
     pub fn is_python(&self) -> bool {
         matches!(self.resource_type, ResourceType::Model | ResourceType::Function)
             && super::build::python::is_python(&self.path)
+    }
+
+    /// A model whose failure holds up nothing that reads it.
+    #[must_use]
+    pub fn continues_on_error(&self) -> bool {
+        let on_error = self.config.raw.get("on_error").and_then(Json::as_str);
+        self.resource_type == ResourceType::Model && on_error == Some("continue")
     }
 
     #[must_use]

@@ -6,11 +6,10 @@ use super::{Entry, Reader};
 
 /// Flags that would decide something in dbt and decide nothing here. Not listed are
 /// those that are heeded, that only ask for what is always so, and that are about dbt's own cache and usage statistics.
-const UNHEEDED: [&str; 18] = [
+const UNHEEDED: [&str; 17] = [
     "allow_jinja_file_extensions",
     "fail_fast",
     "indirect_selection",
-    "latest_version_pointer_enabled_by_default",
     "log_format",
     "log_level",
     "maximum_seed_size_mib",

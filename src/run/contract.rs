@@ -13,10 +13,10 @@ pub(super) async fn mismatches(
     node: &Node,
     found: &[Column],
 ) -> Result<Option<String>, SqlError> {
-    let promised: Vec<(String, &String)> = node
+    let promised: Vec<(String, &str)> = node
         .columns
         .values()
-        .filter_map(|c| c.data_type.as_ref().map(|t| (folded(c), t)))
+        .filter_map(|c| Some((folded(c), node.config.promised_type(c.data_type.as_deref()?))))
         .collect();
     let names = canonical(connection, &promised).await?;
     Ok(table(&compare(&names, found)))
@@ -102,10 +102,7 @@ fn base(data_type: &str) -> String {
 }
 
 /// The names PostgreSQL gives to the promised types.
-async fn canonical(
-    connection: &Connection,
-    promised: &[(String, &String)],
-) -> Result<IndexMap<String, String>, SqlError> {
+async fn canonical(connection: &Connection, promised: &[(String, &str)]) -> Result<IndexMap<String, String>, SqlError> {
     if promised.is_empty() {
         return Ok(IndexMap::new());
     }

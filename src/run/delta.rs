@@ -10,7 +10,7 @@ use crate::sql::{Column, Relation, ident};
 
 use super::execute::{Done, NodeRun};
 use super::revoke::{Kept, revoke_lost};
-use super::statement::{column_comments, dress};
+use super::statement::dress;
 use super::strategy::{Batch, strategy_of};
 
 impl NodeRun {
@@ -32,6 +32,7 @@ impl NodeRun {
             return Err(self.refused(&error, &first, &compiled).await);
         }
         let incoming = self.temporary_columns("assay_delta").await?;
+        let widened = self.widen(&target, &incoming).await?;
         let (alter, columns) = match self.align(&target, &incoming).await {
             Ok(aligned) => aligned,
             Err(diagnostic) => {
@@ -49,10 +50,10 @@ impl NodeRun {
         let grants = [
             revoke_lost(&target, &node.config, Kept::Configured),
             dress(&target, &node, false),
-            column_comments(&target, &node, &columns),
+            self.comments_on(&target, &columns),
         ]
         .concat();
-        self.note_sql(&format!("{create}{alter}{statements}{grants}"));
+        self.note_sql(&format!("{create}{widened}{alter}{statements}{grants}"));
         let mut counts = Vec::new();
         for (part, counted) in [(alter, false), (statements, true), (grants, false)] {
             match self.connection.batch(&part).await {

@@ -16,6 +16,7 @@ use super::context::RunContext;
 use super::gated::Audit;
 use super::hook::render_hooks;
 use super::result::{NodeResult, Span, Status};
+use super::statement::{absent_columns, column_comments};
 use super::test::Verdict;
 
 /// What a materialization did, in the words of PostgreSQL's command tags.
@@ -92,6 +93,10 @@ impl NodeRun {
             self.materialize(&mut audits).await
         } else {
             self.materialize_between_hooks(&mut audits).await
+        };
+        let outcome = match outcome {
+            Ok(done) => self.point_to_latest().await.map(|()| done),
+            failed => failed,
         };
         let mut results = vec![self.own_result(outcome, started)];
         for audit in audits {
@@ -277,6 +282,19 @@ impl NodeRun {
         if let Err(diagnostic) = self.context.layout.write(&path, sql) {
             self.warn(&diagnostic.to_string());
         }
+    }
+
+    /// The statements that put the descriptions on the columns; a warning names columns that are described and not there.
+    pub fn comments_on(&self, relation: &Relation, present: &[String]) -> String {
+        let node = &self.step.node;
+        let absent = absent_columns(node, present);
+        if !absent.is_empty() {
+            let (place, names) = (relation.plain(), absent.join(", "));
+            self.warn(&format!(
+                "{place} has no such columns, though they are described: {names}"
+            ));
+        }
+        column_comments(relation, node, present)
     }
 
     pub fn warn(&self, message: &str) {

@@ -10,7 +10,7 @@ use crate::sql::{Relation, RelationKind};
 use super::execute::{Done, NodeRun};
 use super::revoke::{Kept, revoke_lost};
 use super::statement::{
-    column_comments, create_contracted_table, create_indexes, create_table_as, create_view_as, dress, drop_dependents,
+    create_contracted_table, create_indexes, create_table_as, create_view_as, dress, drop_dependents,
     drop_foreign_keys, drop_relation, restore_dependents, swap,
 };
 
@@ -111,7 +111,7 @@ impl NodeRun {
             }
         }
         rest.push_str(&dress(&relation, &node, false));
-        rest.push_str(&column_comments(&relation, &node, &columns));
+        rest.push_str(&self.comments_on(&relation, &columns));
         if let Err(error) = self.connection.batch(&rest).await {
             return Err(self.refused(&error, &rest, &compiled).await);
         }
@@ -197,7 +197,7 @@ impl NodeRun {
             .await
             .map_err(|error| self.database_error(&error))?;
         let names: Vec<String> = columns.into_iter().map(|c| c.name).collect();
-        Ok(column_comments(relation, &self.step.node, &names))
+        Ok(self.comments_on(relation, &names))
     }
 
     pub(super) async fn column_names(&self, relation: &Relation) -> Result<Vec<String>, Diagnostic> {

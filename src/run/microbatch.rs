@@ -115,6 +115,7 @@ fn one_batch(step: &Step, batch: Batch, position: usize, total: usize) -> Step {
         node.config.raw.insert("full_refresh".to_owned(), Json::Bool(false));
     }
     if position + 1 < total {
+        node.config.pointer = None;
         node.config.post_hooks.clear();
         node.config.raw.insert("post-hook".to_owned(), Json::Array(Vec::new()));
     }

@@ -20,6 +20,7 @@ mod layout;
 mod materialization;
 mod microbatch;
 mod operation;
+mod pointer;
 mod project_hook;
 mod publication;
 mod query_comment;
@@ -38,6 +39,7 @@ mod test;
 mod thread;
 mod transaction;
 mod unit_test;
+mod widen;
 
 pub use as_of::newest_arrival;
 pub use catalog::{CatalogAnswer, CatalogRow, Measured, catalog, is_in_catalog, measured};

@@ -337,8 +337,9 @@ impl Scheduler {
         if bad && self.context.flags.fail_fast {
             self.stopping = true;
         }
+        let holds = bad && !self.goes_on(id);
         for child in self.children.get(id).cloned().unwrap_or_default() {
-            if bad {
+            if holds {
                 complete.extend(self.skip(&child, id));
                 continue;
             }
@@ -350,6 +351,13 @@ impl Scheduler {
             }
         }
         complete
+    }
+
+    /// Whether what reads a model is built although the model itself failed: `on_error: continue`.
+    fn goes_on(&self, id: &NodeId) -> bool {
+        let failed = self.results.get(id).is_some_and(|result| result.status.is_failure());
+        let step = self.plan.steps.get(id);
+        failed && step.is_some_and(|step| step.node.continues_on_error())
     }
 
     /// A step that cannot start any more, and with it everything that waits for it.

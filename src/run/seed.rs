@@ -13,7 +13,7 @@ use crate::sql::{RelationKind, bare_name, ident};
 use super::context::RunContext;
 use super::execute::{Done, NodeRun};
 use super::revoke::{Kept, revoke_lost};
-use super::statement::{column_comments, create_indexes, dress, drop_dependents, drop_relation, restore_dependents};
+use super::statement::{create_indexes, dress, drop_dependents, drop_relation, restore_dependents};
 
 impl NodeRun {
     /// One transaction. A table that already has the right columns is emptied and filled again, which keeps what others
@@ -86,7 +86,7 @@ impl NodeRun {
             rest.push_str(&revoke_lost(&relation, &node.config, Kept::Configured));
         }
         rest.push_str(&dress(&relation, &node, false));
-        rest.push_str(&column_comments(&relation, &node, &names));
+        rest.push_str(&self.comments_on(&relation, &names));
         rest.push_str(&format!("analyze {relation};\n"));
         if let Err(error) = self.connection.batch(&rest).await {
             self.rollback().await;

@@ -28,7 +28,8 @@ pub fn create_contracted_table(relation: &Relation, node: &Node, sql: &str, suff
     let names: Vec<String> = node.columns.values().map(name).collect();
     let lines = node.columns.values().map(|column| {
         let constraints = column.constraints.iter().filter_map(Constraint::column_sql);
-        let parts = [name(column), column.data_type.clone().unwrap_or_default()];
+        let data_type = column.data_type.as_deref().unwrap_or_default();
+        let parts = [name(column), node.config.promised_type(data_type).to_owned()];
         parts.into_iter().chain(constraints).collect::<Vec<_>>().join(" ")
     });
     let of_table = node
@@ -123,6 +124,16 @@ pub fn dress(relation: &Relation, node: &Node, view: bool) -> String {
         let _ = writeln!(sql, "comment on {what} {relation} is {};", literal(&node.description));
     }
     sql
+}
+
+/// Columns that are described and not there, where descriptions are kept with the columns.
+pub fn absent_columns<'n>(node: &'n Node, present: &[String]) -> Vec<&'n str> {
+    let described = node.columns.values().filter(|_| node.config.persist_docs_columns);
+    let absent = described.filter(|column| {
+        let same = |name: &String| *name == column.name || (!column.quote && name.eq_ignore_ascii_case(&column.name));
+        !present.iter().any(same)
+    });
+    absent.map(|column| column.name.as_str()).collect()
 }
 
 /// Comments on the columns that are described; `present` are the relation's columns.

@@ -18,6 +18,7 @@ mod plan;
 mod profiles;
 mod query_comment;
 mod resources;
+mod rules;
 mod semantic_layer;
 mod server;
 mod shipped;

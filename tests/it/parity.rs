@@ -34,6 +34,7 @@ fixtures!(
     materializations,
     materialized_views,
     microbatch,
+    model_rules,
     overrides,
     schema_change,
     seeds,

@@ -87,6 +87,28 @@ pub(super) fn published(gate: &Gate, nodes: &mut [Node], problems: &mut Diagnost
                     .help("materialize it as a view or a table, or take `access: public` away"),
             );
         }
+        if node.continues_on_error() {
+            problems.push(
+                Diagnostic::error(
+                    "not-supported",
+                    format!("{} is public, and has `on_error: continue`", what(node)),
+                )
+                .at(node.declared.clone())
+                .because("what reads a published model is published with it or not at all")
+                .help("take `on_error` or `access: public` away"),
+            );
+        }
+        if node.config.pointer.is_some() {
+            problems.push(
+                Diagnostic::error(
+                    "not-supported",
+                    format!("{} is public, and has a `latest_version_pointer`", what(node)),
+                )
+                .at(node.declared.clone())
+                .because("the view of the latest version would be no part of what is audited and published")
+                .help("take `latest_version_pointer` or `access: public` away"),
+            );
+        }
         if node.config.unlogged {
             problems.push(
                 Diagnostic::error("published-unlogged", format!("{} is public and unlogged", what(node)))

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::check::what;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, nearest};
-use crate::graph::{Constraint, ConstraintKind, Node, Ref, ResourceType};
+use crate::graph::{Constraint, ConstraintKind, Materialization, Node, Ref, ResourceType};
 use crate::project::NodeProperties;
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
@@ -127,6 +127,24 @@ pub(super) fn constrain(node: &mut Node, properties: &NodeProperties, problems: 
         .constraints
         .iter()
         .chain(node.columns.values().flat_map(|column| &column.constraints));
+    let made = matches!(
+        node.config.materialized,
+        Materialization::Table | Materialization::Incremental
+    );
+    if node.config.contract_enforced && !made && all.clone().any(|constraint| constraint.warn_unsupported) {
+        problems.push(
+            Diagnostic::warning(
+                "unmade-constraint",
+                format!(
+                    "the constraints of {} are not made: it is materialized as `{}`",
+                    what(node),
+                    node.config.materialized_name
+                ),
+            )
+            .at(properties.place.clone())
+            .help("materialize it as a table, or give the constraints `warn_unsupported: false`"),
+        );
+    }
     let (mut refs, mut sources) = (Vec::new(), Vec::new());
     for constraint in all.filter(|constraint| constraint.kind == ConstraintKind::ForeignKey) {
         match constraint.to.as_deref().and_then(target) {

@@ -40,6 +40,18 @@ pub(super) fn signature(
     }
 }
 
+/// PostgreSQL has no functions in JavaScript; dbt refuses them before anything runs.
+pub(super) fn check_language(draft: &Draft, problems: &mut Diagnostics) {
+    if draft.path.rsplit('.').next() == Some("js") {
+        problems.push(
+            Diagnostic::error("not-supported", format!("{} is written in JavaScript", draft.what))
+                .at(draft.declared.clone())
+                .because("PostgreSQL does not run JavaScript")
+                .help("write it in SQL, or disable it"),
+        );
+    }
+}
+
 fn after_a_default(written: &FunctionProperties) -> Option<&str> {
     let arguments = written.arguments.iter();
     let rest = arguments.skip_while(|argument| argument.default_value.is_none());

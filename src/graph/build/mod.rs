@@ -14,6 +14,7 @@ mod layer;
 mod measure;
 mod operation;
 mod placement;
+mod pointer;
 pub(super) mod python;
 mod resolve;
 mod semantic;

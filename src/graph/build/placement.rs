@@ -88,7 +88,7 @@ impl Builder<'_> {
     }
 
     /// What the macro says, where the project has one of its own.
-    fn generated(
+    pub(super) fn generated(
         &self,
         draft: &Draft,
         settings: &Settings,

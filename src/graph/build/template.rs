@@ -50,6 +50,19 @@ fn file_name<'p>(entry: &'p NodeProperties, files: &HashSet<&str>) -> Cow<'p, st
     }
 }
 
+/// A seed is a root of the graph: its hooks must not read what is built.
+fn no_parents(draft: &Draft, recorded: &Recorded, problems: &mut Diagnostics) {
+    if recorded.refs.is_empty() && recorded.sources.is_empty() && recorded.metrics.is_empty() {
+        return;
+    }
+    problems.push(
+        Diagnostic::error("seed-reads", format!("a hook of {} refers to another node", draft.what))
+            .at(draft.declared.clone())
+            .because("seeds come first, and depend on nothing")
+            .help("put the hook on a model that reads the seed, or write the relation's name"),
+    );
+}
+
 /// What `generate_alias_name` makes where nobody overrides it and no alias is given.
 fn default_alias(draft: &Draft) -> String {
     match &draft.version {
@@ -187,14 +200,21 @@ impl Builder<'_> {
         let typed = self.typed(draft, &settings, problems);
         if !is_off(&settings) {
             self.record_hooks(draft, &settings, &typed.config, &mut recorded, problems);
+            if draft.resource_type == ResourceType::Seed {
+                no_parents(draft, &recorded, problems);
+            }
         }
         let test = (draft.resource_type == ResourceType::Test)
             .then(|| TestSpec::of(&settings, &self.owner(draft, &|_| false), problems));
         let mut node = self.finished(draft, &settings, typed, recorded, &default_alias(draft), problems);
         node.test = test;
         node.version.clone_from(&draft.version);
+        node.config.pointer = self.pointer(draft, &settings, &node, problems);
         self.finish_snapshot(item, &settings, &mut node, problems);
         if draft.resource_type == ResourceType::Function {
+            if node.config.enabled {
+                function::check_language(draft, problems);
+            }
             let spec = function::signature(draft, item.properties, problems);
             node.functions.spec = Some(Arc::new(spec));
         }

@@ -39,7 +39,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         problems,
     };
     typer.check_keys();
-    typer.refuse_what_is_not_done();
+    typer.check_rules();
     typer.check_function();
     let (materialized, materialized_name) = typer.materialized();
     let mut unique_key = typer.strings("unique_key").unwrap_or_default();
@@ -69,6 +69,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         microbatch: typer.microbatch(materialized),
         indexes: typer.indexes(),
         unlogged: typer.flag("unlogged").unwrap_or(false),
+        pointer: None,
         pre_hooks: typer.hooks("pre_hook"),
         post_hooks: typer.hooks("post_hook"),
         grants: typer.grants(),
@@ -107,7 +108,10 @@ fn raw(settings: &Settings, resource_type: ResourceType, config: &NodeConfig) ->
         match key.as_str() {
             "pre_hook" => raw.insert("pre-hook".to_owned(), hook_list(&config.pre_hooks)),
             "post_hook" => raw.insert("post-hook".to_owned(), hook_list(&config.post_hooks)),
-            "docs" | "contract" | "snapshot_meta_column_names" => {
+            "latest_version_pointer" if setting.value.is_boolean() => {
+                raw.insert(key.clone(), json!({"enabled": setting.value, "alias": null}))
+            }
+            "docs" | "contract" | "snapshot_meta_column_names" | "latest_version_pointer" => {
                 let merged = match (raw.get(key), &setting.value) {
                     (Some(Json::Object(there)), Json::Object(new)) => {
                         let mut there = there.clone();
@@ -253,19 +257,47 @@ impl Typer<'_> {
         }
     }
 
-    /// Keys of dbt's that ask for something which nothing here does.
-    fn refuse_what_is_not_done(&mut self) {
-        if let Some(setting) = self.get("on_error")
-            && setting.value == "continue"
+    /// A contract on an incremental model needs to know what to do with columns that it does not promise.
+    fn check_contract(&mut self) {
+        let contract = self.mapping("contract");
+        let enforced = contract.get("enforced").and_then(truth) == Some(true);
+        let incremental = self
+            .get("materialized")
+            .is_some_and(|setting| setting.value == "incremental");
+        let fits = |setting: &Setting| matches!(setting.value.as_str(), Some("append_new_columns" | "fail"));
+        let change = self.get("on_schema_change");
+        if self.owner.resource_type != ResourceType::Model
+            || !(enforced && incremental)
+            || change.as_ref().is_some_and(fits)
         {
-            self.unsupported(&setting, "`on_error: continue`");
+            return;
         }
-        if let Some(setting) = self.get("latest_version_pointer") {
-            let enabled = setting.value.get("enabled").unwrap_or(&setting.value);
-            if truth(enabled) == Some(true) {
-                self.unsupported(&setting, "`latest_version_pointer`");
-            }
+        let setting = change.or_else(|| self.get("contract"));
+        let mut problem = Diagnostic::error(
+            "wrong-value",
+            format!(
+                "{} is incremental and has an enforced contract, so `on_schema_change` must be `append_new_columns` or `fail`",
+                self.owner.what
+            ),
+        );
+        problem.place = setting.map(|setting| setting.place);
+        self.problems
+            .push(problem.help("set `on_schema_change: fail`, or `append_new_columns`"));
+    }
+
+    /// Values and combinations that dbt refuses.
+    fn check_rules(&mut self) {
+        if let Some(setting) = self.get("on_error")
+            && setting.value != "continue"
+            && setting.value != "skip_children"
+        {
+            let shown = setting
+                .value
+                .as_str()
+                .map_or_else(|| setting.value.to_string(), str::to_owned);
+            self.unknown(&setting, "on_error", &shown, ["skip_children", "continue"]);
         }
+        self.check_contract();
     }
 
     fn strategy(&mut self, materialized: Materialization, has_key: bool) -> Option<IncrementalStrategy> {
@@ -507,7 +539,7 @@ mod tests {
         let (typed, problems) = typed(
             &json!({"materialized": "incremental", "unique_key": "id", "tags": ["a", "b", "a"], "enabled": "True",
                 "indexes": [{"columns": "id", "unique": true}], "pre_hook": ["select 1", "{\"sql\": \"vacuum\", \"transaction\": false}", "{% do x() %}"],
-                "contract": {"enforced": true}, "access": "public", "grants": {"select": "bi"}}),
+                "contract": {"enforced": true}, "on_schema_change": "fail", "access": "public", "grants": {"select": "bi"}}),
             Flavour::Native,
         );
         assert_eq!(problems, "");
@@ -518,7 +550,7 @@ mod tests {
         assert_eq!(config.pre_hooks[2].sql, "{% do x() %}");
         assert!(!config.pre_hooks[1].transaction && config.contract_enforced);
         assert_eq!(config.raw["contract"], json!({"enforced": true, "alias_types": true}));
-        assert_eq!(config.raw["on_schema_change"], "ignore");
+        assert_eq!(config.raw["on_schema_change"], "fail");
         assert_eq!((typed.access, config.grants["select"].len()), (Access::Public, 1));
     }
 

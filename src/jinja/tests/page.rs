@@ -311,7 +311,7 @@ const CONFIG: &[Line] = &[
     ),
     ("indexes", Supported, "their names stay the same from run to run"),
     ("invalidate_hard_deletes", Supported, ""),
-    ("latest_version_pointer", NotSupported, "refused where it is enabled"),
+    ("latest_version_pointer", Supported, "refused for a published model"),
     ("limit", Supported, ""),
     ("loaded_at_field", Supported, ""),
     ("loaded_at_query", Differs, "kept in the manifest"),
@@ -321,11 +321,7 @@ const CONFIG: &[Line] = &[
     ("merge_update_columns", Supported, ""),
     ("meta", Supported, ""),
     ("on_configuration_change", Supported, ""),
-    (
-        "on_error",
-        Differs,
-        "a failed model skips what stands below it; `continue` is refused",
-    ),
+    ("on_error", Supported, "`continue` is refused for a published model"),
     ("on_schema_change", Supported, ""),
     (
         "packages",

@@ -1,0 +1,2 @@
+-- depends_on: {{ ref('breaks') }}
+select 1 as id
