@@ -13,8 +13,8 @@ use super::function;
 use super::session::{RenderState, Session};
 use super::table::MacroTable;
 use super::value::{
-    Repr, add, compare, divide, equal, floor_divide, is_container, iterated, method, multiply, negate, own, power,
-    print_float, remainder, subtract,
+    Repr, add, chained, compare, divide, equal, floor_divide, invalid, is_container, iterated, method, multiply,
+    negate, own, power, print_float, remainder, slice, subtract,
 };
 
 /// Calls what the session's errand says.
@@ -82,6 +82,11 @@ fn add_machinery(environment: &mut Environment<'static>) {
     });
     environment.add_filter("_ge", |a: &Value, b: &Value| {
         Ok::<_, Error>(compare(">=", a, b)?.is_some_and(Ordering::is_ge))
+    });
+    environment.add_filter("_chain", chained);
+    environment.add_filter("_slice", slice);
+    environment.add_function("_nothing", || -> Result<Value, Error> {
+        Err(invalid("`loop.cycle` wants at least one item"))
     });
     environment.add_function("_do", |_: &Value| ());
     environment.add_function("_put", |state: &mut State, native: Value| {

@@ -1,14 +1,14 @@
 //! Functions of values alone: JSON, YAML, sets, hashes, ranges.
 
 use md5::{Digest, Md5};
-use minijinja::value::Tuple;
+use minijinja::value::{Tuple, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, Value};
 use serde_json::Value as Json;
 
 use super::Args;
 use crate::jinja::value::{
-    JsonStyle, PyDict, PyList, PySet, argument, from_json, integer, invalid, items, json_text, pairs, split_kwargs,
-    to_json,
+    JsonStyle, PyDict, PyList, PySet, argument, describe, from_json, integer, invalid, items, json_text, pairs,
+    split_kwargs, to_json,
 };
 
 /// What works on values alone.
@@ -45,6 +45,11 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_function("dict", |args: Args| -> Result<Value, Error> {
         Ok(PyDict::from_pairs(pairs(&args.into_values())?).into())
     });
+    environment.add_function("namespace", |args: Args| -> Result<Value, Error> {
+        let all: Value = PyDict::from_pairs(pairs(&args.into_values())?).into();
+        let (all,): (Option<ValueOrKwargs>,) = from_args(std::slice::from_ref(&all))?;
+        minijinja::functions::namespace(all)
+    });
     environment.add_function("set", |value: Value, default: Option<Value>| {
         set(Some(&value)).or_else(|e| default.ok_or(e).or_else(|_| Ok::<_, Error>(Value::from(()))))
     });
@@ -80,6 +85,10 @@ fn parsed(json: Option<Json>, default: Option<Value>) -> Value {
 
 fn set(value: Option<&Value>) -> Result<Value, Error> {
     let all = value.map_or_else(|| Ok(Vec::new()), items)?;
+    let changes = |item: &&Value| matches!(item.kind(), ValueKind::Seq | ValueKind::Map) && !item.is_tuple();
+    if let Some(item) = all.iter().find(changes) {
+        return Err(invalid(format!("{} cannot be in a set", describe(item))));
+    }
     Ok(all.into_iter().collect::<PySet>().into())
 }
 

@@ -166,37 +166,49 @@ impl<'a> Reader<'a> {
         self.compare()
     }
 
+    /// One comparison of values becomes a filter call, and `a < b <= c` becomes `((a, b, c)|_chain("<,<="))`.
     fn compare(&mut self) -> Option<Read> {
         let left = self.sum()?;
-        // The one comparison of values, which becomes a filter call; longer chains minijinja understands alone.
-        let mut single = None;
-        let mut links = 0;
+        let mut links: Vec<(Range<usize>, &str)> = Vec::new();
+        let mut right = left.span.clone();
         loop {
-            let filter = COMPARISONS
+            let sign = COMPARISONS
                 .iter()
                 .find(|(sign, _)| self.sign(sign))
-                .map(|(_, filter)| filter);
-            let sign = self.tokens.get(self.at).map(|t| t.span.clone());
-            if filter.is_some() || self.word("in") {
-                self.at += 1;
-            } else if self.word("not") && self.peek(1) == Some("in") {
-                self.at += 2;
-            } else {
-                break;
-            }
-            let right = self.sum()?;
-            links += 1;
-            single = filter.zip(sign).map(|(filter, sign)| (filter, sign, right.span));
+                .map(|(sign, _)| *sign);
+            let (sign, words) = match sign {
+                Some(sign) => (sign, 1),
+                None if self.word("in") => ("in", 1),
+                None if self.word("not") && self.peek(1) == Some("in") => ("not in", 2),
+                None => break,
+            };
+            let start = self.tokens.get(self.at)?.span.start;
+            self.at += words;
+            links.push((start..self.last_end(), sign));
+            right = self.sum()?.span;
         }
-        match (links, single) {
-            (0, _) => Some(left),
-            (1, Some((filter, sign, right))) => {
-                let mut chained = false;
-                self.chain(&left.span, &mut chained, sign, filter, &right);
-                Some(self.end_of_chain(left, chained))
+        let filter = |sign: &str| COMPARISONS.iter().find(|(known, _)| *known == sign);
+        match &links[..] {
+            [] => return Some(left),
+            [(span, sign)] => {
+                if let Some((_, filter)) = filter(sign) {
+                    let mut chained = false;
+                    self.chain(&left.span, &mut chained, span.clone(), filter, &right);
+                    return Some(self.end_of_chain(left, chained));
+                }
             }
-            _ => Some(self.other(left.span.start)),
+            _ => {
+                self.edits.open(left.span.start, "((");
+                let mut signs = Vec::new();
+                for (span, sign) in links {
+                    self.edits.replace(span, ", ");
+                    signs.push(sign);
+                }
+                self.edits
+                    .close(right.end, &format!(")|_chain(\"{}\"))", signs.join(",")));
+            }
         }
+        Some(self.other(left.span.start))
     }
 
     /// `a + b - c` becomes `((a)|_add(b)|_sub(c))`.
@@ -386,9 +398,14 @@ impl<'a> Reader<'a> {
                 if !matches!(name.kind, TokenKind::Name | TokenKind::Number) {
                     return None;
                 }
+                // minijinja divides by the number of items.
+                let of_loop = &self.text[read.span.clone()] == "loop" && &self.text[name.span.clone()] == "cycle";
+                if of_loop && self.sign("(") && self.peek(1) == Some(")") {
+                    self.edits.open(name.span.end + 1, "_nothing()");
+                }
                 read = self.other(read.span.start);
             } else if let Some(open) = self.take_sign("[") {
-                self.subscript(open.end)?;
+                self.subscript(read.span.start, &open)?;
                 read = self.other(read.span.start);
             } else if self.take_sign("(").is_some() {
                 self.arguments()?;
@@ -400,9 +417,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An index, a slice, or a tuple, which minijinja wants in parentheses.
-    fn subscript(&mut self, start: usize) -> Option<()> {
-        if !self.sign(":") {
+    /// An index, a slice, or a tuple, which minijinja wants in parentheses. `x[a:b:c]` becomes `(x|_slice(a,b,c))`.
+    fn subscript(&mut self, start: usize, open: &Range<usize>) -> Option<()> {
+        let mut given = [!self.sign(":"), false, false];
+        if given[0] {
             self.expression()?;
         }
         if self.sign(",") {
@@ -411,17 +429,31 @@ impl<'a> Reader<'a> {
                     self.expression()?;
                 }
             }
-            self.edits.open(start, "(");
+            self.edits.open(open.end, "(");
             let close = self.take_sign("]")?;
             self.edits.close(close.start, ")");
             return Some(());
         }
-        for _ in 0..2 {
-            if self.take_sign(":").is_some() && !self.sign(":") && !self.sign("]") {
-                self.expression()?;
+        let mut colons = Vec::new();
+        for given in &mut given[1..] {
+            if let Some(colon) = self.take_sign(":") {
+                colons.push(colon);
+                *given = !self.sign(":") && !self.sign("]");
+                if *given {
+                    self.expression()?;
+                }
             }
         }
-        self.take_sign("]").map(drop)
+        let close = self.take_sign("]")?;
+        if given[2] {
+            self.edits.open(start, "(");
+            self.edits.replace(open.clone(), "|_slice(");
+            for (colon, given) in colons.into_iter().zip(given) {
+                self.edits.replace(colon, if given { ", " } else { "none, " });
+            }
+            self.edits.replace(close, "))");
+        }
+        Some(())
     }
 
     /// The arguments of a call, after its opening parenthesis.

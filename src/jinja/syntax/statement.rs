@@ -41,7 +41,8 @@ pub(super) fn rewrite_tag(text: &str, segment: &Segment, edits: &mut Edits, ment
 /// Nothing in it could need an edit.
 fn is_simple(text: &str) -> bool {
     let sign = |b: u8| matches!(b, b'[' | b'{' | b'+' | b'-' | b'%' | b'*' | b'/' | b'<' | b'>');
-    text.is_ascii() && !text.bytes().any(sign) && !text.contains("==") && !text.contains("!=") && !text.contains("args")
+    let words = ["==", "!=", "args", "cycle"];
+    text.is_ascii() && !text.bytes().any(sign) && !words.into_iter().any(|word| text.contains(word))
 }
 
 fn whole(reader: &mut Reader) -> Option<()> {

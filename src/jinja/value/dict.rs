@@ -153,6 +153,11 @@ impl Object for PyDict {
                 self.write().clear();
                 none
             }
+            "fromkeys" => {
+                let (keys, value): (Value, Option<Value>) = from_args(args)?;
+                let value = value.unwrap_or_else(|| Value::from(()));
+                Ok(Self::from_pairs(items(&keys)?.into_iter().map(|key| (key, value.clone()))).into())
+            }
             "copy" => Ok(Self::from_pairs(self.read().iter().map(|(k, v)| (k.clone(), v.clone()))).into()),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }

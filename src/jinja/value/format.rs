@@ -26,11 +26,16 @@ pub fn printf(pattern: &str, args: &[Value]) -> Result<String, Error> {
             .map_or(after.len(), |i| i + flags);
         let (spec, tail) = after.split_at(length);
         let mut kind = tail.chars().next().unwrap_or(' ');
-        next += spec.matches('*').count();
+        let mut spec = spec.to_owned();
+        while let (Some(star), true) = (spec.find('*'), next < args.len()) {
+            let width = super::integer(&args.remove(next))?;
+            spec.replace_range(star..=star, &width.to_string());
+        }
         if let (false, Some(arg)) = (by_name || kind == '%', args.get_mut(next)) {
             match kind {
-                'r' => {
-                    *arg = Value::from(Repr(arg).to_string());
+                'r' | 'a' => {
+                    let shown = Repr(arg).to_string();
+                    *arg = Value::from(if kind == 'a' { escaped(&shown) } else { shown });
                     kind = 's';
                 }
                 'i' | 'd' | 'u' => {
@@ -43,11 +48,12 @@ pub fn printf(pattern: &str, args: &[Value]) -> Result<String, Error> {
             next += 1;
         }
         out.push('%');
-        out.push_str(spec);
+        out.push_str(&spec);
         if !tail.is_empty() {
             out.push(kind);
         }
-        rest = tail.get(kind.len_utf8()..).unwrap_or("");
+        let taken = tail.chars().next().map_or(0, char::len_utf8);
+        rest = tail.get(taken..).unwrap_or("");
     }
     out.push_str(rest);
     if next < args.len() && !pattern.contains("%(") {
@@ -73,6 +79,21 @@ fn truncated(value: &Value) -> Value {
         Ok(number) if value.kind() == ValueKind::Number && number.abs() < 1e38 => Value::from(number.trunc() as i128),
         _ => value.clone(),
     }
+}
+
+/// What is not ASCII by its number, as Python's `ascii`.
+fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        let number = u32::from(c);
+        let _ = match number {
+            0..=0x7f => write!(out, "{c}"),
+            0x80..=0xff => write!(out, "\\x{number:02x}"),
+            0x100..=0xffff => write!(out, "\\u{number:04x}"),
+            _ => write!(out, "\\U{number:08x}"),
+        };
+        out
+    })
 }
 
 /// A decimal as the number that minijinja formats.
@@ -131,7 +152,8 @@ fn field(text: &str, args: &[Value], kwargs: &Kwargs, place: &mut usize) -> Resu
         spec.to_owned()
     };
     let value = match conversion {
-        "r" | "a" => Value::from(Repr(&value).to_string()),
+        "r" => Value::from(Repr(&value).to_string()),
+        "a" => Value::from(escaped(&Repr(&value).to_string())),
         "s" => Value::from(shown(&value)),
         _ => value,
     };
@@ -158,6 +180,11 @@ fn field(text: &str, args: &[Value], kwargs: &Kwargs, place: &mut usize) -> Resu
     let spec = spec
         .strip_suffix('n')
         .map_or_else(|| spec.clone(), |before| format!("{before}d"));
+    // A zero before the width fills, also where the side is named.
+    let spec = match spec.get(..2) {
+        Some("<0" | ">0" | "^0") => format!("0{}{}", &spec[..1], &spec[2..]),
+        _ => spec,
+    };
     format(FormatStyle::StrFormat, &format!("{{:{spec}}}"), &[value])
 }
 

@@ -11,6 +11,7 @@ mod number;
 mod operator;
 mod repr;
 mod set;
+mod slice;
 mod text;
 
 pub use absent::Absent;
@@ -21,9 +22,10 @@ pub use frozen::Frozen;
 pub use json::{JsonStyle, from_json, json_text, to_json};
 pub use list::PyList;
 pub use number::Decimal;
-pub use operator::{add, compare, divide, equal, floor_divide, multiply, negate, power, remainder, subtract};
+pub use operator::{add, chained, compare, divide, equal, floor_divide, multiply, negate, power, remainder, subtract};
 pub use repr::{Repr, is_printable};
 pub use set::PySet;
+pub use slice::slice;
 pub use text::{WIDEST, method};
 
 use indexmap::IndexMap;

@@ -313,6 +313,44 @@ pub fn equal(left: &Value, right: &Value) -> bool {
     }
 }
 
+/// `value in container`
+fn contains(container: &Value, value: &Value) -> Result<bool, Error> {
+    if container.is_undefined() {
+        return Ok(false);
+    }
+    match (container.as_str(), value.as_str()) {
+        (Some(text), Some(part)) => Ok(text.contains(part)),
+        (Some(_), None) => Err(invalid(format!(
+            "`in` a string wants a string, not {}",
+            describe(value)
+        ))),
+        (None, _) => Ok(items(container)?.iter().any(|item| equal(item, value))),
+    }
+}
+
+/// `a < b <= c`: `all` are the values, `signs` what stands between them.
+pub fn chained(all: &Value, signs: &str) -> Result<bool, Error> {
+    let all = items(all)?;
+    for (pair, sign) in all.windows(2).zip(signs.split(',')) {
+        let [left, right] = pair else { continue };
+        let order = || compare(sign, left, right);
+        let holds = match sign {
+            "==" => equal(left, right),
+            "!=" => !equal(left, right),
+            "in" => contains(right, left)?,
+            "not in" => !contains(right, left)?,
+            "<" => order()?.is_some_and(Ordering::is_lt),
+            ">" => order()?.is_some_and(Ordering::is_gt),
+            "<=" => order()?.is_some_and(Ordering::is_le),
+            _ => order()?.is_some_and(Ordering::is_ge),
+        };
+        if !holds {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// How two values stand to each other, where Python says so; `sign` is for the message.
 pub fn compare(sign: &str, left: &Value, right: &Value) -> Result<Option<Ordering>, Error> {
     if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {

@@ -127,6 +127,11 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
             let (size,): (Option<usize>,) = from_args(args)?;
             expanded(text, size.unwrap_or(8))
         }
+        "translate" => {
+            let (table,): (Value,) = from_args(args)?;
+            return translated(text, &table);
+        }
+        "maketrans" => return translation(args),
         "encode" | "decode" => text.to_owned(),
         "find" | "rfind" | "index" | "rindex" | "count" | "startswith" | "endswith" => return within(text, name, args),
         "split" | "rsplit" => return split(text, args, name == "rsplit"),
@@ -150,6 +155,54 @@ fn text_method(text: &str, name: &str, args: &[Value]) -> Result<Value, Error> {
         }
     };
     Ok(Value::from(value))
+}
+
+/// Every character as the table has it, by its number.
+fn translated(text: &str, table: &Value) -> Result<Value, Error> {
+    let mut out = String::new();
+    for c in text.chars() {
+        let found = table.get_item(&Value::from(u32::from(c)))?;
+        if let Some(part) = found.as_str() {
+            out.push_str(part);
+        } else if found.is_undefined() {
+            out.push(c);
+        } else if !found.is_none() {
+            let number = u32::try_from(super::integer(&found)?).ok().and_then(char::from_u32);
+            out.push(number.ok_or_else(|| invalid(format!("{found} is no character")))?);
+        }
+    }
+    Ok(Value::from(out))
+}
+
+/// The table of `translate`: from a dict, or from two texts of one length and one of what is dropped.
+fn translation(args: &[Value]) -> Result<Value, Error> {
+    let (first, second, dropped): (Value, Option<&str>, Option<&str>) = from_args(args)?;
+    let number = |c: char| Value::from(u32::from(c));
+    let Some(second) = second else {
+        let mut table = Vec::new();
+        for (key, value) in super::pairs(&[first])? {
+            let key = match key.as_str().map(|text| text.chars().collect::<Vec<_>>()) {
+                Some(one) if one.len() == 1 => number(one[0]),
+                Some(_) => return Err(invalid("the keys of `maketrans` are single characters")),
+                None => key,
+            };
+            table.push((key, value));
+        }
+        return Ok(PyDict::from_pairs(table).into());
+    };
+    let first = first.as_str().unwrap_or_default();
+    if first.chars().count() != second.chars().count() {
+        return Err(invalid("`maketrans` wants two strings of one length"));
+    }
+    let pairs = first
+        .chars()
+        .zip(second.chars())
+        .map(|(from, to)| (number(from), number(to)));
+    let none = dropped
+        .unwrap_or_default()
+        .chars()
+        .map(|c| (number(c), Value::from(())));
+    Ok(PyDict::from_pairs(pairs.chain(none)).into())
 }
 
 /// The questions about a string that minijinja does not know.
@@ -333,7 +386,7 @@ fn split(text: &str, args: &[Value], from_right: bool) -> Result<Value, Error> {
 /// Without a separator: runs of blanks separate, and those at the ends do not count.
 fn split_blanks(text: &str, parts: usize, from_right: bool) -> Vec<String> {
     let mut found = Vec::new();
-    let mut rest = text.trim();
+    let mut rest = if from_right { text.trim_end() } else { text.trim_start() };
     while !rest.is_empty() {
         if found.len() + 1 >= parts {
             found.push(rest.to_owned());
