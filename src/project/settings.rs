@@ -227,7 +227,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         on_run_end: run_hooks(section.take("on-run-end"), "on-run-end", reader),
         quoting: section.json_map("quoting", reader),
         dispatch: dispatch(section.list("dispatch", reader), reader),
-        query_comment: section.entry("query-comment").map(|entry| entry.value.to_json()),
+        query_comment: query_comment(&mut section, reader),
         flags: flags(&mut section, reader),
         restrict_access: section.flag("restrict-access", reader).unwrap_or(false),
         gate: section.take("gate").and_then(|yaml| gate(yaml, reader)),
@@ -239,6 +239,24 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
     }
     section.finish(reader);
     Some(settings)
+}
+
+/// The value of `query-comment` as it is; a job's label is a thing of other databases.
+fn query_comment(section: &mut Section, reader: &mut Reader) -> Option<Json> {
+    let entry = section.entry("query-comment")?;
+    if let Some(label) = entry.value.get("job-label").or_else(|| entry.value.get("job_label"))
+        && label.to_json() != Json::Bool(false)
+    {
+        reader.problems.push(
+            Diagnostic::warning(
+                "no-effect",
+                "`job-label` of `query-comment` has no effect on PostgreSQL",
+            )
+            .at(label.place.clone())
+            .help("take it out; the comment itself is sent with each statement"),
+        );
+    }
+    Some(entry.value.to_json())
 }
 
 fn is_name(name: &str) -> bool {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::run::{Event, Events, Stamped};
 
 use super::Renderer;
+use super::mask::Mask;
 
 /// How long nothing may happen before the display moves on.
 const PULSE: Duration = Duration::from_millis(100);
@@ -35,6 +36,7 @@ impl Listener {
 
 /// A closed standard error must not stop the work, so what cannot be written is dropped.
 fn listen(receiver: &Receiver<Stamped>, renderer: &mut dyn Renderer) {
+    let mask = Mask::of_environment();
     loop {
         match receiver.recv_timeout(PULSE) {
             Ok(stamped) => {
@@ -42,6 +44,7 @@ fn listen(receiver: &Receiver<Stamped>, renderer: &mut dyn Renderer) {
                     // What is drawn below must be gone before a line goes to the same terminal.
                     drop(renderer.close());
                     let mut out = std::io::stdout().lock();
+                    let text = mask.hide(text);
                     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
                 }
                 drop(renderer.event(&stamped));

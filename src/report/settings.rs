@@ -7,6 +7,7 @@ use crate::run::Level;
 
 use super::Renderer;
 use super::json::JsonLines;
+use super::mask::Mask;
 use super::otel::OtelLines;
 use super::plain::Plain;
 use super::terminal::{Size, Terminal};
@@ -83,11 +84,12 @@ impl Settings {
         let Some(least) = self.least() else {
             return Box::new(Silent);
         };
+        let out = Mask::of_environment().over(stderr());
         match self.format {
-            Format::Otel => Box::new(OtelLines::new(stderr(), least, invocation_id)),
-            Format::Json => Box::new(JsonLines::new(stderr(), least, invocation_id, std::process::id())),
-            Format::Text if is_terminal() => Box::new(Terminal::new(stderr(), least, self.colour(), size)),
-            Format::Text => Box::new(Plain::new(stderr(), least, self.colour())),
+            Format::Otel => Box::new(OtelLines::new(out, least, invocation_id)),
+            Format::Json => Box::new(JsonLines::new(out, least, invocation_id, std::process::id())),
+            Format::Text if is_terminal() => Box::new(Terminal::new(out, least, self.colour(), size)),
+            Format::Text => Box::new(Plain::new(out, least, self.colour())),
         }
     }
 }

@@ -8,6 +8,7 @@ mod docs;
 mod gate;
 mod handoff;
 mod house;
+mod language;
 mod local_server;
 mod materialization;
 mod microbatch;

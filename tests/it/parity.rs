@@ -23,6 +23,7 @@ fixtures!(
     custom_materialization,
     custom_strategy,
     described,
+    cross_database,
     dispatching,
     docs_blocks,
     ephemeral_chain,

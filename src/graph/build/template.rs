@@ -248,7 +248,10 @@ impl Builder<'_> {
         let mut recorded = host.take();
         if let Err(problem) = &rendered
             && draft.package.settings.flavour == Flavour::Dbt
-            && matches!(problem.code, "undefined-macro" | "undefined-name")
+            && matches!(
+                problem.code,
+                "undefined-macro" | "undefined-name" | "unknown-adapter-method"
+            )
         {
             let forgiving = Recorder::forgiving(this.clone(), &self.variables, draft.settings.clone());
             let host = Arc::clone(&forgiving) as Arc<dyn crate::jinja::Host>;

@@ -15,12 +15,24 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
 
 fn load_result(state: &mut State, name: &str) -> Result<Value, Error> {
     let session = session(state)?;
-    let found = session.results().get(name).cloned();
-    Ok(match found {
-        Some(found) => found,
-        None if session.execute => Value::from(()),
-        None => Absent::value(),
-    })
+    let mut results = session.results();
+    let Some(found) = results.get(name).cloned() else {
+        return Ok(if session.execute {
+            Value::from(())
+        } else {
+            Absent::value()
+        });
+    };
+    if found.is_none() {
+        return Err(invalid(format!(
+            "the result `{name}` has been loaded before: keep it with `set` to use it twice"
+        )));
+    }
+    // The main result is there for the hooks and for what follows them.
+    if name != "main" {
+        results.insert(name.to_owned(), Value::from(()));
+    }
+    Ok(found)
 }
 
 fn put_result(session: &Session, name: &str, response: Value, table: Value) {

@@ -422,7 +422,7 @@ impl Object for Adapter {
             // There is no cache to tell.
             "cache_added" | "cache_dropped" | "cache_renamed" => Ok(Value::from("")),
             // As in dbt, while parsing: the node that calls it fails when it runs.
-            _ if !self.0.execute && self.0.host.forgives() => Ok(Absent::value()),
+            _ if self.0.host.forgives() => Ok(Absent::value()),
             _ => Err(failure(
                 "unknown-adapter-method",
                 format!("`adapter.{name}` is not available on PostgreSQL"),
