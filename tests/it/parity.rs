@@ -20,10 +20,10 @@ macro_rules! fixtures {
 
 fixtures!(
     contracts,
+    cross_database,
     custom_materialization,
     custom_strategy,
     described,
-    cross_database,
     dispatching,
     docs_blocks,
     ephemeral_chain,
