@@ -164,7 +164,7 @@ fn results_of_queries_are_typed_and_read_as_tables() {
          2024-02-29 10:00:00.500000+02:00 id,name,ok,amount,day,at True yes 12"
     );
     let text = with_results().render(
-        "{% call statement('s', fetch_result=true) %}select q{% endcall %}{{ load_result('s').data[1][0] }}{{ load_result('s')['table'].columns[1].name }}{{ load_result('none') }}",
+        "{% call statement('s', fetch_result=true) %}select q{% endcall %}{% set s = load_result('s') %}{{ s.data[1][0] }}{{ s['table'].columns[1].name }}{{ load_result('none') }}",
     );
     assert_eq!(text, "2nameNone");
 }
