@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::graph::entry::GroupEntry;
 use crate::graph::with_docs;
 use crate::jinja::{Engine, MacroInfo, MacroKind};
-use crate::project::{Group, Project};
+use crate::project::{Group, Package, Project};
 use crate::report::artifact::{Contents, DocEntry, MacroArgument, MacroEntry};
 
 /// Fills in what is not in the graph.
@@ -112,6 +112,46 @@ fn owner(group: &Group) -> Json {
     owner.into()
 }
 
+/// What a group's own `config` says and, as dbt has it, what the project files say of models in a folder of its name.
+fn group_config(project: &Project, package: &Package, group: &Group, path: &str) -> Map<String, Json> {
+    let mut config = Map::from_iter([("meta".to_owned(), json!({}))]);
+    let mut add = |key: &str, value: &Json| {
+        let key = match key {
+            "pre_hook" | "post_hook" => key.replace('_', "-"),
+            key => key.to_owned(),
+        };
+        match (key.as_str(), config.get_mut("meta"), value) {
+            ("meta", Some(Json::Object(there)), Json::Object(more)) => there.extend(more.clone()),
+            _ => {
+                config.insert(key, value.clone());
+            }
+        }
+    };
+    let mut fqn = vec![package.name.clone()];
+    if let Some((folders, _)) = path.rsplit_once('/') {
+        fqn.extend(folders.split('/').map(str::to_owned));
+    }
+    fqn.push(group.name.clone());
+    let of_models = |package: &Package| -> Vec<(String, Json)> {
+        let layers = package.settings.models.along(&fqn);
+        let all = layers.into_iter().flatten();
+        all.map(|(key, setting)| (key.clone(), setting.value.clone())).collect()
+    };
+    for (key, value) in of_models(package) {
+        add(&key, &value);
+    }
+    for (key, value) in &group.config {
+        add(key, value);
+    }
+    add("meta", &json!(group.meta));
+    if package.name != project.own().name {
+        for (key, value) in of_models(project.own()) {
+            add(&key, &value);
+        }
+    }
+    config
+}
+
 /// The groups of all packages.
 pub(super) fn groups(project: &Project) -> Vec<GroupEntry> {
     let mut groups = Vec::new();
@@ -124,12 +164,7 @@ pub(super) fn groups(project: &Project) -> Vec<GroupEntry> {
                 path: path.to_owned(),
                 original_path: original_path.to_owned(),
                 owner: owner(group),
-                config: group
-                    .config
-                    .clone()
-                    .into_iter()
-                    .chain([("meta".to_owned(), json!(group.meta))])
-                    .collect(),
+                config: group_config(project, package, group, path),
                 description: group.description.clone(),
             }
         }));

@@ -43,7 +43,7 @@ fn not_here(what: &str) -> Refusal {
 }
 
 impl Host for YamlHost {
-    fn reference(&self, _: Option<&str>, _: &str, _: Option<&str>) -> Result<Relation, Refusal> {
+    fn reference(&self, _: Option<&str>, _: &str, _: Option<&Json>) -> Result<Relation, Refusal> {
         Err(not_here("ref"))
     }
 

@@ -36,8 +36,11 @@ pub struct Constraint {
     pub expression: Option<String>,
     pub warn_unenforced: bool,
     pub warn_unsupported: bool,
-    /// Of a foreign key: the call of `ref` or `source`, once the graph is tied the relation in SQL.
+    /// Of a foreign key: the call of `ref` or `source`.
     pub to: Option<String>,
+    /// What that call means in SQL, once the graph is tied.
+    #[serde(skip)]
+    pub relation: Option<String>,
     pub to_columns: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
@@ -57,6 +60,12 @@ fn list(names: &[String]) -> String {
 }
 
 impl Constraint {
+    /// What a foreign key reads: the relation, or the call where it means nothing.
+    #[must_use]
+    pub fn referenced(&self) -> Option<&str> {
+        self.relation.as_deref().or(self.to.as_deref())
+    }
+
     /// What stands behind a column's type; `None` where the constraint says nothing.
     #[must_use]
     pub fn column_sql(&self) -> Option<String> {
@@ -67,7 +76,7 @@ impl Constraint {
             ConstraintKind::NotNull => Some(with("not null")),
             ConstraintKind::Unique => Some(with("unique")),
             ConstraintKind::PrimaryKey => Some(with("primary key")),
-            ConstraintKind::ForeignKey => match &self.to {
+            ConstraintKind::ForeignKey => match self.referenced() {
                 Some(to) if !self.to_columns.is_empty() => {
                     Some(format!("references {to} ({})", list(&self.to_columns)))
                 }
@@ -93,7 +102,7 @@ impl Constraint {
             ConstraintKind::Check if !expression.is_empty() => format!("check ({expression})"),
             ConstraintKind::Unique => format!("unique{gap}{expression} ({columns})"),
             ConstraintKind::PrimaryKey => format!("primary key{gap}{expression} ({columns})"),
-            ConstraintKind::ForeignKey => match &self.to {
+            ConstraintKind::ForeignKey => match self.referenced() {
                 Some(to) if !self.to_columns.is_empty() => {
                     format!("foreign key ({columns}) references {to} ({})", list(&self.to_columns))
                 }
@@ -143,6 +152,7 @@ mod tests {
             warn_unenforced: true,
             warn_unsupported: true,
             to: None,
+            relation: None,
             to_columns: Vec::new(),
             columns: None,
         }

@@ -288,7 +288,8 @@ pub struct Part {
 pub struct Ref {
     pub package: Option<String>,
     pub name: String,
-    pub version: Option<String>,
+    /// Text or a number, as it was written.
+    pub version: Option<Json>,
 }
 
 impl Ref {
@@ -296,10 +297,28 @@ impl Ref {
     #[must_use]
     pub fn wanted(&self) -> String {
         match &self.version {
-            Some(version) => format!("{}.v{version}", self.name),
+            Some(version) => format!("{}.v{}", self.name, version_text(version)),
             None => self.name.clone(),
         }
     }
+
+    /// A version cut out of a text with its quotes, if it has any.
+    pub(super) fn written_version(written: &str) -> Json {
+        let bare = written.trim_matches(['\'', '"']);
+        if bare.len() < written.len() {
+            return bare.into();
+        }
+        let whole = bare.parse::<i64>().map(Json::from);
+        whole
+            .or_else(|_| bare.parse::<f64>().map(Json::from))
+            .unwrap_or_else(|_| bare.into())
+    }
+}
+
+/// A version without its quotes.
+#[must_use]
+pub fn version_text(version: &Json) -> String {
+    version.as_str().map_or_else(|| version.to_string(), str::to_owned)
 }
 
 #[derive(Clone, Debug)]

@@ -126,11 +126,11 @@ fn called(package: Option<&str>, name: &str) -> Vec<String> {
 }
 
 impl Host for Recorder {
-    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, Refusal> {
         let reference = Ref {
             package: package.map(str::to_owned),
             name: name.to_owned(),
-            version: version.map(str::to_owned),
+            version: version.cloned(),
         };
         self.lock().refs.push(reference);
         Ok(self.stand_in.clone())

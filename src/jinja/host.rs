@@ -63,7 +63,7 @@ impl From<Diagnostic> for Refusal {
 /// needs the server blocks until it has the answer.
 pub trait Host: Send + Sync {
     /// `ref('name')`, `ref('package', 'name')`, `ref('name', v=2)`.
-    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal>;
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, Refusal>;
 
     /// `source('source', 'table')`.
     fn source(&self, source: &str, table: &str) -> Result<Relation, Refusal>;

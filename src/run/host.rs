@@ -6,7 +6,7 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Place, SourceFile};
-use crate::graph::{Materialization, Node, NodeId};
+use crate::graph::{Materialization, Node, NodeId, version_text};
 use crate::jinja::{Host, Refusal};
 use crate::postgres::{PooledConnection, SqlError, catalog, find_relation};
 use crate::sql::{Column, Relation, RelationKind, Table, with_own_aliases};
@@ -140,9 +140,9 @@ impl RunHost {
 }
 
 impl Host for RunHost {
-    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, Refusal> {
         let wanted = match version {
-            Some(version) => format!("{name}.v{version}"),
+            Some(version) => format!("{name}.v{}", version_text(version)),
             None => name.to_owned(),
         };
         let target = self

@@ -191,7 +191,7 @@ pub fn swap(new: &Relation, name: &Relation, old: RelationKind, indexes: &[Index
 #[must_use]
 pub fn drop_foreign_keys(graph: &Graph, node: &Node, kind: RelationKind) -> String {
     let name = node.relation.to_string();
-    let names_it = |constraint: &Constraint| constraint.to.as_deref() == Some(&name);
+    let names_it = |constraint: &Constraint| constraint.referenced() == Some(&name);
     let held = graph.children(&node.id).into_iter().any(|child| {
         let of_columns = child.columns.values().flat_map(|column| &column.constraints);
         child.constraints.iter().chain(of_columns).any(names_it)

@@ -10,7 +10,7 @@ use crate::graph::recorder::Recorded;
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"^\s*(?:\{\{-?)?\s*(ref|source|metric)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*['"]?([^'"\s]+?)['"]?\s*)?\)\s*(?:-?\}\})?\s*$"#,
+        r#"^\s*(?:\{\{-?)?\s*(ref|source|metric)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*(['"]?[^'"\s]+?['"]?)\s*)?\)\s*(?:-?\}\})?\s*$"#,
     )
     .expect("the pattern is fixed")
 });
@@ -29,7 +29,7 @@ pub(super) fn record(
     };
     let first = found[2].to_owned();
     let second = found.get(3).map(|second| second.as_str().to_owned());
-    let version = found.get(4).map(|version| version.as_str().to_owned());
+    let version = found.get(4).map(|version| Ref::written_version(version.as_str()));
     match (&found[1], second) {
         ("source", Some(table)) => recorded.sources.push((first, table)),
         ("source", None) => problems.push(

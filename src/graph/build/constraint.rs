@@ -12,7 +12,7 @@ use crate::project::NodeProperties;
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"^\s*(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*['"]?([\w.]+)['"]?\s*)?\)\s*$"#,
+        r#"^\s*(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*(['"]?[\w.]+['"]?)\s*)?\)\s*$"#,
     )
     .expect("the pattern is fixed")
 });
@@ -35,7 +35,7 @@ pub(super) fn target(to: &str) -> Option<Target> {
         Some(name) => (Some(first), name),
         None => (None, first),
     };
-    let version = part(4);
+    let version = part(4).map(|version| Ref::written_version(&version));
     Some(Target::Ref(Ref { package, name, version }))
 }
 
@@ -83,6 +83,7 @@ pub(super) fn read(items: &[Json], of_model: bool, place: &Place, problems: &mut
             warn_unenforced: flag("warn_unenforced"),
             warn_unsupported: flag("warn_unsupported"),
             to,
+            relation: None,
             to_columns: names("to_columns"),
             columns: of_model.then(|| names("columns")),
         });

@@ -259,7 +259,7 @@ impl Builder<'_> {
                 Subject::Version(name, version) => recorded.refs.push(Ref {
                     package: None,
                     name: name.clone(),
-                    version: Some(version.to_string()),
+                    version: Some(serde_json::json!(version)),
                 }),
                 Subject::Source(source, table) => recorded.sources.push((source.clone(), table.clone())),
             }

@@ -13,7 +13,7 @@ use crate::graph::recorder::Recorded;
 use crate::project::{Setting, Settings};
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\bdbt\.(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*['"]?([\w.]+)['"]?\s*)?\)"#)
+    Regex::new(r#"\bdbt\.(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*(['"]?[\w.]+['"]?)\s*)?\)"#)
         .expect("the pattern is fixed")
 });
 static CONFIG: LazyLock<Regex> =
@@ -43,7 +43,7 @@ impl Builder<'_> {
                 Some(name) => (Some(first), name),
                 None => (None, first),
             };
-            let version = part(4);
+            let version = part(4).map(|version| Ref::written_version(&version));
             recorded.refs.push(Ref { package, name, version });
         }
         for call in CONFIG.captures_iter(text) {

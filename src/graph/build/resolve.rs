@@ -10,7 +10,7 @@ use super::constraint::{Target, target};
 use super::{lenient, type_word};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, nearest};
 use crate::graph::graph::is_refable;
-use crate::graph::{Access, Constraint, Node, NodeId, Ref, ResourceType};
+use crate::graph::{Access, Constraint, Node, NodeId, Ref, ResourceType, version_text};
 use crate::project::{Flavour, Package, Project, PropertyKind};
 
 /// Every node that has been made, enabled or not.
@@ -223,9 +223,7 @@ impl<'a> Nodes<'a> {
             let tied = |constraints: &[Constraint]| -> Vec<Constraint> {
                 let mut constraints = constraints.to_vec();
                 for constraint in &mut constraints {
-                    if let Some(name) = constraint.to.as_deref().and_then(relation) {
-                        constraint.to = Some(name);
-                    }
+                    constraint.relation = constraint.to.as_deref().and_then(relation);
                 }
                 constraints
             };
@@ -397,7 +395,8 @@ impl<'a> Nodes<'a> {
                     .help("leave the version out")
             } else {
                 diagnostic.because(format!(
-                    "`{name}` has no version {version}, only {}",
+                    "`{name}` has no version {}, only {}",
+                    version_text(version),
                     versions.join(", ")
                 ))
             };

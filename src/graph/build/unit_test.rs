@@ -13,11 +13,11 @@ use super::{Builder, Draft, fqn};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, nearest};
 use crate::graph::recorder::Recorded;
 use crate::graph::{InputCall, Node, Ref, ResourceType, UnitTestSpec};
-use crate::project::{Fixture, Package, RowsFormat, Settings, UnitTestProperties, WrittenRows};
+use crate::project::{Fixture, Package, RowsFormat, Settings, UnitTestProperties, VersionName, WrittenRows};
 
 static CALL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"^\s*(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*['"]?([^'")\s]+)['"]?\s*)?\)\s*$"#,
+        r#"^\s*(ref|source)\(\s*['"]([^'"]+)['"]\s*(?:,\s*['"]([^'"]+)['"]\s*)?(?:,\s*(?:v|version)\s*=\s*(['"]?[^'")\s]+['"]?)\s*)?\)\s*$"#,
     )
     .expect("the pattern is fixed")
 });
@@ -69,7 +69,9 @@ impl Builder<'_> {
             refs: vec![Ref {
                 package: Some(package.name.clone()),
                 name: model.name.clone(),
-                version: version.clone(),
+                version: version
+                    .as_deref()
+                    .map(|version| serde_json::json!(VersionName::new(version))),
             }],
             ..Recorded::default()
         };
@@ -257,7 +259,7 @@ fn input_call(text: &str, what: &str, place: &Place, problems: &mut Diagnostics)
             Some(InputCall::Ref(Ref {
                 package,
                 name,
-                version: group(4),
+                version: group(4).map(|version| Ref::written_version(&version)),
             }))
         }
         _ => {
@@ -407,12 +409,12 @@ mod tests {
             Some(InputCall::Ref(Ref {
                 package: package.map(str::to_owned),
                 name: name.to_owned(),
-                version: version.map(str::to_owned),
+                version: version.map(Ref::written_version),
             }))
         };
         assert_eq!(call("ref('a')"), reference(None, "a", None));
         assert_eq!(call("ref('p', 'a', v=2)"), reference(Some("p"), "a", Some("2")));
-        assert_eq!(call("ref('a', version='2')"), reference(None, "a", Some("2")));
+        assert_eq!(call("ref('a', version='2')"), reference(None, "a", Some("'2'")));
         assert_eq!(call("a"), None);
         assert_eq!(call("source('a')"), None);
     }

@@ -45,6 +45,7 @@ impl FlatGraph {
             created_at: self.created_at,
             seed_checksum: seed.as_ref(),
             compiled: None,
+            running: false,
             primary_key: self.primary_key(&node.id),
         })
     }
@@ -65,7 +66,13 @@ impl FlatGraph {
     /// `model`, while the node runs.
     #[must_use]
     pub fn model(&self, node: &Node) -> Json {
-        self.with(node, |around| model_entry(node, around))
+        self.with(node, |around| {
+            let around = Surroundings {
+                running: true,
+                ..around
+            };
+            model_entry(node, around)
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod checksum;
 mod config;
+mod contract;
 mod exposure;
 mod flat;
 mod function;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::checksum::checksum;
 use super::config::config_entry;
+use super::contract::{constraints, contract};
 use super::exposure::exposure_entry;
 use super::function::function_entry;
 use super::object;
@@ -15,7 +16,6 @@ use crate::graph::config::defaults;
 use crate::graph::select::resource_type;
 use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
-use crate::project::VersionName;
 
 /// What compiling made of a node.
 #[derive(Clone, Debug)]
@@ -34,7 +34,15 @@ pub struct Surroundings<'a> {
     /// The file of a seed, where it could be read.
     pub seed_checksum: Option<&'a Json>,
     pub compiled: Option<&'a Compiled>,
+    /// The node is running, so that it has been compiled.
+    pub running: bool,
     pub primary_key: &'a [String],
+}
+
+impl Surroundings<'_> {
+    fn is_compiled(&self) -> bool {
+        self.running || self.compiled.is_some()
+    }
 }
 
 /// The entry of an enabled or disabled node.
@@ -87,7 +95,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "config": config_entry(node),
         "tags": tags(node),
         "description": node.description,
-        "columns": columns(node),
+        "columns": columns(node, around.is_compiled()),
         "meta": node.meta,
         "group": node.group,
         "docs": node.config.raw.get("docs").cloned().unwrap_or_else(|| json!({ "show": true, "node_color": null })),
@@ -114,7 +122,6 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         ));
         return entry;
     }
-    let contract = json!({ "enforced": node.config.contract_enforced, "alias_types": true, "checksum": null });
     entry.extend(object(json!({
         "language": if node.is_python() { "python" } else { "sql" },
         "refs": refs(node),
@@ -132,7 +139,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
             "extra_ctes": [],
         })));
     }
-    entry.insert("contract".to_owned(), contract);
+    entry.insert("contract".to_owned(), contract(node));
     if let Some(batch) = &node.batch {
         entry.insert("batch".to_owned(), batch.entry());
     }
@@ -143,7 +150,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         (Some(test), _) => entry.extend(test_entry(node, test)),
         (None, ResourceType::Model) => entry.extend(object(json!({
             "access": node.access,
-            "constraints": node.constraints,
+            "constraints": constraints(&node.constraints, around.is_compiled()),
             "version": node.version.as_ref().map(|version| &version.name),
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date,
@@ -230,18 +237,18 @@ pub(super) fn depends_on(node: &Node) -> Json {
 }
 
 pub(super) fn refs(node: &Node) -> Vec<Json> {
-    let entry = |r: &Ref| json!({ "name": r.name, "package": r.package, "version": r.version.as_deref().map(VersionName::new) });
+    let entry = |r: &Ref| json!({ "name": r.name, "package": r.package, "version": r.version });
     node.refs.iter().map(entry).collect()
 }
 
-pub(super) fn columns(node: &Node) -> Map<String, Json> {
+pub(super) fn columns(node: &Node, compiled: bool) -> Map<String, Json> {
     let entry = |column: &NodeColumn| {
         json!({
             "name": column.name,
             "description": column.description,
             "meta": column.meta,
             "data_type": column.data_type,
-            "constraints": column.constraints,
+            "constraints": constraints(&column.constraints, compiled),
             "quote": column.quote.then_some(true),
             "config": { "meta": column.meta, "tags": column.tags },
             "tags": column.tags,

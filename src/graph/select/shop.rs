@@ -231,7 +231,7 @@ fn reference(entry: &Json) -> Ref {
     Ref {
         package: maybe(&entry["package"]),
         name: text(&entry["name"]),
-        version: maybe(&entry["version"]),
+        version: Some(entry["version"].clone()).filter(|version| !version.is_null()),
     }
 }
 

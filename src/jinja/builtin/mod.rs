@@ -80,7 +80,7 @@ fn refused() -> Refusal {
 }
 
 impl Host for Nowhere {
-    fn reference(&self, _: Option<&str>, _: &str, _: Option<&str>) -> Result<Relation, Refusal> {
+    fn reference(&self, _: Option<&str>, _: &str, _: Option<&Json>) -> Result<Relation, Refusal> {
         Err(refused())
     }
 

@@ -1,6 +1,8 @@
 //! `ref`, `source` and their like.
 
+use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, Value};
+use serde_json::Value as Json;
 
 use super::{Args, session};
 use crate::jinja::failure::failure;
@@ -51,6 +53,14 @@ fn text(value: &Value) -> Result<&str, Error> {
         .ok_or_else(|| failure("ref-arguments", format!("expected a string, got {}", describe(value))))
 }
 
+/// A version: a number or text.
+fn written(version: &Value) -> Json {
+    match version.kind() {
+        ValueKind::Number => serde_json::to_value(version).unwrap_or(Json::Null),
+        _ => version.to_string().into(),
+    }
+}
+
 /// `ref(..)`
 pub fn reference(state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Error> {
     let (args, kwargs) = split_kwargs(args)?;
@@ -73,8 +83,8 @@ pub fn reference(state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Err
             ));
         }
     };
-    let version = version.filter(|v| !v.is_none()).map(|v| v.to_string());
-    let relation = session(state)?.host.reference(package, name, version.as_deref())?;
+    let version = version.filter(|v| !v.is_none()).map(|v| written(&v));
+    let relation = session(state)?.host.reference(package, name, version.as_ref())?;
     Ok(RelationObject::value(relation))
 }
 

@@ -42,7 +42,7 @@ impl World {
 }
 
 impl Host for World {
-    fn reference(&self, package: Option<&str>, name: &str, version: Option<&str>) -> Result<Relation, Refusal> {
+    fn reference(&self, package: Option<&str>, name: &str, version: Option<&Json>) -> Result<Relation, Refusal> {
         self.hear(format!("ref {package:?} {name} {version:?}"));
         if name == "missing" {
             return Err(Refusal::new("unknown-ref", "there is no model `missing`").help("did you mean `mission`?"));

@@ -91,6 +91,7 @@ pub fn manifest(contents: &Contents<'_>, invocation: &Invocation, now: Timestamp
             created_at: now.as_duration().as_secs_f64(),
             seed_checksum: seeds.get(&*node.id),
             compiled: contents.compiled.get(&node.id),
+            running: false,
             primary_key: keys.get(&*node.id).map_or(&[], Vec::as_slice),
         };
         Json::Object(node_entry(node, around))
