@@ -74,12 +74,12 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         if problems.has_errors() {
             Err(problems)
         } else {
-            Ok((shown, results))
+            Ok((shown, results, context.made.take_compiled()))
         }
     };
     let outcome = compiled.await;
     connected.leave(outcome.is_ok()).await?;
-    let (shown, results) = outcome?;
+    let (shown, results, compiled) = outcome?;
     let asked_for = arguments.inline.is_some() || !arguments.selection.select.is_empty();
     if asked_for && shown.len() == 1 {
         println!("{}", shown[0].trim());
@@ -91,6 +91,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
     }
     workspace.write_artifacts(&RunResult {
         results,
+        compiled,
         elapsed_seconds: Timestamp::now().duration_since(workspace.started()).as_secs_f64(),
         ..RunResult::nothing(workspace.started())
     })?;

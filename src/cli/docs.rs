@@ -151,7 +151,13 @@ async fn compile(
         }
         match super::compile::one(context, node, connection).await {
             Ok(made) => {
-                compiled.insert(Arc::clone(&node.id), entry::Compiled { code: made.sql });
+                compiled.insert(
+                    Arc::clone(&node.id),
+                    entry::Compiled {
+                        code: made.sql,
+                        ..entry::Compiled::default()
+                    },
+                );
             }
             Err(mut diagnostics) => problems.0.append(&mut diagnostics.0),
         }
@@ -170,7 +176,13 @@ fn compiled_before(workspace: &Workspace) -> HashMap<NodeId, entry::Compiled> {
         .filter_map(|node| {
             let path = crate::graph::compiled_path(workspace.target_path(), node);
             let code = std::fs::read_to_string(workspace.root.join(path)).ok()?;
-            Some((Arc::clone(&node.id), entry::Compiled { code }))
+            Some((
+                Arc::clone(&node.id),
+                entry::Compiled {
+                    code,
+                    ..entry::Compiled::default()
+                },
+            ))
         })
         .collect()
 }

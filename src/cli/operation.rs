@@ -1,5 +1,6 @@
 //! `run-operation`: calls a macro of the project or a package.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexSet;
@@ -70,6 +71,7 @@ pub(super) async fn operation(global: &Global, talk: &Talk, arguments: &Operatio
         results: vec![result],
         published: Vec::new(),
         held_back: Vec::new(),
+        compiled: HashMap::new(),
         interrupted,
     })?;
     Ok(status)

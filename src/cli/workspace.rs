@@ -290,9 +290,13 @@ impl Workspace {
         artifact::manifest(&contents, &self.invocation(), Timestamp::now())
     }
 
-    /// Writes `manifest.json`; gives its path.
+    /// Writes `manifest.json` of a project of which nothing is compiled; gives its path.
     pub fn write_manifest(&self) -> Result<PathBuf, Diagnostic> {
-        let manifest = self.manifest(HashMap::new());
+        self.write_manifest_with(HashMap::new())
+    }
+
+    fn write_manifest_with(&self, compiled: HashMap<NodeId, entry::Compiled>) -> Result<PathBuf, Diagnostic> {
+        let manifest = self.manifest(compiled);
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;
         let beside = self.root.join(&path).with_file_name("semantic_manifest.json");
@@ -301,7 +305,7 @@ impl Workspace {
     }
 
     pub fn write_artifacts(&self, result: &RunResult) -> Result<(), Diagnostic> {
-        self.write_manifest()?;
+        self.write_manifest_with(result.compiled.clone())?;
         let results = artifact::run_results(result, &self.invocation(), Timestamp::now());
         let path = self.root.join(&self.target_path).join("run_results.json");
         artifact::write_json(&path, &results)

@@ -77,5 +77,6 @@ pub(super) fn bare_config() -> NodeConfig {
         delimiter: ',',
         quote_columns: false,
         raw: IndexMap::new(),
+        unrendered: IndexMap::new(),
     }
 }

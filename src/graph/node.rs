@@ -147,6 +147,8 @@ pub struct NodeConfig {
     pub delimiter: char,
     pub quote_columns: bool,
     pub raw: IndexMap<String, Json>,
+    /// What was set, as it was written: neither rendered nor merged.
+    pub unrendered: IndexMap<String, Json>,
 }
 
 impl NodeConfig {
@@ -221,6 +223,8 @@ pub struct SourceSpec {
     /// What was written of quoting, the table's over the source's.
     pub quoting: IndexMap<String, Json>,
     pub source_description: String,
+    /// Database and schema before their Jinja was rendered.
+    pub written: [Option<Json>; 2],
 }
 
 /// How a snapshot tells that a row has changed.

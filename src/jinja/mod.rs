@@ -27,7 +27,7 @@ pub use function::COLLECTIONS;
 pub use host::{Host, Refusal};
 pub use materialize::Materialized;
 pub use object::{GraphEntries, GraphView, RUNTIME_CONFIG, flag_defaults, shown_flags};
-pub use syntax::{BlockKind, DocsBlock};
+pub use syntax::{BlockKind, DocsBlock, is_static, written_config};
 pub use table::{MacroArgument, MacroInfo, MacroKind};
 
 use std::ops::Range;

@@ -11,6 +11,25 @@ use crate::diagnostic::{Diagnostic, Place};
 pub struct Setting {
     pub value: Json,
     pub place: Place,
+    /// `None` where it is just the value.
+    pub written: Option<Box<Written>>,
+}
+
+/// A setting as somebody wrote it last: neither rendered nor merged.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub key: String,
+    pub value: Json,
+}
+
+impl Setting {
+    pub fn new(value: Json, place: Place) -> Self {
+        Self {
+            value,
+            place,
+            written: None,
+        }
+    }
 }
 
 /// Configuration from one place, by key. `pre-hook` and `post-hook` are spelt `pre_hook` and `post_hook`.
@@ -105,9 +124,9 @@ pub fn read_settings(yaml: Option<&Yaml>, what: &str, reader: &mut Reader) -> Se
     };
     let mut settings = Settings::new();
     for entry in entries {
-        let key = config_key(entry.key.trim_start_matches('+'));
-        check_key(&key, &entry.place, what, reader);
-        put(&mut settings, key, &entry.value);
+        let written = entry.key.trim_start_matches('+');
+        check_key(&config_key(written), &entry.place, what, reader);
+        put(&mut settings, written, &entry.value);
     }
     settings
 }
@@ -119,14 +138,19 @@ fn check_key(key: &str, place: &Place, what: &str, reader: &mut Reader) {
     }
 }
 
-fn put(settings: &mut Settings, key: String, value: &Yaml) {
-    settings.insert(
-        key,
-        Setting {
-            value: value.to_json(),
-            place: value.place.clone(),
-        },
-    );
+fn put(settings: &mut Settings, written: &str, yaml: &Yaml) {
+    let (key, value, before) = (config_key(written), yaml.to_json(), yaml.as_written());
+    let differs = key != written || value != before;
+    let written = Written {
+        key: written.trim().to_owned(),
+        value: before,
+    };
+    let setting = Setting {
+        value,
+        place: yaml.place.clone(),
+        written: differs.then(|| Box::new(written)),
+    };
+    settings.insert(key, setting);
 }
 
 /// What the project file says below `models:`, `seeds:` and so on: settings for everything, and for folders below.
@@ -153,8 +177,7 @@ impl ConfigTree {
         };
         for entry in entries {
             if let Some(key) = entry.key.strip_prefix('+') {
-                let key = config_key(key);
-                check_key(&key, &entry.place, &format!("`{what}`"), reader);
+                check_key(&config_key(key), &entry.place, &format!("`{what}`"), reader);
                 put(&mut tree.settings, key, &entry.value);
                 continue;
             }
@@ -181,9 +204,8 @@ impl ConfigTree {
                 }
                 Kind::Null => {}
                 _ => {
-                    let key = config_key(&entry.key);
-                    check_key(&key, &entry.place, &format!("`{what}`"), reader);
-                    put(&mut tree.settings, key, &entry.value);
+                    check_key(&config_key(&entry.key), &entry.place, &format!("`{what}`"), reader);
+                    put(&mut tree.settings, &entry.key, &entry.value);
                 }
             }
         }

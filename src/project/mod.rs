@@ -22,7 +22,7 @@ mod selectors;
 mod settings;
 mod yaml;
 
-pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, config_key, read_settings};
+pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Written, config_key, read_settings};
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{

@@ -82,7 +82,10 @@ impl<'a> Reader<'a> {
         let kind = match &yaml.kind {
             Kind::String(text) if text.contains("{{") || text.contains("{%") => {
                 return match (self.render)(text) {
-                    Ok(json) => yaml.replaced(&json),
+                    Ok(json) => Yaml {
+                        written: Some(text.as_str().into()),
+                        ..yaml.replaced(&json)
+                    },
                     Err(diagnostic) => {
                         let mut diagnostic = diagnostic;
                         diagnostic.place = Some(yaml.place.clone());
@@ -111,6 +114,7 @@ impl<'a> Reader<'a> {
         Yaml {
             kind,
             place: yaml.place.clone(),
+            written: None,
         }
     }
 }

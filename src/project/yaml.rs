@@ -13,6 +13,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
 pub struct Yaml {
     pub kind: Kind,
     pub place: Place,
+    /// The text that held Jinja, where the value is what it rendered to.
+    pub written: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +71,7 @@ impl Yaml {
         Self {
             kind: Kind::Null,
             place: place.clone(),
+            written: None,
         }
     }
 
@@ -133,6 +136,20 @@ impl Yaml {
         }
     }
 
+    /// The value as it was before its Jinja was rendered.
+    pub fn as_written(&self) -> Json {
+        match (&self.written, &self.kind) {
+            (Some(text), _) => Json::from(&**text),
+            (None, Kind::List(items)) => items.iter().map(Self::as_written).collect(),
+            (None, Kind::Map(entries)) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.value.as_written()))
+                .collect::<Map<_, _>>()
+                .into(),
+            _ => self.to_json(),
+        }
+    }
+
     /// The same place, another value.
     #[must_use]
     pub fn replaced(&self, json: &Json) -> Self {
@@ -156,6 +173,7 @@ impl Yaml {
         Self {
             kind,
             place: self.place.clone(),
+            written: None,
         }
     }
 }
@@ -186,7 +204,11 @@ fn convert(file: &Arc<SourceFile>, value: &Value, problems: &mut Diagnostics) ->
             Kind::Null
         }
     };
-    Yaml { kind, place }
+    Yaml {
+        kind,
+        place,
+        written: None,
+    }
 }
 
 fn entries(file: &Arc<SourceFile>, map: &serde_yaml::Mapping, problems: &mut Diagnostics) -> Vec<Entry> {

@@ -134,6 +134,7 @@ pub fn run() -> RunResult {
                 changed: false,
             },
         ],
+        compiled: std::collections::HashMap::new(),
         held_back: vec![
             Held {
                 model: shop::named("model.shop.orders"),

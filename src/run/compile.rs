@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::gate::fingerprint;
 use crate::graph::select::resource_type;
-use crate::graph::{Hook, Node, ResourceType};
+use crate::graph::{Hook, Node, NodeId, ResourceType, entry};
 use crate::jinja::{Global, Render};
 use crate::postgres::PooledConnection;
 use crate::project::Fixture;
@@ -184,10 +184,41 @@ fn render(
     }
     let host = Arc::new(host);
     let sql = render_with(context, node, view, &host, true)?;
-    let mut expressions = IndexMap::new();
-    collect_ephemeral(context, &host, connection, &mut expressions)?;
-    let expressions = expressions.iter().map(|(name, body)| (name.as_str(), body.as_str()));
-    Ok(with_expressions(as_rendered(&sql, &node.source.text), expressions))
+    let mut expressions = Expressions::new();
+    let needed = collect_ephemeral(context, &host, connection, &mut expressions)?;
+    let code = injected(as_rendered(&sql, &node.source.text), &needed, &expressions);
+    note(context, &node.id, code.clone(), &needed, &expressions);
+    for (id, ephemeral) in &expressions {
+        let code = injected(&ephemeral.body, &ephemeral.needed, &expressions);
+        note(context, id, code, &ephemeral.needed, &expressions);
+    }
+    Ok(code)
+}
+
+/// An ephemeral model that is written into another.
+struct Ephemeral {
+    name: String,
+    body: String,
+    /// The ephemeral models in it, innermost first.
+    needed: Vec<NodeId>,
+}
+
+type Expressions = IndexMap<NodeId, Ephemeral>;
+
+/// A query with the ephemeral models that it needs.
+fn injected(sql: &str, needed: &[NodeId], expressions: &Expressions) -> String {
+    let needed = needed.iter().filter_map(|id| expressions.get(id));
+    with_expressions(sql, needed.map(|found| (found.name.as_str(), found.body.as_str())))
+}
+
+/// Keeps what was compiled for the manifest.
+fn note(context: &RunContext, id: &NodeId, code: String, needed: &[NodeId], expressions: &Expressions) {
+    let expression = |id: &NodeId| {
+        let Ephemeral { name, body, .. } = expressions.get(id)?;
+        Some((Arc::clone(id), format!(" {name} as (\n{body}\n)")))
+    };
+    let expressions = needed.iter().filter_map(expression).collect();
+    context.made.note_compiled(id, entry::Compiled { code, expressions });
 }
 
 fn render_with(
@@ -299,12 +330,20 @@ fn collect_ephemeral(
     context: &Arc<RunContext>,
     reader: &RunHost,
     connection: Option<&Arc<PooledConnection>>,
-    into: &mut IndexMap<String, String>,
-) -> Result<(), Diagnostic> {
+    into: &mut Expressions,
+) -> Result<Vec<NodeId>, Diagnostic> {
+    let mut needed: Vec<NodeId> = Vec::new();
+    let mut need = |id: &NodeId, below: &[NodeId]| {
+        for id in below.iter().chain([id]) {
+            if !needed.contains(id) {
+                needed.push(Arc::clone(id));
+            }
+        }
+    };
     for id in reader.ephemerals() {
         let Some(node) = context.graph.node(&id) else { continue };
-        let name = format!("__dbt__cte__{}", node.relation.identifier);
-        if into.contains_key(&name) {
+        if let Some(there) = into.get(&id) {
+            need(&id, &there.needed);
             continue;
         }
         let host = RunHost::new(context, node, connection.cloned()).within(reader.is_version());
@@ -314,10 +353,16 @@ fn collect_ephemeral(
             incremental: false,
         };
         let sql = render_with(context, node, &view, &host, true)?;
-        collect_ephemeral(context, &host, connection, into)?;
-        into.insert(name, trim_statement(&sql).to_owned());
+        let below = collect_ephemeral(context, &host, connection, into)?;
+        need(&id, &below);
+        let ephemeral = Ephemeral {
+            name: format!("__dbt__cte__{}", node.relation.identifier),
+            body: trim_statement(&sql).to_owned(),
+            needed: below,
+        };
+        into.insert(id, ephemeral);
     }
-    Ok(())
+    Ok(needed)
 }
 
 /// Without the semicolons and blanks at the end, so that the text can stand in brackets.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::gate::Ledger;
 use crate::graph::Variables;
-use crate::graph::entry::FlatGraph;
+use crate::graph::entry::{Compiled, FlatGraph};
 use crate::graph::{Graph, Node, NodeId};
 use crate::jinja::{Engine, Global};
 use crate::postgres::Pool;
@@ -78,6 +78,20 @@ pub struct Made {
     versions: RwLock<HashMap<NodeId, Relation>>,
     /// The version that readers saw of each published model when the run began.
     standing: RwLock<HashMap<NodeId, Relation>>,
+    /// What was compiled, for the manifest.
+    compiled: RwLock<HashMap<NodeId, Compiled>>,
+}
+
+impl Made {
+    pub fn note_compiled(&self, id: &NodeId, compiled: Compiled) {
+        let mut all = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(Arc::clone(id), compiled);
+    }
+
+    /// Everything compiled so far; nothing is left behind.
+    pub fn take_compiled(&self) -> HashMap<NodeId, Compiled> {
+        std::mem::take(&mut *self.compiled.write().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl RunContext {

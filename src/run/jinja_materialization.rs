@@ -47,6 +47,7 @@ impl NodeRun {
                 target_path: &layout.target_path,
                 compiled: Some(&entry::Compiled {
                     code: compiled.sql.clone(),
+                    ..entry::Compiled::default()
                 }),
                 ..entry::Surroundings::default()
             },

@@ -1,5 +1,6 @@
 //! What came of a run, node by node.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use super::compile::Compiled;
 use super::thread::current_thread;
 use crate::diagnostic::Diagnostic;
-use crate::graph::{Batch, Node, NodeId, ResourceType};
+use crate::graph::{Batch, Node, NodeId, ResourceType, entry};
 
 /// dbt's statuses (`run_results.json`, v6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -215,6 +216,8 @@ pub struct RunResult {
     pub results: Vec<NodeResult>,
     pub published: Vec<Published>,
     pub held_back: Vec<Held>,
+    /// What was compiled, ephemeral models with it.
+    pub compiled: HashMap<NodeId, entry::Compiled>,
     /// Stopped by the user.
     pub interrupted: bool,
 }
@@ -228,6 +231,7 @@ impl RunResult {
             results: Vec::new(),
             published: Vec::new(),
             held_back: Vec::new(),
+            compiled: HashMap::new(),
             interrupted: false,
         }
     }

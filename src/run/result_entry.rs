@@ -64,10 +64,10 @@ impl NodeResult {
 
     /// dbt's `RunResult`, with the whole node.
     pub(super) fn entry_for_templates(&self, layout: &Layout) -> Json {
-        let compiled = self
-            .compiled_code
-            .as_ref()
-            .map(|code| entry::Compiled { code: code.clone() });
+        let compiled = self.compiled_code.as_ref().map(|code| entry::Compiled {
+            code: code.clone(),
+            ..entry::Compiled::default()
+        });
         let node = entry::node_entry(
             &self.node,
             entry::Surroundings {

@@ -98,6 +98,7 @@ pub async fn run(context: &Arc<RunContext>, plan: Plan) -> RunResult {
             .flat_map(|end| end.published.iter().cloned())
             .collect(),
         held_back: scheduler.ends.iter().flat_map(|end| end.held.iter().cloned()).collect(),
+        compiled: context.made.take_compiled(),
         interrupted: context.interrupt.is_raised(),
     }
 }
@@ -123,6 +124,7 @@ pub fn skip_all(context: &Arc<RunContext>, plan: &Plan) -> RunResult {
         results,
         published: Vec::new(),
         held_back: Vec::new(),
+        compiled: context.made.take_compiled(),
         interrupted: context.interrupt.is_raised(),
     }
 }

@@ -14,7 +14,8 @@ use crate::graph::generic_test::config_call;
 use crate::graph::generic_test::{Subject, TestNames, test_call};
 use crate::graph::recorder::Recorded;
 use crate::graph::{GenericTest, Node, NodeId, Ref, ResourceType, TestSpec};
-use crate::project::{ColumnProperties, Package, PropertyKind, Setting, Settings, TestProperties};
+use crate::jinja::written_config;
+use crate::project::{ColumnProperties, Package, PropertyKind, Setting, Settings, TestProperties, Written, config_key};
 
 struct Item<'a> {
     package: &'a Package,
@@ -203,7 +204,10 @@ impl Builder<'_> {
             source,
             name: names.name.clone(),
         };
-        let own_settings = own_settings(test, &names);
+        let mut own_settings = own_settings(test, &names);
+        if !is_plain(test, &macro_package) {
+            keep_text(&mut own_settings);
+        }
         let (recorded, mut settings) = self.parsed_test(item, &draft, &own_settings, &macro_package, problems);
         merge(&mut settings, &own_settings);
         self.override_settings(item.package, ResourceType::Test, &draft.fqn, &mut settings);
@@ -292,7 +296,7 @@ impl Builder<'_> {
                 .retain(|id| *id == called || id.ends_with(".get_where_subquery"));
         }
         let mut settings = draft.settings.clone();
-        Self::add_calls(&mut settings, &draft.source, &recorded);
+        Self::add_calls(&mut settings, &draft.source, &recorded, &IndexMap::new());
         (recorded, settings)
     }
 }
@@ -300,6 +304,16 @@ impl Builder<'_> {
 /// One of the two commonest tests.
 fn is_plain(test: &TestProperties, macro_package: &str) -> bool {
     matches!(test.name.as_str(), "unique" | "not_null") && macro_package == "dbt"
+}
+
+/// Where dbt renders the call that it makes of a test's configuration, it keeps what stands in it.
+fn keep_text(settings: &mut Settings) {
+    for (key, value) in written_config(&config_call(settings)) {
+        if let Some(setting) = settings.get_mut(&config_key(&key)) {
+            let value = value.into();
+            setting.written = Some(Box::new(Written { key, value }));
+        }
+    }
 }
 
 fn tags_in(settings: &Settings) -> Vec<String> {
@@ -335,6 +349,7 @@ fn own_settings(test: &TestProperties, names: &TestNames) -> Settings {
             Setting {
                 value: names.short.clone().into(),
                 place: test.place.clone(),
+                written: None,
             },
         );
     }

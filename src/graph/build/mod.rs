@@ -39,7 +39,9 @@ use super::recorder::{Recorded, Variables};
 use super::templates::Templates;
 use super::{BadGraph, Graph, Node, ResourceType};
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
-use crate::project::{ConfigTree, ModelVersion, Package, Project, ProjectSettings, Setting, Settings, config_key};
+use crate::project::{
+    ConfigTree, ModelVersion, Package, Project, ProjectSettings, Setting, Settings, Written, config_key,
+};
 
 /// Where nodes go that do not say it themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,17 +254,27 @@ impl Builder<'_> {
     }
 
     /// Adds what the template's own `config()` calls said.
-    fn add_calls(settings: &mut Settings, source: &Arc<SourceFile>, recorded: &Recorded) {
+    /// `written` is what they say before they are rendered, where that counts.
+    fn add_calls(
+        settings: &mut Settings,
+        source: &Arc<SourceFile>,
+        recorded: &Recorded,
+        written: &IndexMap<String, String>,
+    ) {
         for values in &recorded.configs {
             let mut layer = Settings::new();
             for (key, value) in values {
-                layer.insert(
-                    config_key(key),
-                    Setting {
-                        value: value.clone(),
-                        place: key_place(source, key),
-                    },
-                );
+                let written = match (written.get(key), key.as_str()) {
+                    (Some(text), _) => Some((key.clone(), Json::from(text.as_str()))),
+                    (None, "pre_hook" | "post_hook") => Some((key.replace('_', "-"), value.clone())),
+                    _ => None,
+                };
+                let setting = Setting {
+                    value: value.clone(),
+                    place: key_place(source, key),
+                    written: written.map(|(key, value)| Box::new(Written { key, value })),
+                };
+                layer.insert(config_key(key), setting);
             }
             merge(settings, &layer);
         }

@@ -72,10 +72,11 @@ impl Builder<'_> {
             Setting {
                 value: "table".into(),
                 place: draft.declared.clone(),
+                written: None,
             },
         );
         settings.extend(draft.settings.clone());
-        Self::add_calls(&mut settings, &draft.source, &recorded);
+        Self::add_calls(&mut settings, &draft.source, &recorded, &IndexMap::new());
         (recorded, settings)
     }
 }

@@ -220,6 +220,7 @@ fn metric_settings(semantic_model: &Node, place: &Place) -> Settings {
     let setting = |value: Json| Setting {
         value,
         place: place.clone(),
+        written: None,
     };
     Settings::from_iter([
         ("enabled".to_owned(), setting(semantic_model.config.enabled.into())),

@@ -36,6 +36,7 @@ impl Builder<'_> {
             let setting = Setting {
                 value,
                 place: table.place.clone(),
+                written: None,
             };
             // Both levels' `config` is in what the table says already, so only the project file adds to it.
             let mut base = Self::settings(package, ResourceType::Source, &fqn, &[]);
@@ -111,6 +112,7 @@ impl Builder<'_> {
                 freshness,
                 loader: table.loader.clone(),
                 quoting: table.quoting.clone(),
+                written: table.written.clone(),
                 source_description: self.description(&table.source_description, package, &table.place, problems),
             }),
         }

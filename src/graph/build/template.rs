@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::constraint::constrain;
 use super::python::is_python;
 use super::{Builder, Draft, fqn, function, is_off, parallel, settings_json, template_warnings, type_word};
@@ -12,6 +14,7 @@ use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
 use crate::graph::{Functions, Node, Part, ResourceType, Semantics, TestSpec};
+use crate::jinja::{is_static, written_config};
 use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
 
 pub(super) struct Item<'a> {
@@ -265,7 +268,12 @@ impl Builder<'_> {
             }
         }
         let mut settings = draft.settings.clone();
-        Self::add_calls(&mut settings, &draft.source, &recorded);
+        // dbt renders only what it cannot read as it is, and then keeps the text.
+        let kept = match draft.resource_type {
+            ResourceType::Model if is_static(&draft.source.text) => IndexMap::new(),
+            _ => written_config(&draft.source.text),
+        };
+        Self::add_calls(&mut settings, &draft.source, &recorded, &kept);
         if let Err(problem) = rendered
             && !is_off(&settings)
         {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::project::{Setting, Settings};
+use crate::project::{Setting, Settings, Written};
 
 /// Puts a more specific layer over `below`: tags, packages and hooks add up, mappings such as `meta` are merged key by
 /// key, grants too (`+select` adds grantees), and everything else is replaced.
@@ -14,11 +14,13 @@ pub fn merge(below: &mut Settings, above: &Settings) {
                 "grants" => grants(None, &setting.value),
                 _ => setting.value.clone(),
             };
+            let written = written(key, setting, &value);
             below.insert(
                 key.clone(),
                 Setting {
                     value,
                     place: setting.place.clone(),
+                    written,
                 },
             );
             continue;
@@ -38,7 +40,21 @@ pub fn merge(below: &mut Settings, above: &Settings) {
             ("grants", old, new) => grants(Some(old), new),
             (_, _, new) => new.clone(),
         };
+        there.written = written(key, setting, &there.value);
     }
+}
+
+/// What was written last stands, however the values are merged.
+fn written(key: &str, setting: &Setting, merged: &Json) -> Option<Box<Written>> {
+    let own = setting.written.clone();
+    own.or_else(|| {
+        (*merged != setting.value).then(|| {
+            Box::new(Written {
+                key: key.to_owned(),
+                value: setting.value.clone(),
+            })
+        })
+    })
 }
 
 fn items(value: &Json) -> Vec<Json> {
@@ -90,6 +106,7 @@ mod tests {
                 let setting = Setting {
                     value: value.clone(),
                     place: Place::new(&file, 0..0),
+                    written: None,
                 };
                 (key.clone(), setting)
             })

@@ -8,7 +8,6 @@ mod test_spec;
 mod typed;
 mod typer;
 
-pub use defaults::defaults;
 pub use layer::merge;
 pub use typed::{TypedConfig, type_config};
 

@@ -84,6 +84,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         delimiter: typer.delimiter(),
         quote_columns: typer.flag("quote_columns").unwrap_or(true),
         raw: IndexMap::new(),
+        unrendered: unrendered(settings),
     };
     let made = TypedConfig {
         alias: typer.text("alias"),
@@ -99,6 +100,15 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         config: NodeConfig { raw, ..made.config },
         ..made
     }
+}
+
+/// What was set, as it was written.
+fn unrendered(settings: &Settings) -> IndexMap<String, Json> {
+    let as_written = |(key, setting): (&String, &Setting)| match &setting.written {
+        Some(written) => (written.key.clone(), written.value.clone()),
+        None => (key.clone(), setting.value.clone()),
+    };
+    settings.iter().map(as_written).collect()
 }
 
 /// dbt's defaults with what was set over them, under dbt's own names.
@@ -412,6 +422,7 @@ impl Typer<'_> {
                     &Setting {
                         value: item,
                         place: setting.place.clone(),
+                        written: None,
                     },
                     "indexes",
                     "mappings such as {columns: [id], unique: true, type: btree}",
@@ -517,6 +528,7 @@ mod tests {
                 let setting = Setting {
                     value: value.clone(),
                     place: place.clone(),
+                    written: None,
                 };
                 (key.clone(), setting)
             })

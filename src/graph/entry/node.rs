@@ -12,15 +12,16 @@ use super::object;
 use super::semantic::semantic_entry;
 use super::source::source_entry;
 use super::unit_test::unit_test_entry;
-use crate::graph::config::defaults;
 use crate::graph::select::resource_type;
-use crate::graph::{Materialization, Node, NodeColumn, Ref, ResourceType, TestSpec};
+use crate::graph::{Materialization, Node, NodeColumn, NodeId, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
 
 /// What compiling made of a node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Compiled {
     pub code: String,
+    /// The ephemeral models in it, innermost first, each as the common table expression that it became.
+    pub expressions: Vec<(NodeId, String)>,
 }
 
 /// What the entry of a node takes from around it.
@@ -101,7 +102,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "docs": node.config.raw.get("docs").cloned().unwrap_or_else(|| json!({ "show": true, "node_color": null })),
         "patch_path": node.patch_path,
         "build_path": ran.then(|| run_path(around.target_path, node)),
-        "unrendered_config": written(node),
+        "unrendered_config": node.config.unrendered,
         "created_at": around.created_at,
         "relation_name": relation_name(node),
         "raw_code": raw_code(node),
@@ -132,11 +133,13 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "compiled_path": around.compiled.map(|_| compiled_path(around.target_path, node)),
     })));
     if let Some(compiled) = around.compiled {
+        let expression = |(id, sql): &(NodeId, String)| json!({ "id": &**id, "sql": sql });
+        let expressions: Vec<Json> = compiled.expressions.iter().map(expression).collect();
         entry.extend(object(json!({
             "compiled": true,
             "compiled_code": compiled.code,
             "extra_ctes_injected": true,
-            "extra_ctes": [],
+            "extra_ctes": expressions,
         })));
     }
     entry.insert("contract".to_owned(), contract(node));
@@ -177,15 +180,6 @@ fn package_root(node: &Node, root: &str) -> String {
         "" => root.to_owned(),
         within => format!("{root}/{within}"),
     }
-}
-
-/// The configuration that somebody wrote, without what is there by default.
-fn written(node: &Node) -> Map<String, Json> {
-    let defaults = defaults(node.resource_type);
-    let raw = node.config.raw.iter();
-    raw.filter(|(key, value)| defaults.get(*key) != Some(*value))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
 }
 
 /// dbt keeps a generic test as a call that it fills in itself.

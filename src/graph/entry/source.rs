@@ -24,6 +24,7 @@ fn quoting(node: &Node) -> Json {
 
 pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
     let spec = node.source_spec.as_ref();
+    let [database, schema] = spec.map(|spec| spec.written.clone()).unwrap_or_default();
     object(json!({
         "database": node.relation.database,
         "schema": node.relation.schema,
@@ -58,8 +59,8 @@ pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String,
         },
         "relation_name": relation_name(node),
         "created_at": around.created_at,
-        "unrendered_database": null,
-        "unrendered_schema": node.relation.schema,
+        "unrendered_database": database,
+        "unrendered_schema": schema,
         "doc_blocks": node.doc_blocks,
     }))
 }

@@ -205,6 +205,8 @@ fn node(entry: &Json) -> Node {
             freshness: None,
             loader: String::new(),
             quoting: IndexMap::new(),
+            written: ["unrendered_database", "unrendered_schema"]
+                .map(|key| Some(entry[key].clone()).filter(|value| !value.is_null())),
             source_description: text(&entry["source_description"]),
         }),
         constraints: Vec::new(),

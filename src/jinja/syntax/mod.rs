@@ -2,6 +2,7 @@
 
 mod block;
 mod calls;
+mod config_call;
 mod edit;
 mod expression;
 mod nesting;
@@ -12,6 +13,7 @@ mod token;
 
 pub use block::{Block, BlockKind, DocsBlock, blocks, docs_blocks};
 pub use calls::{Call, calls};
+pub use config_call::{is_static, written_config};
 pub use edit::Rewritten;
 pub use nesting::misnested;
 pub use rewrite::{rewrite_macro, rewrite_template, rewrite_value};

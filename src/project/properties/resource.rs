@@ -149,10 +149,7 @@ pub(super) fn config_of(section: &mut Section, reader: &mut Reader) -> Settings 
     let mut config = read_settings(section.take("config"), &what, reader);
     for key in ["access", "group", "docs", "meta"] {
         let Some(value) = section.take(key) else { continue };
-        let setting = Setting {
-            value: value.to_json(),
-            place: value.place.clone(),
-        };
+        let setting = Setting::new(value.to_json(), value.place.clone());
         match config.get_mut(key) {
             None => {
                 config.insert(key.to_owned(), setting);

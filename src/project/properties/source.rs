@@ -16,6 +16,8 @@ pub struct SourceTable {
     pub description: String,
     pub database: Option<String>,
     pub schema: Option<String>,
+    /// Database and schema before their Jinja was rendered.
+    pub written: [Option<Json>; 2],
     pub identifier: Option<String>,
     pub loader: String,
     pub loaded_at_field: Option<String>,
@@ -90,6 +92,7 @@ impl SourceTable {
         }
         let shared = Shared::read(&mut section, reader);
         let source_description = section.text("description", reader).unwrap_or_default();
+        let written = ["database", "schema"].map(|key| section.take(key).map(Yaml::as_written));
         let database = section.scalar("database", reader);
         let schema = section.scalar("schema", reader);
         let items = section.list("tables", reader);
@@ -120,6 +123,7 @@ impl SourceTable {
                 description: section.text("description", reader).unwrap_or_default(),
                 database: database.clone(),
                 schema: schema.clone(),
+                written: written.clone(),
                 identifier: section.scalar("identifier", reader),
                 loader: own.loader.or_else(|| shared.loader.clone()).unwrap_or_default(),
                 loaded_at_field: own.loaded_at_field.or_else(|| shared.loaded_at_field.clone()),

@@ -150,6 +150,7 @@ impl TestProperties {
                         Setting {
                             value: rendered(&entry.value, reader).to_json(),
                             place: entry.value.place.clone(),
+                            written: None,
                         },
                     );
                 }

@@ -122,6 +122,7 @@ mod tests {
             results: dbts["results"].as_array().expect("results").iter().map(told).collect(),
             published: Vec::new(),
             held_back: Vec::new(),
+            compiled: std::collections::HashMap::new(),
             interrupted: false,
         };
         let invocation = Invocation {

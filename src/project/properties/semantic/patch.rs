@@ -39,7 +39,7 @@ pub(in crate::project::properties) fn of_model(
             name = inner.text("name", reader).unwrap_or(name);
             let mut set = |key: &str, value: Json| {
                 let place = told.place.clone();
-                config.insert(key.to_owned(), Setting { value, place });
+                config.insert(key.to_owned(), Setting::new(value, place));
             };
             if inner.flag("enabled", reader) == Some(false) {
                 return (None, Vec::new());
