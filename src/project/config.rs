@@ -19,7 +19,8 @@ pub struct Setting {
 #[derive(Clone, Debug)]
 pub struct Written {
     pub key: String,
-    pub value: Json,
+    /// `None` where a macro set it, which nobody can read without rendering.
+    pub value: Option<Json>,
 }
 
 impl Setting {
@@ -143,7 +144,7 @@ fn put(settings: &mut Settings, written: &str, yaml: &Yaml) {
     let differs = key != written || value != before;
     let written = Written {
         key: written.trim().to_owned(),
-        value: before,
+        value: Some(before),
     };
     let setting = Setting {
         value,

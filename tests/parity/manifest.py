@@ -32,9 +32,7 @@ MAY_DIFFER = {
 }
 # Differences that are known and not on purpose: they are shown, and counted apart from those that nobody knows of.
 KNOWN = {
-    "unrendered_config": "configuration is kept rendered; dbt keeps its source text, for `state:modified`",
-    "unrendered_schema": "as above",
-    "unrendered_database": "as above",
+    "unrendered_config": "filters, arithmetic and conditions, which dbt keeps as the print of a syntax tree",
     "nodes.test.file_key_name": "a seed described below `models:`",
     "nodes.operation.config": "dbt gives hooks of a run the configuration of models",
 }

@@ -296,7 +296,12 @@ impl Builder<'_> {
                 .retain(|id| *id == called || id.ends_with(".get_where_subquery"));
         }
         let mut settings = draft.settings.clone();
-        Self::add_calls(&mut settings, &draft.source, &recorded, &IndexMap::new());
+        Self::add_calls(
+            &mut settings,
+            &draft.source,
+            &recorded,
+            &written_config(&config_call(own_settings)),
+        );
         (recorded, settings)
     }
 }
@@ -310,7 +315,7 @@ fn is_plain(test: &TestProperties, macro_package: &str) -> bool {
 fn keep_text(settings: &mut Settings) {
     for (key, value) in written_config(&config_call(settings)) {
         if let Some(setting) = settings.get_mut(&config_key(&key)) {
-            let value = value.into();
+            let value = Some(value.into());
             setting.written = Some(Box::new(Written { key, value }));
         }
     }

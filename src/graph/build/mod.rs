@@ -265,8 +265,9 @@ impl Builder<'_> {
             let mut layer = Settings::new();
             for (key, value) in values {
                 let written = match (written.get(key), key.as_str()) {
-                    (Some(text), _) => Some((key.clone(), Json::from(text.as_str()))),
-                    (None, "pre_hook" | "post_hook") => Some((key.replace('_', "-"), value.clone())),
+                    (Some(text), _) => Some((key.clone(), Some(Json::from(text.as_str())))),
+                    (None, _) if !written.is_empty() => Some((key.clone(), None)),
+                    (None, "pre_hook" | "post_hook") => Some((key.replace('_', "-"), Some(value.clone()))),
                     _ => None,
                 };
                 let setting = Setting {

@@ -14,7 +14,7 @@ pub fn merge(below: &mut Settings, above: &Settings) {
                 "grants" => grants(None, &setting.value),
                 _ => setting.value.clone(),
             };
-            let written = written(key, setting, &value);
+            let written = written(key, setting, &value, None);
             below.insert(
                 key.clone(),
                 Setting {
@@ -25,6 +25,7 @@ pub fn merge(below: &mut Settings, above: &Settings) {
             );
             continue;
         };
+        let before = there.clone();
         there.place = setting.place.clone();
         there.value = match (key.as_str(), &there.value, &setting.value) {
             ("tags" | "packages" | "pre_hook" | "post_hook", old, new) => {
@@ -40,21 +41,25 @@ pub fn merge(below: &mut Settings, above: &Settings) {
             ("grants", old, new) => grants(Some(old), new),
             (_, _, new) => new.clone(),
         };
-        there.written = written(key, setting, &there.value);
+        there.written = written(key, setting, &there.value, Some(&before));
     }
 }
 
 /// What was written last stands, however the values are merged.
-fn written(key: &str, setting: &Setting, merged: &Json) -> Option<Box<Written>> {
-    let own = setting.written.clone();
-    own.or_else(|| {
-        (*merged != setting.value).then(|| {
-            Box::new(Written {
-                key: key.to_owned(),
-                value: setting.value.clone(),
-            })
+fn written(key: &str, setting: &Setting, merged: &Json, below: Option<&Setting>) -> Option<Box<Written>> {
+    let plain = |value: &Json| {
+        Box::new(Written {
+            key: key.to_owned(),
+            value: Some(value.clone()),
         })
-    })
+    };
+    match (&setting.written, below) {
+        (Some(own), Some(below)) if own.value.is_none() => {
+            Some(below.written.clone().unwrap_or_else(|| plain(&below.value)))
+        }
+        (Some(own), _) => Some(own.clone()),
+        (None, _) => (*merged != setting.value).then(|| plain(&setting.value)),
+    }
 }
 
 fn items(value: &Json) -> Vec<Json> {

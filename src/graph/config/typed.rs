@@ -105,10 +105,10 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
 /// What was set, as it was written.
 fn unrendered(settings: &Settings) -> IndexMap<String, Json> {
     let as_written = |(key, setting): (&String, &Setting)| match &setting.written {
-        Some(written) => (written.key.clone(), written.value.clone()),
-        None => (key.clone(), setting.value.clone()),
+        Some(written) => Some((written.key.clone(), written.value.clone()?)),
+        None => Some((key.clone(), setting.value.clone())),
     };
-    settings.iter().map(as_written).collect()
+    settings.iter().filter_map(as_written).collect()
 }
 
 /// dbt's defaults with what was set over them, under dbt's own names.
