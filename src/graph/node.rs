@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::Constraint;
 use crate::diagnostic::{Place, SourceFile};
-use crate::project::{ColumnSemantics, ModelVersion};
+use crate::project::{ColumnSemantics, Freshness, ModelVersion};
 use crate::sql::Relation;
 
 use super::{Batch, Functions, MicrobatchSpec, Semantics, UnitTestSpec};
@@ -218,13 +218,24 @@ pub struct GenericTest {
 pub struct SourceSpec {
     pub source_name: String,
     pub loaded_at_field: Option<String>,
-    pub freshness: Option<Json>,
+    /// A query for the time of the last load, as a template.
+    pub loaded_at_query: Option<String>,
+    /// `None` where it is switched off.
+    pub freshness: Option<Freshness>,
     pub loader: String,
     /// What was written of quoting, the table's over the source's.
     pub quoting: IndexMap<String, Json>,
     pub source_description: String,
     /// Database and schema before their Jinja was rendered.
     pub written: [Option<Json>; 2],
+}
+
+impl SourceSpec {
+    /// Whether `source freshness` looks at it.
+    #[must_use]
+    pub fn has_freshness(&self) -> bool {
+        self.freshness.as_ref().is_some_and(Freshness::is_asked_for)
+    }
 }
 
 /// How a snapshot tells that a row has changed.

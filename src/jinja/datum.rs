@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::module;
 use super::object::{GraphView, Record, RelationObject, ResultTable};
 use super::value::{PyDict, PyList, from_json, to_json};
-use crate::sql::Relation;
+use crate::sql::{Relation, Table};
 
 /// A value given to a template: data, or a relation.
 #[derive(Clone, Debug)]
@@ -126,12 +126,17 @@ pub enum Returned {
     Relation(Relation),
     /// The result of a query, by the names of its columns.
     Rows(Vec<Map<String, Json>>),
+    /// What `load_result(..)` gives of a statement.
+    Table(Table),
 }
 
 impl Returned {
     pub(super) fn of(value: &Value) -> Self {
         if let Some(table) = value.downcast_object_ref::<ResultTable>() {
             return Self::Rows(table.records());
+        }
+        if let Some(table) = ResultTable::told(value) {
+            return Self::Table(table);
         }
         match value.downcast_object_ref::<RelationObject>() {
             Some(object) => Self::Relation(object.relation.clone()),
@@ -148,6 +153,7 @@ impl Returned {
             Self::Data(other) => other.to_string(),
             Self::Relation(relation) => relation.to_string(),
             Self::Rows(rows) => Json::from(rows.clone()).to_string(),
+            Self::Table(table) => format!("{} rows", table.rows.len()),
         }
     }
 }

@@ -72,6 +72,8 @@ pub enum Action {
     Test,
     /// A unit test, before the model that it tests.
     UnitTest,
+    /// How old a source is.
+    Freshness,
     /// An exposure: nothing to do, once everything that it stands on is done.
     Nothing,
     /// A data test that its owner runs inside its own transaction.
@@ -199,6 +201,29 @@ impl Plan {
         plan.sort(facts);
         plan.sets = super::publish_sets(graph, &plan);
         plan
+    }
+
+    /// Looks at the age of sources, in the order of their ids.
+    #[must_use]
+    pub fn freshness(graph: &Graph, selected: &IndexSet<NodeId>) -> Self {
+        let mut sources: Vec<&Arc<Node>> = selected.iter().filter_map(|id| graph.node(id)).collect();
+        sources.sort_by_key(|node| &node.id);
+        let step = |node: &Arc<Node>| Step {
+            node: Arc::clone(node),
+            action: Action::Freshness,
+            waits_for: Vec::new(),
+            audits: Vec::new(),
+            audits_of_views: Vec::new(),
+            definition: String::new(),
+            weight: 0.0,
+        };
+        Self {
+            steps: sources
+                .into_iter()
+                .map(|node| (Arc::clone(&node.id), step(node)))
+                .collect(),
+            sets: Vec::new(),
+        }
     }
 
     /// Each step's place in an order in which every step comes after those it waits for.

@@ -26,10 +26,11 @@ pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Writ
 pub use files::{CodeFile, Files, SeedFile};
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
-    ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, FunctionArgument, FunctionOverload,
-    FunctionProperties, FunctionReturns, GRANULARITIES, GivenInput, Group, MacroProperties, MetricProperties,
-    ModelVersion, NodeProperties, Overrides, Properties, PropertyKind, RowsFormat, SavedQueryProperties,
-    SemanticModelProperties, SourceTable, TestProperties, UnitTestProperties, VersionName, WrittenRows,
+    ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, Freshness, FunctionArgument, FunctionOverload,
+    FunctionProperties, FunctionReturns, GRANULARITIES, GivenInput, Group, Judgement, MacroProperties,
+    MetricProperties, ModelVersion, NodeProperties, Overrides, Properties, PropertyKind, RowsFormat,
+    SavedQueryProperties, SemanticModelProperties, SourceTable, TestProperties, UnitTestProperties, VersionName,
+    WrittenRows,
 };
 pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};

@@ -57,6 +57,7 @@ pub fn result(id: &str, status: Status, from: i64, to: i64, message: &str) -> No
         batches: None,
         overloads: None,
         skipped_because: None,
+        age: None,
         node,
     }
 }

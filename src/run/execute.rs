@@ -74,6 +74,9 @@ impl NodeRun {
             Ok(comment) => self.connection.annotate(comment),
             Err(problem) => return vec![self.own_result(Err(problem), started)],
         }
+        if let Action::Freshness = self.step.action {
+            return vec![self.freshness(started).await];
+        }
         if let Action::UnitTest = self.step.action {
             let node = Arc::clone(&self.step.node);
             let verdict = self.run_unit_test(&node).await;
@@ -143,6 +146,7 @@ impl NodeRun {
             | Action::Test
             | Action::UnitTest
             | Action::AuditInside { .. }
+            | Action::Freshness
             | Action::Nothing => Err(Diagnostic::error(
                 "internal",
                 format!("{} builds nothing", self.step.node.id),

@@ -9,6 +9,7 @@ mod contract;
 mod delta;
 mod event;
 mod execute;
+mod freshness;
 mod function;
 mod gated;
 mod hook;
@@ -54,6 +55,8 @@ pub use operation::{Operation, run_operation};
 pub use project_hook::{HookKind, HooksEnd, create_schemas, end_context, run_project_hooks};
 pub use publication::{SetEnd, publish_diagnostic};
 pub use query_comment::QueryComment;
-pub use result::{BatchResults, FailedAudit, Held, HeldBecause, NodeResult, Published, RunResult, Span, Status};
+pub use result::{
+    BatchResults, FailedAudit, Held, HeldBecause, NodeResult, Published, RunResult, SourceAge, Span, Status,
+};
 pub use scheduler::{run, skip_all};
 pub use session::{GateSession, lock_refusal};

@@ -80,6 +80,15 @@ pub struct OverloadResults {
     pub failed: Vec<String>,
 }
 
+/// When a source was loaded last, seen from the moment of asking.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceAge {
+    /// The first moment of the year 1 for a source without rows: infinitely long ago.
+    pub max_loaded_at: Timestamp,
+    pub snapshotted_at: Timestamp,
+    pub seconds: f64,
+}
+
 #[derive(Clone, Debug)]
 pub struct NodeResult {
     pub node: Arc<Node>,
@@ -113,6 +122,8 @@ pub struct NodeResult {
     pub overloads: Option<OverloadResults>,
     /// The node that kept this one from being tried.
     pub skipped_because: Option<NodeId>,
+    /// How old a source is.
+    pub age: Option<SourceAge>,
 }
 
 impl NodeResult {
@@ -159,6 +170,7 @@ impl NodeResult {
             batches: None,
             overloads: None,
             skipped_because: because,
+            age: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::graph::{Batch, entry};
+use crate::graph::{Batch, ResourceType, entry};
 
 use super::layout::Layout;
 use super::result::{NodeResult, Span};
@@ -77,7 +77,7 @@ impl NodeResult {
                 ..entry::Surroundings::default()
             },
         );
-        json!({
+        let mut entry = json!({
             "status": self.status.name(),
             "timing": self.timing(),
             "thread_id": self.thread,
@@ -86,9 +86,29 @@ impl NodeResult {
             "message": self.message,
             "failures": self.failures,
             "node": node,
-            "agate_table": null,
-            "batch_results": self.batch_results(),
-            "overload_results": self.overload_results(),
-        })
+        });
+        let more = match (&self.age, self.node.resource_type) {
+            (Some(age), _) => json!({
+                "max_loaded_at": python_moment(age.max_loaded_at),
+                "snapshotted_at": python_moment(age.snapshotted_at),
+                "age": age.seconds,
+            }),
+            (None, ResourceType::Source) => return entry,
+            _ => json!({
+                "agate_table": null,
+                "batch_results": self.batch_results(),
+                "overload_results": self.overload_results(),
+            }),
+        };
+        if let (Some(entry), Json::Object(more)) = (entry.as_object_mut(), more) {
+            entry.extend(more);
+        }
+        entry
     }
+}
+
+/// As Python prints a `datetime` in UTC.
+fn python_moment(at: jiff::Timestamp) -> String {
+    let text = at.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string();
+    format!("{}+00:00", text.strip_suffix(".000000").unwrap_or(&text))
 }

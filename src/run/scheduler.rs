@@ -334,9 +334,11 @@ impl Scheduler {
             return Vec::new();
         }
         let bad = result.status.is_failure() || result.status == Status::Skipped;
+        let unknown = result.status == Status::RuntimeError;
         self.results.insert(Arc::clone(id), result);
         let mut complete = self.count_down(id);
-        if bad && self.context.flags.fail_fast {
+        // As in dbt, what cannot be told stops nothing.
+        if bad && !unknown && self.context.flags.fail_fast {
             self.stopping = true;
         }
         let holds = bad && !self.goes_on(id);

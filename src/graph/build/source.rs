@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::{Builder, Draft, fqn};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::config::merge;
 use crate::graph::{Access, Node, ResourceType, SourceSpec};
-use crate::project::{Package, Setting, SourceTable};
+use crate::project::{Freshness, Package, Setting, SourceTable};
 use crate::sql::Relation;
 
 impl Builder<'_> {
@@ -44,8 +44,18 @@ impl Builder<'_> {
             merge(&mut base, &[(key.to_owned(), setting)].into_iter().collect());
             settings.extend(base);
         }
-        settings.retain(|key, _| !matches!(key.as_str(), "freshness" | "loaded_at_field"));
         let what = format!("source table `{}.{}`", table.source_name, table.name);
+        let freshness = self.freshness(package, table, &fqn, &what, problems);
+        let undated = table.loaded_at_field.is_none() && table.loaded_at_query.is_none();
+        if undated && freshness.as_ref().is_some_and(Freshness::is_asked_for) {
+            problems.push(
+                Diagnostic::warning("freshness-without-field", format!("nothing tells how old {what} is"))
+                    .at(table.place.clone())
+                    .because("it has `freshness`, and PostgreSQL does not keep when a table was last changed")
+                    .help("name the column with the time of loading as `loaded_at_field`, or give a `loaded_at_query`"),
+            );
+        }
+        settings.retain(|key, _| !matches!(key.as_str(), "freshness" | "loaded_at_field" | "loaded_at_query"));
         let draft = Draft {
             version: None,
             resource_type: ResourceType::Source,
@@ -60,18 +70,12 @@ impl Builder<'_> {
             settings: settings.clone(),
         };
         let mut typed = self.typed(&draft, &settings, problems);
-        let freshness = table.freshness.as_ref().map(|written| match written {
-            Json::Null => Json::Null,
-            written => whole_freshness(written),
-        });
-        typed
-            .config
-            .raw
-            .insert("freshness".to_owned(), freshness.clone().unwrap_or(Json::Null));
-        typed.config.raw.insert(
-            "loaded_at_field".to_owned(),
-            table.loaded_at_field.clone().map_or(Json::Null, Json::from),
-        );
+        let text = |text: &Option<String>| text.clone().map_or(Json::Null, Json::from);
+        typed.config.raw.extend([
+            ("freshness".to_owned(), json!(freshness)),
+            ("loaded_at_field".to_owned(), text(&table.loaded_at_field)),
+            ("loaded_at_query".to_owned(), text(&table.loaded_at_query)),
+        ]);
         Node {
             id: Arc::from(format!("source.{}.{}.{}", package.name, table.source_name, table.name)),
             resource_type: ResourceType::Source,
@@ -109,12 +113,34 @@ impl Builder<'_> {
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),
+                loaded_at_query: table.loaded_at_query.clone(),
                 freshness,
                 loader: table.loader.clone(),
                 quoting: table.quoting.clone(),
                 written: table.written.clone(),
                 source_description: self.description(&table.source_description, package, &table.place, problems),
             }),
+        }
+    }
+
+    /// What the properties say; where they say nothing of a limit, what the project file says.
+    fn freshness(
+        &self,
+        package: &Package,
+        table: &SourceTable,
+        fqn: &[String],
+        what: &str,
+        problems: &mut Diagnostics,
+    ) -> Option<Freshness> {
+        let own = table.freshness.as_ref()?;
+        if own.is_asked_for() {
+            return Some(own.clone());
+        }
+        let mut settings = Self::settings(package, ResourceType::Source, fqn, &[]);
+        self.override_settings(package, ResourceType::Source, fqn, &mut settings);
+        match settings.get("freshness") {
+            Some(setting) => Freshness::read(&setting.value, what, &setting.place, problems),
+            None => Some(Freshness::default()),
         }
     }
 
@@ -126,20 +152,4 @@ impl Builder<'_> {
         )
         .quoting(self.project.own().settings.quoted(|part| table.quoting.get(part)))
     }
-}
-
-/// With every key that dbt writes.
-fn whole_freshness(written: &Json) -> Json {
-    if written.is_null() {
-        return Json::Null;
-    }
-    let threshold = |key: &str| {
-        let part = |part: &str| written.get(key).and_then(|value| value.get(part)).cloned();
-        json!({"count": part("count"), "period": part("period")})
-    };
-    json!({
-        "warn_after": threshold("warn_after"),
-        "error_after": threshold("error_after"),
-        "filter": written.get("filter").cloned(),
-    })
 }

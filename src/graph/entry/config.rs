@@ -79,7 +79,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
     let more = match node.resource_type {
         ResourceType::Model => json!({
             "access": node.access,
-            "freshness": null,
+            "freshness": raw("freshness", Json::Null),
             "on_error": null,
             "latest_version_pointer": raw("latest_version_pointer", json!({ "enabled": null, "alias": null })),
         }),
@@ -152,31 +152,17 @@ fn source_config(node: &Node) -> Map<String, Json> {
         "event_time": node.config.raw.get("event_time"),
         "freshness": freshness(node),
         "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.clone()),
-        "loaded_at_query": null,
+        "loaded_at_query": spec.and_then(|spec| spec.loaded_at_query.clone()),
         "meta": node.meta,
         "tags": node.config.tags,
         "static_analysis": null,
     }))
 }
 
-/// The thresholds of a source, empty ones where none were written.
+/// The thresholds of a source; null where they are switched off.
 pub fn freshness(node: &Node) -> Json {
-    let unset = || json!({ "count": null, "period": null });
-    let mut entry = json!({ "warn_after": unset(), "error_after": unset(), "filter": null });
-    let written = node.source_spec.as_ref().and_then(|spec| spec.freshness.as_ref());
-    match written {
-        // Written as null: no thresholds, whatever holds for the others.
-        Some(Json::Null) => Json::Null,
-        Some(Json::Object(written)) => {
-            for (key, value) in written {
-                if !value.is_null() {
-                    entry[key] = value.clone();
-                }
-            }
-            entry
-        }
-        _ => entry,
-    }
+    let spec = node.source_spec.as_ref();
+    json!(spec.and_then(|spec| spec.freshness.as_ref()))
 }
 
 fn exposure_config(node: &Node) -> Map<String, Json> {

@@ -10,6 +10,9 @@ pub const SEED: [ResourceType; 1] = [ResourceType::Seed];
 
 pub const SNAPSHOT: [ResourceType; 1] = [ResourceType::Snapshot];
 
+/// Of these, the sources with a limit for their age.
+pub const FRESHNESS: [ResourceType; 1] = [ResourceType::Source];
+
 /// Exposures and saved queries only end with `no-op`, after everything that they stand on.
 pub const BUILD: [ResourceType; 8] = [
     ResourceType::UnitTest,

@@ -202,7 +202,8 @@ fn node(entry: &Json) -> Node {
         source_spec: (resource_type == ResourceType::Source).then(|| SourceSpec {
             source_name: text(&entry["source_name"]),
             loaded_at_field: None,
-            freshness: None,
+            loaded_at_query: None,
+            freshness: Some(crate::project::Freshness::default()),
             loader: String::new(),
             quoting: IndexMap::new(),
             written: ["unrendered_database", "unrendered_schema"]

@@ -8,11 +8,12 @@ use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::{Map, Value as Json};
 
 use super::cell::cell;
+use super::response::ResponseObject;
 use super::row::{Named, ResultColumn, cells, lists, order};
 use crate::jinja::value::{
     Decimal, argument, describe, equal, integer, invalid, items, pairs, split_kwargs, text_argument, to_json,
 };
-use crate::sql::Table;
+use crate::sql::{Column, Table};
 
 /// A result: columns, rows, names.
 pub struct ResultTable {
@@ -62,6 +63,40 @@ impl ResultTable {
 
     fn into_value(self) -> Value {
         Value::from_object(self)
+    }
+
+    /// The table, as text, in what `load_result` gives.
+    pub fn told(value: &Value) -> Option<Table> {
+        if !value.as_object().is_some_and(|object| object.repr() == ObjectRepr::Map) {
+            return None;
+        }
+        let item = |name: &str| value.get_item(&Value::from(name)).ok();
+        let mut table = item("table")?.downcast_object_ref::<Self>()?.table();
+        if let Some(response) = item("response")
+            .as_ref()
+            .and_then(|said| said.downcast_object_ref::<ResponseObject>())
+        {
+            table.response = response.response();
+        }
+        Some(table)
+    }
+
+    /// Cells as they print.
+    fn table(&self) -> Table {
+        let columns = self.names.iter().zip(&self.types).map(|(name, data_type)| Column {
+            name: name.clone(),
+            data_type: data_type.clone(),
+        });
+        let text = |cell: &Value| (!cell.is_none()).then(|| cell.to_string());
+        Table {
+            columns: columns.collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(|row| cells(row).iter().map(text).collect())
+                .collect(),
+            ..Table::default()
+        }
     }
 
     /// Rows as lists, as `load_result(..)['data']` gives them.

@@ -2,6 +2,7 @@
 
 mod column;
 mod exposure;
+mod freshness;
 mod function;
 mod resource;
 mod semantic;
@@ -17,6 +18,7 @@ use serde_json::Value as Json;
 
 pub use column::ColumnProperties;
 pub use exposure::ExposureProperties;
+pub use freshness::{Freshness, Judgement};
 pub use function::{FunctionArgument, FunctionOverload, FunctionProperties, FunctionReturns};
 pub use resource::{NodeProperties, PropertyKind};
 pub use semantic::{ColumnSemantics, GRANULARITIES, MetricProperties, SavedQueryProperties, SemanticModelProperties};
@@ -77,7 +79,15 @@ pub struct Properties {
 fn is_rendered_later(key: &str) -> bool {
     matches!(
         key,
-        "description" | "tests" | "data_tests" | "unit_tests" | "pre-hook" | "post-hook" | "pre_hook" | "post_hook"
+        "description"
+            | "tests"
+            | "data_tests"
+            | "unit_tests"
+            | "pre-hook"
+            | "post-hook"
+            | "pre_hook"
+            | "post_hook"
+            | "loaded_at_query"
     )
 }
 
@@ -308,7 +318,7 @@ mod tests {
         assert_eq!((t.identifier.as_deref(), t.schema.as_deref()), (Some("T"), Some("s")));
         assert_eq!(t.tags, ["a", "b"]);
         assert_eq!(t.meta.keys().collect::<Vec<_>>(), ["x", "y"]);
-        assert!(t.freshness.is_some() && u.freshness == Some(Json::Null));
+        assert!(t.freshness.as_ref().is_some_and(Freshness::is_asked_for) && u.freshness.is_none());
     }
 
     #[test]

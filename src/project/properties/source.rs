@@ -3,8 +3,8 @@
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::{ColumnProperties, TestProperties, merged_meta, name_place};
-use crate::diagnostic::Place;
+use super::{ColumnProperties, Freshness, TestProperties, merged_meta, name_place};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::project::{Reader, Section, Settings, Yaml, read_settings};
 
 /// One table of a source, with what the source says for all of its tables.
@@ -21,7 +21,10 @@ pub struct SourceTable {
     pub identifier: Option<String>,
     pub loader: String,
     pub loaded_at_field: Option<String>,
-    pub freshness: Option<Json>,
+    /// A query for the time of the last load, as a template.
+    pub loaded_at_query: Option<String>,
+    /// `None` where it is switched off; without any limit where nothing is said.
+    pub freshness: Option<Freshness>,
     pub quoting: IndexMap<String, Json>,
     pub tags: Vec<String>,
     pub source_meta: IndexMap<String, Json>,
@@ -37,8 +40,11 @@ pub struct SourceTable {
 struct Shared {
     loader: Option<String>,
     loaded_at_field: Option<String>,
-    /// `Null` where it is switched off.
-    freshness: Option<Json>,
+    /// `loaded_at_field` is written, be it as null.
+    says_field: bool,
+    loaded_at_query: Option<String>,
+    /// As a property, then in the configuration; `None` where it is switched off.
+    freshness: [Option<Freshness>; 2],
     quoting: IndexMap<String, Json>,
     tags: Vec<String>,
     meta: IndexMap<String, Json>,
@@ -50,12 +56,35 @@ impl Shared {
         let what = section.what.clone();
         let config = read_settings(section.take("config"), &what, reader);
         let configured = |key: &str| config.get(key).map(|setting| setting.value.clone());
-        let freshness = section
-            .entry("freshness")
-            .map(|entry| entry.value.to_json())
-            .or_else(|| configured("freshness"));
-        if let Some(value) = section.take("loaded_at_query") {
-            reader.unsupported(&format!("loaded_at_query of {what}"), &value.place);
+        let mut problems = crate::diagnostic::Diagnostics::default();
+        let mut freshness = [Some(Freshness::default()), Some(Freshness::default())];
+        if let Some(entry) = section.entry("freshness") {
+            let value = entry.value.to_json();
+            freshness[0] = Freshness::read(&value, &what, &entry.place, &mut problems);
+        }
+        if let Some(setting) = config.get("freshness") {
+            freshness[1] = Freshness::read(&setting.value, &what, &setting.place, &mut problems);
+        }
+        reader.problems.0.extend(problems.0);
+        let says_field = section.entry("loaded_at_field").is_some() || config.contains_key("loaded_at_field");
+        let from_config = |key: &str| configured(key)?.as_str().map(str::to_owned);
+        let loaded_at_field = section
+            .text("loaded_at_field", reader)
+            .or_else(|| from_config("loaded_at_field"));
+        let query = section.entry("loaded_at_query");
+        let query_place = query.map(|entry| &entry.place);
+        let query_place = query_place.or_else(|| config.get("loaded_at_query").map(|setting| &setting.place));
+        let query_place = query_place.cloned();
+        let loaded_at_query = section
+            .text("loaded_at_query", reader)
+            .or_else(|| from_config("loaded_at_query"));
+        if let (Some(_), Some(_), Some(place)) = (&loaded_at_field, &loaded_at_query, query_place) {
+            let message = format!("{what} has `loaded_at_field` and `loaded_at_query`");
+            reader.problems.push(
+                Diagnostic::error("bad-freshness", message)
+                    .at(place)
+                    .help("keep the one that tells when the rows were loaded"),
+            );
         }
         let mut tags = section.strings("tags", reader).unwrap_or_default();
         match configured("tags") {
@@ -65,9 +94,9 @@ impl Shared {
         }
         Self {
             loader: section.text("loader", reader),
-            loaded_at_field: section
-                .text("loaded_at_field", reader)
-                .or_else(|| configured("loaded_at_field")?.as_str().map(str::to_owned)),
+            loaded_at_field,
+            says_field,
+            loaded_at_query,
             freshness,
             quoting: section.json_map("quoting", reader),
             tags,
@@ -113,9 +142,11 @@ impl SourceTable {
             quoting.extend(own.quoting);
             let mut meta = shared.meta.clone();
             meta.extend(own.meta);
-            let freshness = match (&shared.freshness, own.freshness) {
-                (Some(general), Some(own)) => Some(overlaid(general, &own)),
-                (general, own) => own.or_else(|| general.clone()),
+            let freshness = Freshness::merged(shared.freshness.iter().chain(&own.freshness));
+            let (loaded_at_field, inherited_query) = if own.says_field {
+                (own.loaded_at_field, None)
+            } else {
+                (shared.loaded_at_field.clone(), shared.loaded_at_query.clone())
             };
             tables.push(Self {
                 source_name: source_name.clone(),
@@ -126,7 +157,8 @@ impl SourceTable {
                 written: written.clone(),
                 identifier: section.scalar("identifier", reader),
                 loader: own.loader.or_else(|| shared.loader.clone()).unwrap_or_default(),
-                loaded_at_field: own.loaded_at_field.or_else(|| shared.loaded_at_field.clone()),
+                loaded_at_field,
+                loaded_at_query: own.loaded_at_query.or(inherited_query),
                 freshness,
                 quoting,
                 tags: shared.tags.iter().chain(&own.tags).cloned().collect(),
@@ -149,16 +181,5 @@ impl SourceTable {
             section.finish(reader);
         }
         tables
-    }
-}
-
-fn overlaid(general: &Json, own: &Json) -> Json {
-    match (general, own) {
-        (Json::Object(general), Json::Object(own)) => {
-            let mut merged = general.clone();
-            merged.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
-            Json::Object(merged)
-        }
-        _ => own.clone(),
     }
 }

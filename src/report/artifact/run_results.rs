@@ -109,6 +109,7 @@ mod tests {
             batches: None,
             overloads: None,
             skipped_because: None,
+            age: None,
         }
     }
 
