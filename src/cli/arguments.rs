@@ -200,6 +200,8 @@ pub enum Command {
     Seed(SeedArguments),
     /// Keep history in snapshots
     Snapshot(RunArguments),
+    /// How old the sources are
+    Source(SourceArguments),
     /// Render the SQL of nodes into target/compiled without running it
     Compile(CompileArguments),
     /// Read the whole project, check it, and write target/manifest.json
@@ -351,6 +353,37 @@ pub struct SeedArguments {
     /// Show the first rows of each seed
     #[arg(long)]
     pub show: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SourceArguments {
+    #[command(subcommand)]
+    pub action: SourceAction,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SourceAction {
+    /// Compare the age of the sources with their limits, and write target/sources.json
+    #[command(alias = "snapshot-freshness")]
+    Freshness(FreshnessArguments),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct FreshnessArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Where to write the JSON, instead of target/sources.json
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Sources to look at at a time (default: the profile's)
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Stop at the first source that is too old
+    #[arg(short = 'x', long)]
+    pub fail_fast: bool,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -26,6 +26,11 @@ impl Workspace {
         self.is_flag_on("skip_nodes_if_on_run_start_fails")
     }
 
+    /// Whether `source freshness` runs the hooks of the project.
+    pub fn hooks_around_freshness(&self) -> bool {
+        self.is_flag_on("source_freshness_run_project_hooks")
+    }
+
     /// Microbatch models that are built in one go.
     pub fn unbatched(&self, selected: &IndexSet<NodeId>) -> HashSet<NodeId> {
         let flag = "require_batched_execution_for_custom_microbatch_strategy";

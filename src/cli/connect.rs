@@ -175,7 +175,8 @@ fn program() -> String {
 fn reads_sources(workspace: &Workspace, selected: &IndexSet<NodeId>) -> bool {
     selected.iter().any(|id| {
         let parents = workspace.graph.ancestors(id, None);
-        parents.iter().any(|node| node.resource_type == ResourceType::Source)
+        let mut read = parents.into_iter().chain(workspace.graph.node(id));
+        read.any(|node| node.resource_type == ResourceType::Source)
     })
 }
 

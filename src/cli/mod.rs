@@ -14,6 +14,7 @@ mod docs;
 mod docs_arguments;
 mod docs_serve;
 mod facts;
+mod freshness;
 mod generate;
 mod history;
 mod invocation;
@@ -40,7 +41,7 @@ use crate::report::{Format, Listener, Settings, diagnostic_text};
 use crate::run::Level;
 
 pub use arguments::Arguments;
-use arguments::{Command, Global, LogFormat, LogLevel};
+use arguments::{Command, Global, LogFormat, LogLevel, SourceAction};
 use invocation::Invoked;
 use workspace::Talk;
 
@@ -143,6 +144,10 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Run(run) => build::build(&global, talk, build::Kind::Run, &run).await,
         Command::Test(run) => build::build(&global, talk, build::Kind::Test, &run).await,
         Command::Seed(seed) => build::seed(&global, talk, &seed).await,
+        Command::Source(source) => {
+            let SourceAction::Freshness(asked) = source.action;
+            freshness::freshness(&global, talk, &asked).await
+        }
         Command::Compile(compile) => compile::compile(&global, talk, &compile).await,
         Command::Parse => parse::parse(&global, talk),
         Command::Ls(ls) => ls::ls(&global, talk, &ls),

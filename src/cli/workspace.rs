@@ -311,6 +311,14 @@ impl Workspace {
         artifact::write_json(&path, &results)
     }
 
+    /// Writes the manifest, and how old the sources are: to `output`, below the root, or to `sources.json`.
+    pub fn write_sources(&self, result: &RunResult, output: Option<&Path>) -> Result<(), Diagnostic> {
+        self.write_manifest()?;
+        let sources = artifact::sources(result, &self.invocation(), Timestamp::now());
+        let default = Path::new(&self.target_path).join("sources.json");
+        artifact::write_json(&self.root.join(output.unwrap_or(&default)), &sources)
+    }
+
     /// Reads every selected seed, so that a bad row is told before anything is built. In a project that follows dbt's
     /// lenience a bad seed is that node's failure, as in dbt.
     pub fn check_seeds(&self, selected: &IndexSet<NodeId>) -> Result<(), Diagnostics> {

@@ -24,6 +24,7 @@ mod python;
 mod recorder;
 pub mod select;
 mod semantics;
+mod source_state;
 mod templates;
 #[cfg(test)]
 mod test_node;
@@ -39,6 +40,7 @@ pub use node::*;
 pub use path::{compiled_path, run_path};
 pub use recorder::{AS_OF, Variables};
 pub use semantics::Semantics;
+pub use source_state::{SourceState, SourceStates};
 pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;

@@ -23,6 +23,7 @@ mod node_line;
 mod otel;
 mod plain;
 mod settings;
+mod source_line;
 mod summary;
 mod table;
 mod terminal;

@@ -48,6 +48,7 @@ pub fn finished(index: usize, total: usize, result: &NodeResult) -> Line {
         (_, ResourceType::Operation) => hooked(index, total, result),
         (Status::Skipped, _) => skipped(index, total, result),
         (Status::NoOp, _) => no_op(index, total, result),
+        (_, ResourceType::Source) => super::source_line::finished(index, total, result),
         (_, ResourceType::Test | ResourceType::UnitTest) => tested(index, total, result),
         _ => built(index, total, result),
     };
@@ -212,6 +213,7 @@ pub fn description(node: &Node) -> String {
         ResourceType::Seed => format!("seed file {relation}"),
         ResourceType::Snapshot => format!("snapshot {relation}"),
         ResourceType::Function => format!("function {relation}"),
+        ResourceType::Source => super::source_line::description(node),
         kind => format!("{} {}", resource_type(kind), full_name(node)),
     }
 }

@@ -9,9 +9,17 @@ use crate::run::{Held, HeldBecause, Level, NodeResult, RunResult, Status};
 use super::diagnostic;
 use super::gate;
 use super::line::{Line, result_info};
+use super::source_line;
 use super::text::{Style, Text, counted, harmless};
 
 pub fn lines(run: &RunResult) -> Vec<Line> {
+    if run
+        .results
+        .iter()
+        .any(|result| result.node.resource_type == ResourceType::Source)
+    {
+        return freshness_lines(run);
+    }
     let mut lines = vec![Line::blank(), finished_running(run), Line::blank(), headline(run)];
     for result in &run.results {
         if !gate::explains(run, result) {
@@ -21,6 +29,14 @@ pub fn lines(run: &RunResult) -> Vec<Line> {
     lines.extend(gate::lines(run));
     lines.push(Line::blank());
     lines.push(stats(run));
+    lines
+}
+
+/// The end of `source freshness`, which has no totals in dbt either.
+fn freshness_lines(run: &RunResult) -> Vec<Line> {
+    let mut lines = vec![Line::blank(), finished_running(run)];
+    lines.extend(run.results.iter().flat_map(problem));
+    lines.push(source_line::done());
     lines
 }
 
@@ -150,6 +166,12 @@ fn what(result: &NodeResult, level: Level) -> Line {
             diagnostic::fields(found)
                 .into_iter()
                 .fold(line, |line, (key, value)| line.with(&key, value))
+        }
+        (None, _) if result.age.is_some() => {
+            let message = result.age.as_ref().map(|age| source_line::too_old(result, age));
+            let message = harmless(&message.unwrap_or_default());
+            let text = Text::plain(message.as_str()).indented(2);
+            Line::new(level, code, name, text).with("msg", message)
         }
         (None, message) => {
             let message = harmless(message.as_deref().unwrap_or("no reason was given"));

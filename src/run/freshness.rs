@@ -34,7 +34,7 @@ impl NodeRun {
         };
         transaction.rollback().await;
         let overridden = |name: &&str| self.context.engine.overriding(&node.package, name).is_some();
-        if [BY_FIELD, BY_QUERY].iter().any(|name| overridden(&name)) {
+        if [BY_FIELD, BY_QUERY].iter().any(overridden) {
             // What the project's own macro set is not meant for the next node.
             self.connection.retire();
         }

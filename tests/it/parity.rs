@@ -143,9 +143,11 @@ fn run(fixture: &Path, name: &str) -> Json {
             continue;
         }
         let words = step.as_str().or(step["run"].as_str()).expect("a command");
-        let results = project.path().join("target/run_results.json");
-        if results.exists() {
-            fs::remove_file(&results).expect("own file");
+        let [results, sources] = ["run_results.json", "sources.json"].map(|n| project.path().join("target").join(n));
+        for left in [&results, &sources] {
+            if left.exists() {
+                fs::remove_file(left).expect("own file");
+            }
         }
         let arguments = split(words);
         let mut command = project.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
@@ -163,6 +165,9 @@ fn run(fixture: &Path, name: &str) -> Json {
         left.insert("command".to_owned(), json!(words));
         left.insert("exit".to_owned(), json!(output.status.code()));
         left.insert("results".to_owned(), statuses(&results));
+        if sources.exists() {
+            left.insert("sources".to_owned(), ages(&sources));
+        }
         changes(&before, &after, &mut left);
         kept.push(Json::Object(left));
         before = after;
@@ -176,6 +181,17 @@ fn run(fixture: &Path, name: &str) -> Json {
         );
     }
     Json::Object(left)
+}
+
+/// What `source freshness` told of each source: its status, and the limits.
+fn ages(path: &Path) -> Json {
+    let found = read(path);
+    let results = found["results"].as_array().expect("a list").iter();
+    let ages = results.map(|one| {
+        let id = one["unique_id"].as_str().expect("an id").to_owned();
+        (id, json!([one["status"], one["criteria"]]))
+    });
+    Json::Object(ages.collect())
 }
 
 fn strings(list: &Json) -> Vec<String> {

@@ -68,6 +68,15 @@ def results(target):
     return {one["unique_id"]: [one["status"], one.get("failures")] for one in sorted(found, key=lambda one: one["unique_id"])}
 
 
+def sources(target):
+    """What `source freshness` told: unique_id -> [status, criteria]; nothing where the last command was another."""
+    path = target / "sources.json"
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text())["results"]
+    return {"sources": {one["unique_id"]: [one["status"], one["criteria"]] for one in sorted(found, key=lambda one: one["unique_id"])}}
+
+
 def manifest(target, parts, package, database):
     """The parts of the manifest that a fixture asks for: `exposures` whole, or `nodes.fqn,alias` key by key."""
     path = target / "manifest.json"

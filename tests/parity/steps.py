@@ -82,7 +82,8 @@ def run(fixture, tool, server, database, scratch, extra=(), keep_log=None):
             shutil.copytree(project / step["files"], project, dirs_exist_ok=True)
             continue
         words = step["run"] if isinstance(step, dict) else step
-        (project / "target" / "run_results.json").unlink(missing_ok=True)
+        for left in ("run_results.json", "sources.json"):
+            (project / "target" / left).unlink(missing_ok=True)
         done = subprocess.run(
             [*tool, *shlex.split(words), *extra],
             cwd=project,
@@ -95,7 +96,7 @@ def run(fixture, tool, server, database, scratch, extra=(), keep_log=None):
         log.append(f"$ {words}\n{done.stdout}")
         look = not isinstance(step, dict) or step.get("look", True)
         after = server.picture(database, plan.get("volatile", [])) if look else before
-        kept.append({"command": words, "exit": done.returncode, "results": picture.results(project / "target"), **changes(before, after)})
+        kept.append({"command": words, "exit": done.returncode, "results": picture.results(project / "target"), **picture.sources(project / "target"), **changes(before, after)})
         before = after
     if keep_log:
         keep_log.write_text("".join(log))

@@ -6,6 +6,7 @@ use super::config::{config_entry, freshness};
 use super::node::{Surroundings, columns, relation_name};
 use super::object;
 use crate::graph::Node;
+use crate::project::Freshness;
 
 /// What the source and its table say of quoting; null where they say nothing.
 fn quoting(node: &Node) -> Json {
@@ -51,16 +52,28 @@ pub(super) fn source_entry(node: &Node, around: Surroundings<'_>) -> Map<String,
         "tags": node.config.tags,
         "config": config_entry(node),
         "patch_path": node.patch_path,
-        "unrendered_config": {
-            "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
-            "loaded_at_query": null,
-            "meta": node.meta,
-            "tags": node.config.tags,
-        },
+        "unrendered_config": unrendered(node),
         "relation_name": relation_name(node),
         "created_at": around.created_at,
         "unrendered_database": database,
         "unrendered_schema": schema,
         "doc_blocks": node.doc_blocks,
     }))
+}
+
+/// The configuration as it stands in the properties.
+fn unrendered(node: &Node) -> Json {
+    let spec = node.source_spec.as_ref();
+    let mut written = json!({
+        "loaded_at_field": spec.and_then(|spec| spec.loaded_at_field.as_deref()),
+        "loaded_at_query": spec.and_then(|spec| spec.loaded_at_query.as_deref()),
+        "meta": node.meta,
+        "tags": node.config.tags,
+    });
+    // Thresholds without a limit are what nobody wrote.
+    let limits = spec.and_then(|spec| spec.freshness.as_ref());
+    if limits.is_none_or(Freshness::is_asked_for) {
+        written["freshness"] = json!(limits);
+    }
+    written
 }

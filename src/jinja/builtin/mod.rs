@@ -10,13 +10,12 @@ use crate::diagnostic::SourceFile;
 use crate::sql::{Column, Relation, Table};
 
 /// What every database has: the package `dbt`.
-const ANY: [(&str, &str); 31] = [
+const ANY: [(&str, &str); 30] = [
     ("dbt/clone.sql", include_str!("dbt/clone.sql")),
     ("dbt/columns.sql", include_str!("dbt/columns.sql")),
     ("dbt/contract.sql", include_str!("dbt/contract.sql")),
     ("dbt/dates.sql", include_str!("dbt/dates.sql")),
     ("dbt/docs.sql", include_str!("dbt/docs.sql")),
-    ("dbt/freshness.sql", include_str!("dbt/freshness.sql")),
     ("dbt/function.sql", include_str!("dbt/function.sql")),
     ("dbt/grants.sql", include_str!("dbt/grants.sql")),
     ("dbt/hooks.sql", include_str!("dbt/hooks.sql")),

@@ -67,7 +67,7 @@ impl ResultTable {
 
     /// The table, as text, in what `load_result` gives.
     pub fn told(value: &Value) -> Option<Table> {
-        if !value.as_object().is_some_and(|object| object.repr() == ObjectRepr::Map) {
+        if value.as_object().is_none_or(|object| object.repr() != ObjectRepr::Map) {
             return None;
         }
         let item = |name: &str| value.get_item(&Value::from(name)).ok();

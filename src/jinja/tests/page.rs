@@ -298,7 +298,11 @@ const CONFIG: &[Line] = &[
     ),
     ("event_time", Supported, "`--sample` is refused by name"),
     ("fail_calc", Supported, ""),
-    ("freshness", Differs, "kept in the manifest"),
+    (
+        "freshness",
+        Supported,
+        "of a source; a model's is only kept in the manifest, as in dbt",
+    ),
     ("full_refresh", Supported, ""),
     ("grants", Supported, ""),
     ("group", Supported, ""),

@@ -47,6 +47,18 @@ impl Threshold {
         Some(self.count?.saturating_mul(self.period?.seconds()))
     }
 
+    /// For people, such as `12 hours`; `None` where it sets no limit.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        let (count, period) = (self.count?, self.period?);
+        let name = match period {
+            Period::Minute => "minute",
+            Period::Hour => "hour",
+            Period::Day => "day",
+        };
+        Some(format!("{count} {name}{}", if count == 1 { "" } else { "s" }))
+    }
+
     fn is_exceeded(self, age: f64) -> bool {
         #[expect(clippy::cast_precision_loss, reason = "an age has no more digits than that")]
         self.seconds().is_some_and(|limit| age > limit as f64)
@@ -288,12 +300,12 @@ mod tests {
 
     #[test]
     fn an_age_is_judged_by_the_worse_threshold() {
+        use Judgement::{Error, Pass, Warn};
         let (found, _) = read(
             &json!({"warn_after": {"count": 1, "period": "minute"}, "error_after": {"count": 1, "period": "hour"}}),
         );
         let found = found.expect("thresholds");
         let judged = [60.0, 60.1, 3600.0, 3600.5].map(|age| found.judge(age));
-        use Judgement::{Error, Pass, Warn};
         assert_eq!(judged, [Pass, Warn, Warn, Error]);
     }
 

@@ -5,6 +5,7 @@ mod invocation;
 mod manifest;
 mod run_results;
 mod semantic_manifest;
+mod sources;
 mod write;
 
 pub use catalog::catalog;
@@ -12,4 +13,5 @@ pub use invocation::Invocation;
 pub use manifest::{Contents, DocEntry, MacroArgument, MacroEntry, manifest};
 pub use run_results::run_results;
 pub use semantic_manifest::semantic_manifest;
+pub use sources::sources;
 pub use write::{write_json, write_text};
