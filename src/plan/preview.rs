@@ -192,7 +192,8 @@ fn effect(step: &Step, columns: &ColumnChanges, published: Option<&Current>) -> 
     let plain = |effect| (effect, String::new());
     match &step.action {
         Action::Test | Action::UnitTest | Action::AuditInside { .. } => plain(Effect::Test),
-        Action::Nothing => plain(Effect::Skip),
+        // No build looks at the age of sources.
+        Action::Nothing | Action::Freshness => plain(Effect::Skip),
         Action::View { existing } => in_place(*existing, RelationKind::View, columns, ""),
         Action::Table { existing } => in_place(
             *existing,
