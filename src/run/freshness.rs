@@ -243,7 +243,7 @@ mod tests {
         age(
             &answer(loaded, data_type),
             BY_FIELD,
-            &shop::named("source.shop.raw.raw_payments"),
+            &shop::named("source.shop.server.zones"),
         )
     }
 

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn what_was_told_is_written_as_dbt_writes_it() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a time");
-        let source = shop::named("source.shop.raw.raw_payments");
+        let source = shop::named("source.shop.server.zones");
         let told = NodeResult {
             status: Status::Error,
             code: Some("SELECT".to_owned()),
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(
             written["results"],
             json!([{
-                "unique_id": "source.shop.raw.raw_payments",
+                "unique_id": "source.shop.server.zones",
                 "max_loaded_at": "0001-01-01T00:00:00+00:00",
                 "snapshotted_at": "2026-11-21T14:55:43.334876+00:00",
                 "max_loaded_at_time_ago_in_s": 63_930_869_743.334_88,
