@@ -6,13 +6,13 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::graph::{Node, SourceSpec};
 use crate::jinja::{Arg, Global, Render, Returned};
 use crate::project::{Freshness, Judgement};
-use crate::sql::Table;
+use crate::sql::{Column, Table};
 
 use super::compile::View;
 use super::execute::{NodeRun, ended};
@@ -47,7 +47,7 @@ impl NodeRun {
                     Judgement::Warn => Status::Warn,
                     Judgement::Error => Status::Error,
                 };
-                result.code = Some(table.response.code);
+                result.code = Some(table.response.code).filter(|code| !code.is_empty());
                 result.rows_affected = table.response.rows;
                 result.age = Some(age);
             }
@@ -90,6 +90,7 @@ impl NodeRun {
         let told = |diagnostic: Diagnostic| diagnostic.frame(self.context.describe(node), node.declared.clone());
         let answer = match returned.map_err(told)? {
             Returned::Table(table) => table,
+            Returned::Rows(rows) => bare(&rows),
             Returned::Data(_) | Returned::Relation(_) => return Err(no_answer(name, node)),
         };
         let age = age(&answer, name, node)?;
@@ -164,6 +165,25 @@ fn no_answer(name: &str, node: &Node) -> Diagnostic {
     .help("end the macro with {{ return(load_result('..')) }} of a query for max_loaded_at and snapshotted_at")
 }
 
+/// A table without its statement, whose times are taken for what they look like.
+fn bare(rows: &[Map<String, Json>]) -> Table {
+    let names = rows.first().into_iter().flat_map(Map::keys);
+    let columns = names.map(|name| Column {
+        name: name.clone(),
+        data_type: "timestamp".to_owned(),
+    });
+    let text = |value: &Json| match value {
+        Json::Null => None,
+        Json::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    Table {
+        columns: columns.collect(),
+        rows: rows.iter().map(|row| row.values().map(text).collect()).collect(),
+        ..Table::default()
+    }
+}
+
 fn age(table: &Table, name: &str, node: &Node) -> Result<SourceAge, Diagnostic> {
     let [row] = &table.rows[..] else {
         return Err(no_answer(name, node));
@@ -219,7 +239,6 @@ fn moment(text: &str, data_type: &str, node: &Node) -> Result<Timestamp, Diagnos
 mod tests {
     use super::*;
     use crate::graph::select::shop;
-    use crate::sql::Column;
 
     fn answer(loaded: Option<&str>, data_type: &str) -> Table {
         let column = |name: &str, data_type: &str| Column {

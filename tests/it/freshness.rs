@@ -101,6 +101,18 @@ fn a_macro_of_the_project_may_tell_the_time() {
          {% endcall %}{{ return(load_result('mine')) }}{% endmacro %}",
     );
     project.ok(&["source", "freshness"]);
+    // The table alone will do too.
+    let text = project
+        .read("macros/collect.sql")
+        .replace("load_result('mine')", "load_result('mine').table");
+    project.put("macros/collect.sql", &text);
+    project.ok(&["source", "freshness", "-s", "source:raw.new"]);
+    assert_eq!(
+        statuses(&project.read("target/sources.json")),
+        json!({"source.it.raw.new": "warn"})
+    );
+    project.put("macros/collect.sql", &text.replace(".table", ""));
+    project.ok(&["source", "freshness"]);
     let told = statuses(&project.read("target/sources.json"));
     assert!(
         told.as_object()
