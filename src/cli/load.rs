@@ -232,6 +232,10 @@ impl Templates for EngineTemplates<'_> {
         self.engine.has_macro(Some(package), name)
     }
 
+    fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String> {
+        self.engine.instead_of(wanted, package, name)
+    }
+
     fn macros(&self) -> Vec<(String, String)> {
         self.engine
             .macros()

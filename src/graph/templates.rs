@@ -33,6 +33,9 @@ pub trait Templates: Sync {
     /// Whether a package itself defines a macro. `dbt` is the package of the built-in ones.
     fn has_macro(&self, package: &str, name: &str) -> bool;
 
+    /// The id of the macro that a package means by a name, where that is neither the one with the id `wanted` nor calls it.
+    fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String>;
+
     /// Every macro, as package and name.
     fn macros(&self) -> Vec<(String, String)>;
 }

@@ -32,6 +32,27 @@ pub(super) fn called(table: &MacroTable, by: &MacroInfo) -> Vec<String> {
     found
 }
 
+/// The macro that a package means by a name, where that is neither `wanted` nor calls it, directly or through others.
+pub(super) fn instead_of(table: &MacroTable, wanted: &str, package: &str, name: &str) -> Option<String> {
+    let found = named(table, package, name)?;
+    let mut reached = vec![found.id.clone()];
+    let mut at = 0;
+    while let Some(id) = reached.get(at).cloned() {
+        if id == wanted {
+            return None;
+        }
+        if let Some(def) = table.by_id(&id) {
+            for more in called(table, &def.info) {
+                if !reached.contains(&more) {
+                    reached.push(more);
+                }
+            }
+        }
+        at += 1;
+    }
+    Some(found.id.clone())
+}
+
 /// What a package has under a name, else what everybody sees.
 fn named<'t>(table: &'t MacroTable, package: &str, name: &str) -> Option<&'t MacroInfo> {
     table.of_package(package, name).or_else(|| seen_by_all(table, name))

@@ -10,7 +10,7 @@ use minijinja::{Environment, ErrorKind, Value};
 use serde_json::Value as Json;
 
 use super::builtin;
-use super::called::called;
+use super::called::{called, instead_of};
 use super::datum::{Arg, Global, Returned};
 use super::environment;
 use super::failure::{Origin, diagnose, syntax};
@@ -148,6 +148,11 @@ impl Engine {
     /// The ids of the macros that a macro calls, as far as its text tells.
     pub fn called_by(&self, info: &MacroInfo) -> Vec<String> {
         called(&self.0.table, info)
+    }
+
+    /// The id of the macro that a package means by a name, where that is neither `wanted` nor calls it.
+    pub fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String> {
+        instead_of(&self.0.table, wanted, package, name)
     }
 
     /// Whether a macro exists, in one package, or as the root project sees it.

@@ -19,6 +19,9 @@ use super::result::{NodeResult, Span, Status};
 use super::statement::{absent_columns, column_comments};
 use super::test::Verdict;
 
+/// The longest name that `PostgreSQL` keeps whole, in bytes; as dbt, we count characters.
+const LONGEST_NAME: usize = 63;
+
 /// What a materialization did, in the words of PostgreSQL's command tags.
 #[derive(Clone, Debug)]
 pub(super) struct Done {
@@ -161,7 +164,24 @@ impl NodeRun {
         };
         let compiled = compile_node(&self.context, &self.step.node, &view, Some(&self.connection))?;
         self.note_compiled(&compiled);
+        self.check_name()?;
         Ok(compiled)
+    }
+
+    /// `PostgreSQL` would cut the name off, and nothing would find the relation again.
+    pub fn check_name(&self) -> Result<(), Diagnostic> {
+        let name = &self.step.node.relation.identifier;
+        if name.chars().count() <= LONGEST_NAME {
+            return Ok(());
+        }
+        Err(Diagnostic::error(
+            "long-name",
+            format!("the name of the relation `{name}` is longer than {LONGEST_NAME} characters"),
+        )
+        .because(format!(
+            "PostgreSQL keeps the first {LONGEST_NAME} bytes of a name only"
+        ))
+        .help("give it a shorter `alias`"))
     }
 
     /// Compiling has ended; for the timing and the artifact.

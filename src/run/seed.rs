@@ -21,6 +21,7 @@ impl NodeRun {
     pub(super) async fn seed(&self, existing: Option<RelationKind>) -> Result<Done, Diagnostic> {
         let node = Arc::clone(&self.step.node);
         let relation = node.relation.clone();
+        self.check_name()?;
         let data = read_seed(&self.context, &node)?;
         // With `quote_columns: false` a header reaches SQL as it stands.
         let names: Vec<String> = data

@@ -10,6 +10,7 @@ mod gate;
 mod handoff;
 mod house;
 mod language;
+mod lenience;
 mod local_server;
 mod materialization;
 mod microbatch;

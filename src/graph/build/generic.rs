@@ -15,7 +15,9 @@ use crate::graph::generic_test::{Subject, TestNames, test_call};
 use crate::graph::recorder::Recorded;
 use crate::graph::{GenericTest, Node, NodeId, Ref, ResourceType, TestSpec};
 use crate::jinja::written_config;
-use crate::project::{ColumnProperties, Package, PropertyKind, Setting, Settings, TestProperties, Written, config_key};
+use crate::project::{
+    ColumnProperties, Flavour, Package, PropertyKind, Setting, Settings, TestProperties, Written, config_key,
+};
 
 struct Item<'a> {
     package: &'a Package,
@@ -42,9 +44,13 @@ impl Builder<'_> {
                     PropertyKind::Analysis | PropertyKind::Test | PropertyKind::Function => continue,
                 };
                 let find = |kind| nodes.find(&package.name, kind, &entry.search_name());
-                let Some(node) = find(kind).or_else(|| find(other)) else {
+                let node = find(kind).or_else(|| find(other));
+                // dbt makes the tests of what the package does not have too: `ref` may find it in another.
+                if node.is_none() && package.settings.flavour != Flavour::Dbt {
                     continue;
-                };
+                }
+                let node = node.or_else(|| nodes.anywhere(&entry.search_name()));
+                let attached = node.map(|node| Arc::clone(&node.id));
                 let item = |test, column| Item {
                     package,
                     test,
@@ -54,7 +60,7 @@ impl Builder<'_> {
                     },
                     below: format!("{} `{}`", entry.kind.word(), entry.search_name()),
                     column,
-                    attached: Some(Arc::clone(&node.id)),
+                    attached: attached.clone(),
                     tags: Vec::new(),
                 };
                 each_test(&entry.tests, &entry.columns, |test, column| {
@@ -208,7 +214,21 @@ impl Builder<'_> {
         if !is_plain(test, &macro_package) {
             keep_text(&mut own_settings);
         }
-        let (recorded, mut settings) = self.parsed_test(item, &draft, &own_settings, &macro_package, problems);
+        let wanted = format!("macro.{macro_package}.test_{}", test.name);
+        let instead = test.namespace.as_ref().and_then(|_| {
+            self.templates
+                .instead_of(&wanted, &item.package.name, &format!("test_{}", test.name))
+        });
+        let parsed = Parsed {
+            macro_package: &macro_package,
+            // dbt's parser looks for the test by its bare name, and calls nothing where that is another package's.
+            source: match &instead {
+                Some(_) => SourceFile::new(&draft.source.path, test_call("dict", &kwargs)),
+                None => Arc::clone(&draft.source),
+            },
+            called: instead.unwrap_or(wanted),
+        };
+        let (recorded, mut settings) = self.parsed_test(item, &draft, &own_settings, &parsed, problems);
         merge(&mut settings, &own_settings);
         self.override_settings(item.package, ResourceType::Test, &draft.fqn, &mut settings);
         let typed = self.typed(&draft, &settings, problems);
@@ -246,10 +266,10 @@ impl Builder<'_> {
         item: &Item,
         draft: &Draft,
         own_settings: &Settings,
-        macro_package: &str,
+        parsed: &Parsed,
         problems: &mut Diagnostics,
     ) -> (Recorded, Settings) {
-        if is_plain(item.test, macro_package) && item.test.args.keys().all(|key| key == "column_name") {
+        if is_plain(item.test, parsed.macro_package) && item.test.args.keys().all(|key| key == "column_name") {
             let mut recorded = Recorded {
                 macros: vec![format!("macro.dbt.test_{}", item.test.name)],
                 ..Recorded::default()
@@ -275,7 +295,7 @@ impl Builder<'_> {
         let with_own = Draft {
             version: None,
             settings,
-            source: Arc::clone(&draft.source),
+            source: Arc::clone(&parsed.source),
             ..clone_draft(draft)
         };
         let before = problems.0.len();
@@ -287,13 +307,16 @@ impl Builder<'_> {
             });
         }
         // The engine tells of a macro when it runs, after its arguments; dbt names the test first.
-        let called = format!("macro.{macro_package}.test_{}", item.test.name);
-        if let Some(at) = recorded.macros.iter().position(|id| *id == called) {
+        let called = &parsed.called;
+        if !Arc::ptr_eq(&parsed.source, &draft.source) {
+            recorded.macros.push(called.clone());
+        }
+        if let Some(at) = recorded.macros.iter().position(|id| id == called) {
             recorded.macros[..=at].rotate_right(1);
             // What the arguments call is not counted.
             recorded
                 .macros
-                .retain(|id| *id == called || id.ends_with(".get_where_subquery"));
+                .retain(|id| id == called || id.ends_with(".get_where_subquery"));
         }
         let mut settings = draft.settings.clone();
         Self::add_calls(
@@ -304,6 +327,14 @@ impl Builder<'_> {
         );
         (recorded, settings)
     }
+}
+
+/// How a test is looked at while it is parsed.
+struct Parsed<'a> {
+    macro_package: &'a str,
+    source: Arc<SourceFile>,
+    /// The id of the macro that the test depends on.
+    called: String,
 }
 
 /// One of the two commonest tests.

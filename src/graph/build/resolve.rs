@@ -93,6 +93,11 @@ impl<'a> Nodes<'a> {
             .find(|node| node.package == package && node.resource_type == resource_type)
     }
 
+    /// What `ref` may find under a name, in whichever package, an enabled node if there is one.
+    pub(super) fn anywhere(&self, name: &str) -> Option<&Node> {
+        self.refable.get(name)?.first().map(|index| &self.all[*index])
+    }
+
     /// The versions of a model of a package.
     pub(super) fn versions(&self, package: &str, name: &str) -> Vec<&Node> {
         let named = |node: &&Node| node.package == package && node.name == name && node.version.is_some();

@@ -75,6 +75,11 @@ impl Templates for Stub {
         self.0.contains(&(package.to_owned(), name.to_owned()))
     }
 
+    fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String> {
+        let own = format!("macro.{package}.{name}");
+        (self.has_macro(package, name) && own != wanted).then_some(own)
+    }
+
     fn macros(&self) -> Vec<(String, String)> {
         self.0.iter().cloned().collect()
     }

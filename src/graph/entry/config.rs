@@ -15,18 +15,17 @@ pub fn config_entry(node: &Node) -> Map<String, Json> {
         ResourceType::Test => test_config(node),
         _ => built_config(node),
     };
-    // Keys that a source's or an exposure's own fields hold are not configuration.
-    if !matches!(node.resource_type, ResourceType::Source | ResourceType::Exposure) {
-        for (key, value) in &node.config.raw {
-            let key = if key == "pre_hook" || key == "post_hook" {
-                key.replace('_', "-")
-            } else {
-                key.clone()
-            };
-            let known = entry.get(&key);
-            if known.is_none_or(Json::is_null) {
-                entry.insert(key, value.clone());
-            }
+    // Keys that a source's or an exposure's own fields hold keep those.
+    let fixed = matches!(node.resource_type, ResourceType::Source | ResourceType::Exposure);
+    for (key, value) in &node.config.raw {
+        let key = if key == "pre_hook" || key == "post_hook" {
+            key.replace('_', "-")
+        } else {
+            key.clone()
+        };
+        let known = entry.get(&key);
+        if known.is_none_or(|known| known.is_null() && !fixed) {
+            entry.insert(key, value.clone());
         }
     }
     entry

@@ -21,7 +21,7 @@ use super::failure::failure;
 use super::module;
 use super::object;
 use super::session::Session;
-use super::value::{Absent, PyDict, PyList, own};
+use super::value::{Absent, PyDict, PyList, argument, own, split_kwargs};
 
 /// The version of dbt whose behaviour templates may count on.
 const DBT_VERSION: &str = "1.12.6";
@@ -46,8 +46,12 @@ fn add_functions(environment: &mut Environment<'static>) {
     result::add_to(environment);
     template::add_to(environment);
     environment.add_function("env_var", variable::env_var);
-    environment.add_function("return", |value: Option<Value>| -> Result<Value, Error> {
-        Err(return_value(own(value.unwrap_or_else(|| Value::from(())))))
+    // Not `Option<Value>`, of which what is undefined would come back as none.
+    environment.add_function("return", |values: Args| -> Result<Value, Error> {
+        let values = values.into_values();
+        let (placed, named) = split_kwargs(&values)?;
+        let value = argument(placed, &named, 0, "data").unwrap_or_else(|| Value::from(()));
+        Err(return_value(own(value)))
     });
     environment.add_function("_is_incremental", |state: &mut State| -> Result<bool, Error> {
         let session = session(state)?;

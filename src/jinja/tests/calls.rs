@@ -26,6 +26,24 @@ fn returned_lists_are_lists() {
 }
 
 #[test]
+fn what_is_undefined_is_returned_as_that() {
+    let text = Project::new()
+        .file(
+            "macros/values.sql",
+            "{% macro values() %}{{ return(unheard_of) }}{% endmacro %}",
+        )
+        .file(
+            "macros/nothing.sql",
+            "{% macro nothing() %}{{ return(data=none) }}{% endmacro %}",
+        )
+        .render(
+            "{% set v = values() %}{{ v | length }} {{ v is defined }} [{{ values() }}]{% for x in v %}x{% endfor %} \
+             {{ nothing() }}",
+        );
+    assert_eq!(text, "0 False [] None");
+}
+
+#[test]
 fn macros_call_each_other_across_files_and_packages() {
     let text = Project::new()
         .file(

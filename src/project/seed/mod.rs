@@ -21,7 +21,8 @@ pub struct SeedOptions<'a> {
     pub delimiter: char,
     /// Column name to `PostgreSQL` type; other columns get the type that all of their values fit.
     pub column_types: &'a IndexMap<String, String>,
-    /// As dbt reads it: a row may end early, and the columns after its end are empty.
+    /// As dbt reads it: a row may end early, and the columns after its end are empty. A line with nothing on it is such a
+    /// row.
     pub lenient: bool,
 }
 
@@ -38,7 +39,7 @@ const TOLD: usize = 20;
 
 impl Seed {
     /// Reads a file; `shown` is its name in messages. Fails with every bad row and value found, each with its row and
-    /// column. Rows are counted from 1, the header left out. Lines with nothing on them are skipped.
+    /// column. Rows are counted from 1, the header left out. Lines with nothing on them are skipped but where `lenient`.
     pub fn read(path: &Path, shown: &str, options: &SeedOptions) -> Result<Self, Diagnostics> {
         Self::parse(&read_text(path, shown)?, options)
     }
@@ -213,8 +214,20 @@ impl Source<'_> {
         let mut records = Vec::new();
         let mut problems = Diagnostics::default();
         let mut bad = 0_usize;
-        for record in reader.records() {
-            let mut record = record.map_err(|error| self.unreadable(&error))?;
+        let bytes = self.file.text.as_bytes();
+        loop {
+            let mut record = StringRecord::new();
+            let start = offset(reader.position().byte());
+            let more = reader
+                .read_record(&mut record)
+                .map_err(|error| self.unreadable(&error))?;
+            if self.lenient {
+                let nothing = StringRecord::from(vec![""; width]);
+                records.extend(std::iter::repeat_n(nothing, blank_lines(bytes, start)));
+            }
+            if !more {
+                break;
+            }
             while self.lenient && record.len() < width {
                 record.push_field("");
             }
@@ -330,6 +343,23 @@ impl Source<'_> {
     }
 }
 
+/// How many lines have nothing on them from a place on, which may stand within the line end of the record before.
+fn blank_lines(bytes: &[u8], start: usize) -> usize {
+    let end = |at: usize| match (bytes.get(at), bytes.get(at + 1)) {
+        (Some(b'\r'), Some(b'\n')) => Some(2),
+        (Some(b'\r' | b'\n'), _) => Some(1),
+        _ => None,
+    };
+    let within = start > 0 && bytes[start - 1] == b'\r' && bytes.get(start) == Some(&b'\n');
+    let mut at = start + usize::from(within);
+    let mut count = 0;
+    while let Some(length) = end(at) {
+        at += length;
+        count += 1;
+    }
+    count
+}
+
 fn start_of(record: &StringRecord) -> usize {
     record.position().map_or(0, |position| offset(position.byte()))
 }
@@ -430,6 +460,15 @@ mod tests {
         let file = SourceFile::new("seeds/t.csv", "a,b,c\n1,2,3\n4\n");
         let seed = Seed::parse(&file, &options).unwrap();
         assert_eq!(String::from_utf8(seed.copy).unwrap(), "1\t2\t3\n4\t\\N\t\\N\n");
+        for file in [
+            "a,b\n1,2\n\n\n\"3\n\n\",4\n\n",
+            "a,b\r\n1,2\r\n\r\n\r\n\"3\n\n\",4\r\n\r\n",
+        ] {
+            let seed = Seed::parse(&SourceFile::new("seeds/t.csv", file), &options).unwrap();
+            // What agate made of the same text.
+            let wanted = "1\t2\n\\N\t\\N\n\\N\t\\N\n3\\n\\n\t4\n\\N\t\\N\n";
+            assert_eq!(String::from_utf8(seed.copy).unwrap(), wanted, "{file:?}");
+        }
         let file = SourceFile::new("seeds/t.csv", "a,b\n1,2,3\n");
         assert!(
             Seed::parse(&file, &options)
