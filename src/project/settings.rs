@@ -133,7 +133,7 @@ pub fn project_file(root: &Path) -> Result<(Flavour, Arc<SourceFile>), Diagnosti
 /// The project's name and the name of its profile, before anything else is read: a profile is needed to read the rest.
 pub fn profile_name(root: &Path, jinja: &RenderText) -> Result<(String, Option<String>), Diagnostics> {
     let (flavour, file) = project_file(root)?;
-    let yaml = Yaml::parse(&file)?;
+    let (yaml, _) = Yaml::parse_as(&file, flavour.lenient())?;
     let mut reader = Reader::new(flavour, jinja);
     let Some(mut section) = Section::of(&yaml, file.path.clone(), &mut reader) else {
         return Err(reader.problems);
@@ -151,8 +151,11 @@ pub fn profile_name(root: &Path, jinja: &RenderText) -> Result<(String, Option<S
 
 /// Reads the project file. Problems go to the reader; `None` where there is no telling what the project is.
 pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<ProjectSettings> {
-    let yaml = match Yaml::parse(file) {
-        Ok(yaml) => yaml,
+    let yaml = match Yaml::parse_as(file, reader.flavour.lenient()) {
+        Ok((yaml, warnings)) => {
+            reader.problems.0.extend(warnings.0);
+            yaml
+        }
         Err(problems) => {
             reader.problems.0.extend(problems.0);
             return None;

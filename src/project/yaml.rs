@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value as Json};
 use serde_yaml::Value;
 use serde_yaml::mapping::DuplicateKey;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 
 /// A value as written. Scalars are resolved as dbt's reader does: `yes`, `no`, `on` and `off` are booleans.
 #[derive(Clone, Debug)]
@@ -38,21 +38,31 @@ pub struct Entry {
 impl Yaml {
     /// Reads one document. A file with nothing in it is `Null`. Fails on bad syntax and on a key written twice.
     pub fn parse(file: &Arc<SourceFile>) -> Result<Self, Diagnostics> {
+        Self::parse_as(file, Level::Error).map(|(yaml, _)| yaml)
+    }
+
+    /// With the level of a key that is written twice: where it is a warning the later one counts, as it does for dbt.
+    pub fn parse_as(file: &Arc<SourceFile>, twice: Level) -> Result<(Self, Diagnostics), Diagnostics> {
         let mut problems = Diagnostics::default();
         // As dbt reads files: a text in the last lines has no line break at its end.
         let parsed = Value::from_str(file.text.trim_end(), |_, key, _| {
             let place = scalar_place(file, key);
-            problems.push(
+            let mut problem =
                 Diagnostic::error("duplicate-key", format!("the key `{}` is written twice", key_text(key)))
                     .at(place)
-                    .help("keep one of them"),
-            );
-            DuplicateKey::Ignore
+                    .help("keep one of them");
+            problem.level = twice;
+            problems.push(problem);
+            DuplicateKey::Overwrite
         });
         match parsed {
             Ok(value) => {
                 let yaml = convert(file, &value, &mut problems);
-                if problems.has_errors() { Err(problems) } else { Ok(yaml) }
+                if problems.has_errors() {
+                    Err(problems)
+                } else {
+                    Ok((yaml, problems))
+                }
             }
             Err(error) => {
                 let mut diagnostic = Diagnostic::error("yaml-syntax", "this is not valid YAML")

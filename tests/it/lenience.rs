@@ -91,12 +91,12 @@ fn a_test_of_a_package_that_the_project_has_too_is_not_configured_by_itself() {
 }
 
 #[test]
-fn tests_written_for_a_model_of_another_package_are_made() {
+fn what_is_written_of_a_model_of_another_package_counts() {
     let project = dbt_project(&[
         ("dbt_project.yml", "name: shop\nprofile: it\n"),
         (
             "models/a.yml",
-            "models:\n- name: theirs\n  columns: [{name: a, data_tests: [not_null]}]\n- name: nobodys\n  columns: [{name: a, data_tests: [unique]}]\n",
+            "models:\n- name: theirs\n  config: {alias: mine, materialized: table}\n  description: Not ours.\n  columns: [{name: a, data_tests: [not_null]}]\n- name: nobodys\n  columns: [{name: a, data_tests: [unique]}]\n",
         ),
         ("dbt_packages/dep/dbt_project.yml", "name: dep\n"),
         ("dbt_packages/dep/models/theirs.sql", "select 1 as a"),
@@ -106,6 +106,10 @@ fn tests_written_for_a_model_of_another_package_are_made() {
         statuses(&project),
         [pair("not_null_theirs_a", "pass"), pair("theirs", "success")]
     );
+    // What is said of it there holds for it.
+    assert_eq!(project.psql("select relkind from pg_class where relname = 'mine'"), "r");
+    let manifest = json(&project, "target/manifest.json");
+    assert_eq!(manifest["nodes"]["model.dep.theirs"]["description"], "Not ours.");
 }
 
 #[test]
@@ -123,4 +127,21 @@ fn the_graph_has_what_the_project_file_says_of_its_sources() {
     ]);
     project.ok(&["run"]);
     assert_eq!(project.psql("select said from dev.m"), "True 1");
+}
+
+#[test]
+fn of_a_key_that_is_written_twice_the_later_counts() {
+    let project = dbt_project(&[
+        (
+            "dbt_project.yml",
+            "name: shop\nprofile: it\nmodels:\n  shop:\n    +materialized: view\n    +materialized: table\n",
+        ),
+        ("models/m.sql", "select 1 as a"),
+        ("seeds/s.csv", "a\n1\n"),
+        ("seeds/s.yml", "seeds:\n- name: s\n  config: {column_types: {b: }}\n"),
+    ]);
+    let outcome = project.ok(&["build"]);
+    let shown = outcome.stdout + &outcome.stderr;
+    assert!(shown.contains("warning[duplicate-key]"), "{shown}");
+    assert_eq!(project.psql("select relkind from pg_class where relname = 'm'"), "r");
 }

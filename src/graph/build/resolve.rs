@@ -137,6 +137,15 @@ impl<'a> Nodes<'a> {
                 if names.contains(&(package.name.as_str(), resource_type, name.as_str())) {
                     continue;
                 }
+                // dbt takes it for what another package has under that name.
+                if package.settings.flavour == Flavour::Dbt
+                    && entry.version.is_none()
+                    && self
+                        .anywhere(&name)
+                        .is_some_and(|node| node.resource_type == resource_type)
+                {
+                    continue;
+                }
                 let similar = names
                     .iter()
                     .filter(|(within, kind, _)| *within == package.name && *kind == resource_type)

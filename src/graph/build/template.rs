@@ -27,14 +27,39 @@ pub(super) struct Item<'a> {
 /// The properties of a package's files by kind and name.
 pub(super) type Described<'p> = HashMap<(PropertyKind, Cow<'p, str>), &'p NodeProperties>;
 
-fn described(package: &Package) -> Described<'_> {
+/// What packages of dbt's kind say of models and seeds that they do not have: it is said of another package's.
+fn described_elsewhere(packages: &[Package]) -> Described<'_> {
+    let mut all = Described::new();
+    for package in packages
+        .iter()
+        .rev()
+        .filter(|package| package.settings.flavour == Flavour::Dbt)
+    {
+        let files = &package.files;
+        let stems: HashSet<&str> = files.models.iter().map(CodeFile::stem).collect();
+        let seeds: HashSet<&str> = files.seeds.iter().map(crate::project::SeedFile::stem).collect();
+        for entry in package.properties.nodes.iter().rev() {
+            let name = entry.name.as_str();
+            let theirs = matches!(entry.kind, PropertyKind::Model | PropertyKind::Seed)
+                && entry.version.is_none()
+                && !stems.contains(name)
+                && !seeds.contains(name);
+            if theirs {
+                all.insert((entry.kind, Cow::Borrowed(name)), entry);
+            }
+        }
+    }
+    all
+}
+
+fn described<'p>(package: &'p Package, elsewhere: &Described<'p>) -> Described<'p> {
     let properties = &package.properties;
     let files: HashSet<&str> = package.files.models.iter().map(CodeFile::stem).collect();
     // Of two entries the first counts; the second is reported.
     let entries = properties.nodes.iter().chain(&properties.tests).rev();
-    entries
-        .map(|entry| ((entry.kind, file_name(entry, &files)), entry))
-        .collect()
+    let mut all = elsewhere.clone();
+    all.extend(entries.map(|entry| ((entry.kind, file_name(entry, &files)), entry)));
+    all
 }
 
 /// The stem of the file that an entry describes. The latest version may lie in a file without its number.
@@ -78,9 +103,10 @@ impl Builder<'_> {
     /// Every node that has a file, and the hooks of the run.
     pub(super) fn templated(&self, problems: &mut Diagnostics) -> Vec<Node> {
         let mut items = Vec::new();
+        let elsewhere = described_elsewhere(&self.project.packages);
         for package in &self.project.packages {
             let files = &package.files;
-            let described = described(package);
+            let described = described(package, &elsewhere);
             let code = |code: &CodeFile, resource_type, kind, path: String| {
                 Self::item(
                     package,

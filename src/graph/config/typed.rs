@@ -489,6 +489,10 @@ impl Typer<'_> {
         let mut types = IndexMap::new();
         let setting = self.get("column_types");
         for (column, data_type) in self.mapping("column_types") {
+            // With nothing after it, as if it were not there.
+            if data_type.is_null() {
+                continue;
+            }
             match (data_type.as_str(), &setting) {
                 (Some(data_type), _) => {
                     types.insert(column, data_type.to_owned());

@@ -15,8 +15,12 @@ pub fn config_entry(node: &Node) -> Map<String, Json> {
         ResourceType::Test => test_config(node),
         _ => built_config(node),
     };
-    // Keys that a source's or an exposure's own fields hold keep those.
-    let fixed = matches!(node.resource_type, ResourceType::Source | ResourceType::Exposure);
+    // What an exposure says in its own fields is no configuration.
+    if node.resource_type == ResourceType::Exposure {
+        return entry;
+    }
+    // Keys that a source's own fields hold keep those.
+    let fixed = node.resource_type == ResourceType::Source;
     for (key, value) in &node.config.raw {
         let key = if key == "pre_hook" || key == "post_hook" {
             key.replace('_', "-")

@@ -94,8 +94,11 @@ fn is_rendered_later(key: &str) -> bool {
 impl Properties {
     /// Adds what one file says. Problems go to the reader.
     pub fn read(&mut self, file: &Arc<SourceFile>, reader: &mut Reader) {
-        let yaml = match Yaml::parse(file) {
-            Ok(yaml) => yaml,
+        let yaml = match Yaml::parse_as(file, reader.flavour.lenient()) {
+            Ok((yaml, warnings)) => {
+                reader.problems.0.extend(warnings.0);
+                yaml
+            }
             Err(problems) => {
                 reader.problems.0.extend(problems.0);
                 return;
