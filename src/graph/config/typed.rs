@@ -489,16 +489,10 @@ impl Typer<'_> {
         let mut types = IndexMap::new();
         let setting = self.get("column_types");
         for (column, data_type) in self.mapping("column_types") {
-            // With nothing after it, as if it were not there.
-            if data_type.is_null() {
-                continue;
-            }
-            match (data_type.as_str(), &setting) {
-                (Some(data_type), _) => {
-                    types.insert(column, data_type.to_owned());
-                }
-                (None, Some(setting)) => self.bad(setting, "column_types", "names of types"),
-                (None, None) => {}
+            match (data_type, &setting) {
+                (Json::Null, _) | (_, None) => {} // as if it were not there
+                (Json::String(data_type), _) => drop(types.insert(column, data_type)),
+                (_, Some(setting)) => self.bad(setting, "column_types", "names of types"),
             }
         }
         types
