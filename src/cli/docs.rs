@@ -13,7 +13,7 @@ use crate::gate::Certified;
 use crate::graph::entry;
 use crate::graph::{Node, NodeId, ResourceType};
 use crate::report::artifact;
-use crate::report::docs_site::{Material, page};
+use crate::report::docs_site::{Material, lineage, page};
 use crate::run::{self, CatalogAnswer, Level, Measured, RunContext};
 
 use super::arguments::Global;
@@ -220,6 +220,7 @@ fn write(
         freshness: read(&target.join("sources.json")),
         certificates: asked.certificates.clone(),
         measured: asked.measured.clone(),
+        lineage: lineage(&manifest, &catalog),
         ..Material::new(project, &manifest, &catalog)
     };
     let page = page(&material);

@@ -1,11 +1,13 @@
 //! Words of SQL that every stage shares: quoted names, relations, result tables. No database here.
 
+mod copied;
 mod narrowing;
 mod quote;
 mod relation;
 mod table;
 mod with;
 
+pub use copied::{KnownColumns, Origin, copied_columns};
 pub use narrowing::{Narrowing, Span, with_own_aliases};
 pub use quote::{bare_name, ident, literal};
 pub use relation::{Relation, RelationKind};

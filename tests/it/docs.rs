@@ -148,6 +148,12 @@ fn the_page_knows_the_last_results() {
     let paid = node(&data, "model.till.Orders_paid");
     assert_eq!(paid["granted"], json!({"public": ["select"]}));
     assert_eq!(paid["parents"], json!(["model.till.stg_orders", "seed.till.payments"]));
+    let lineage = &node(&data, "model.till.stg_orders")["lineage"];
+    assert_eq!(lineage["order_id"], json!([["source.till.shop.orders", "id"]]));
+    assert_eq!(
+        node(&data, "model.till.sizes")["lineage"],
+        json!({"order_id": [["model.till.Orders_paid", "order_id"]]})
+    );
     assert_eq!(paid["columns"][2], json!({"name": "Payments made", "type": "integer"}));
     let orders = node(&data, "source.till.shop.orders");
     assert_eq!(

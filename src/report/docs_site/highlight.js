@@ -35,7 +35,7 @@ function highlighted(text) {
     else if (TYPES.has(word.toLowerCase()) && called === undefined) kind = "type";
     else if (KEYWORDS.has(word.toLowerCase())) kind = "keyword";
     else if (called !== undefined) kind = "call";
-    put(match.index, jinja > 0 && !brace ? "jinja" : null);
+    put(match.index, null);
     put(end, kind);
   }
   put(text.length, null);

@@ -1,12 +1,14 @@
 //! The documentation of a project as one page that needs nothing else: no server, no network, no other file.
 
 mod data;
+mod lineage;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 pub use data::{Material, data};
+pub use lineage::lineage;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");

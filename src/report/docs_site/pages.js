@@ -284,7 +284,7 @@ function graphPage(selector) {
   for (const kind of ON_DEMAND) if (selector.includes("resource_type:" + kind)) kinds.add(kind);
   const here = h("div", { class: "canvas" });
   const told = h("span", { class: "faint", role: "status" });
-  const select = h("input", { type: "search", value: selector, placeholder: "Everything; +orders, orders+2, tag:daily", "aria-label": "Nodes to show, as in --select", spellcheck: "false" });
+  const select = h("input", { type: "search", value: selector, placeholder: "All; +orders, orders+2, tag:x", "aria-label": "Nodes to show, as in --select", spellcheck: "false" });
   const exclude = h("input", { type: "search", placeholder: "Leave out", "aria-label": "Nodes to leave out, as in --exclude", spellcheck: "false" });
   let view = null;
   const draw = () => {
