@@ -461,12 +461,12 @@ mod tests {
         let seed = Seed::parse(&file, &options).unwrap();
         assert_eq!(String::from_utf8(seed.copy).unwrap(), "1\t2\t3\n4\t\\N\t\\N\n");
         for file in [
-            "a,b\n1,2\n\n\n\"3\n\n\",4\n\n",
-            "a,b\r\n1,2\r\n\r\n\r\n\"3\n\n\",4\r\n\r\n",
+            "a,b\n1,2\n\n\n\"x\n\n\",4\n\n",
+            "a,b\r\n1,2\r\n\r\n\r\n\"x\n\n\",4\r\n\r\n",
         ] {
             let seed = Seed::parse(&SourceFile::new("seeds/t.csv", file), &options).unwrap();
             // What agate made of the same text.
-            let wanted = "1\t2\n\\N\t\\N\n\\N\t\\N\n3\\n\\n\t4\n\\N\t\\N\n";
+            let wanted = "1\t2\n\\N\t\\N\n\\N\t\\N\nx\\n\\n\t4\n\\N\t\\N\n";
             assert_eq!(String::from_utf8(seed.copy).unwrap(), wanted, "{file:?}");
         }
         let file = SourceFile::new("seeds/t.csv", "a,b\n1,2,3\n");
