@@ -53,9 +53,6 @@ pub struct Global {
     /// Least important messages to show
     #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info)]
     pub log_level: LogLevel,
-    /// Level of the log file: there is none, so it can only be off
-    #[arg(long, global = true, value_enum, hide = true)]
-    pub log_level_file: Option<FileLevel>,
     /// Id that the artifacts give to this call of the program (default: a new one)
     #[arg(long, global = true, value_name = "UUID")]
     pub invocation_id: Option<uuid::Uuid>,
@@ -71,45 +68,20 @@ pub struct Global {
     /// As `--log-level debug`
     #[arg(short, long, global = true)]
     pub debug: bool,
+    /// Write neither `manifest.json` nor `run_results.json`
+    #[arg(long, global = true)]
+    pub no_write_json: bool,
+    /// Work on one node at a time, whatever the profile says
+    #[arg(long, global = true)]
+    pub single_threaded: bool,
+    /// Stop at the first failure
+    #[arg(short = 'x', long, global = true)]
+    pub fail_fast: bool,
+    /// Do not show what macros say with `print(..)`
+    #[arg(long, global = true)]
+    pub no_print: bool,
     #[command(flatten)]
     pub unsupported: Unsupported,
-    #[command(flatten)]
-    pub moot: Moot,
-}
-
-/// Options of dbt that decide nothing here: every run reads the whole project, and looks a relation up when it is asked for.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Moot {
-    #[arg(long, global = true, hide = true)]
-    pub partial_parse: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_partial_parse: bool,
-    #[arg(long, global = true, hide = true)]
-    pub static_parser: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_static_parser: bool,
-    #[arg(long, global = true, hide = true)]
-    pub populate_cache: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_populate_cache: bool,
-    #[arg(long, global = true, hide = true)]
-    pub cache_selected_only: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_cache_selected_only: bool,
-    #[arg(long, global = true, hide = true)]
-    pub version_check: bool,
-    #[arg(long, global = true, hide = true)]
-    pub send_anonymous_usage_stats: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_send_anonymous_usage_stats: bool,
-    #[arg(long, global = true, hide = true)]
-    pub write_json: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_defer: bool,
-    #[arg(long, global = true, hide = true)]
-    pub no_warn_error: bool,
-    #[arg(long, global = true, hide = true)]
-    pub use_colors: bool,
 }
 
 /// Options that dbt has and Assay does not: typed, they are refused by name instead of being swallowed.
@@ -131,13 +103,27 @@ pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
     warn_error_options: Option<String>,
     #[arg(long, global = true, hide = true)]
-    log_path: Option<String>,
+    maximum_seed_size_mib: Option<String>,
+    #[arg(short = 'r', long, global = true, hide = true)]
+    record_timing_info: Option<String>,
     #[arg(long, global = true, hide = true)]
-    printer_width: Option<String>,
+    upload_to_artifacts_ingest_api: bool,
+    #[arg(long, global = true, hide = true)]
+    use_v2_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    no_introspect: bool,
+    #[arg(long, global = true, hide = true)]
+    no_inject_ephemeral_ctes: bool,
+    #[arg(long, global = true, hide = true)]
+    no_clean_project_files_only: bool,
+    #[arg(long, global = true, hide = true)]
+    no_version_check: bool,
+    #[arg(long, global = true, hide = true)]
+    export_saved_queries: bool,
+    #[arg(long, global = true, hide = true)]
+    include_saved_query: bool,
     #[arg(long, global = true, hide = true, value_name = "DIR")]
     packages_install_path: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    single_threaded: bool,
 }
 
 impl Unsupported {
@@ -152,10 +138,17 @@ impl Unsupported {
             (self.sample.is_some(), "--sample"),
             (self.warn_error, "--warn-error"),
             (self.warn_error_options.is_some(), "--warn-error-options"),
-            (self.log_path.is_some(), "--log-path"),
-            (self.printer_width.is_some(), "--printer-width"),
+            (self.maximum_seed_size_mib.is_some(), "--maximum-seed-size-mib"),
+            (self.record_timing_info.is_some(), "--record-timing-info"),
+            (self.upload_to_artifacts_ingest_api, "--upload-to-artifacts-ingest-api"),
+            (self.use_v2_parser, "--use-v2-parser"),
+            (self.no_introspect, "--no-introspect"),
+            (self.no_inject_ephemeral_ctes, "--no-inject-ephemeral-ctes"),
+            (self.no_clean_project_files_only, "--no-clean-project-files-only"),
+            (self.no_version_check, "--no-version-check"),
+            (self.export_saved_queries, "--export-saved-queries"),
+            (self.include_saved_query, "--include-saved-query"),
             (self.packages_install_path.is_some(), "--packages-install-path"),
-            (self.single_threaded, "--single-threaded"),
         ]
         .into_iter()
         .find_map(|(typed, name)| typed.then_some(name))
@@ -171,12 +164,6 @@ pub enum LogFormat {
     Json,
     /// One OpenTelemetry log record a line, for `dbt --use-v2-parser`
     Otel,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FileLevel {
-    #[value(alias = "none")]
-    Off,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -216,7 +203,7 @@ pub enum Command {
     /// Call a macro
     RunOperation(OperationArguments),
     /// Check the project, the profile and the connection
-    Debug,
+    Debug(DebugArguments),
     /// Install the packages that the project uses
     Deps(DepsArguments),
     /// Write and show the documentation of the project
@@ -291,9 +278,6 @@ pub struct RunningArguments {
     /// Build incremental models and seeds anew
     #[arg(short, long)]
     pub full_refresh: bool,
-    /// Stop at the first failure
-    #[arg(short = 'x', long)]
-    pub fail_fast: bool,
     /// A selection that matches nothing is no error
     #[arg(long)]
     pub allow_empty: bool,
@@ -402,6 +386,19 @@ pub struct CompileArguments {
     /// Render incremental models as for a full refresh
     #[arg(short, long)]
     pub full_refresh: bool,
+    /// How to print what one was asked for
+    #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
+    pub output: ShowOutput,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DebugArguments {
+    /// Check the profile and the connection only
+    #[arg(long)]
+    pub connection: bool,
+    /// Print the folder in which profiles are looked for, and check nothing
+    #[arg(long, conflicts_with = "connection")]
+    pub config_dir: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -470,6 +467,12 @@ pub struct ShowArguments {
     /// SQL to run instead of a model's
     #[arg(long, value_name = "SQL", conflicts_with = "candidate")]
     pub inline: Option<String>,
+    /// SQL to run as it is, without Jinja
+    #[arg(long, value_name = "SQL", conflicts_with_all = ["candidate", "inline"])]
+    pub inline_direct: Option<String>,
+    /// Render incremental models as for a full refresh
+    #[arg(short, long)]
+    pub full_refresh: bool,
     /// The candidate of this model that failed its audits in the last run
     #[arg(long, value_name = "MODEL")]
     pub candidate: Option<String>,
@@ -478,6 +481,9 @@ pub struct ShowArguments {
     pub limit: i64,
     #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
     pub output: ShowOutput,
+    /// Connections to use (default: the profile's); one is enough
+    #[arg(long, hide = true)]
+    pub threads: Option<usize>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -505,6 +511,9 @@ pub struct OperationArguments {
     /// A statement to run instead of a macro
     #[arg(long, value_name = "SQL", conflicts_with = "name")]
     pub sql: Option<String>,
+    /// Connections to use (default: the profile's); one is enough
+    #[arg(long, hide = true)]
+    pub threads: Option<usize>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -595,6 +604,6 @@ mod tests {
     #[test]
     fn clap_finds_no_contradiction() {
         use clap::CommandFactory;
-        Arguments::command().debug_assert();
+        crate::cli::moot::taken(Arguments::command()).debug_assert();
     }
 }

@@ -104,7 +104,6 @@ async fn connected_build(
     let as_of = workspace.as_of(connected, selected).await?;
     let mut flags = workspace.flags(kind.name(), connected.threads);
     flags.full_refresh = running.full_refresh;
-    flags.fail_fast = running.fail_fast;
     flags.empty = running.empty;
     flags.store_failures = running.store_failures;
     flags.event_time = running.event_time_start.zip(running.event_time_end);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::diagnostic::Diagnostics;
 use crate::graph::{Materialization, Node, ResourceType};
@@ -10,7 +11,7 @@ use crate::postgres::{PooledConnection, find_relation};
 use crate::run::{self, Compiled, Level, NodeResult, RunContext, RunResult};
 use crate::sql::RelationKind;
 
-use super::arguments::{CompileArguments, Global};
+use super::arguments::{CompileArguments, Global, ShowOutput};
 use super::connect::connect;
 use super::select::select;
 use super::workspace::{Talk, Workspace};
@@ -50,7 +51,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         let mut shown = Vec::new();
         if let Some(sql) = &arguments.inline {
             let node = workspace.inline_node(sql);
-            shown.push(run::compile_inline(&context, &node, Some(&connection))?);
+            shown.push((None, run::compile_inline(&context, &node, Some(&connection))?));
         }
         let mut results = Vec::new();
         let mut problems = Diagnostics::default();
@@ -66,7 +67,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
                     if node.config.materialized != Materialization::Ephemeral {
                         results.push(NodeResult::compiled(node, started, Some(&compiled)));
                     }
-                    shown.push(compiled.sql);
+                    shown.push((Some(node.name.clone()), compiled.sql));
                 }
                 Err(mut diagnostics) => problems.0.append(&mut diagnostics.0),
             }
@@ -81,8 +82,12 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
     connected.leave(outcome.is_ok()).await?;
     let (shown, results, compiled) = outcome?;
     let asked_for = arguments.inline.is_some() || !arguments.selection.select.is_empty();
-    if asked_for && shown.len() == 1 {
-        println!("{}", shown[0].trim());
+    if asked_for && arguments.output == ShowOutput::Json {
+        for (name, sql) in &shown {
+            println!("{}", in_json(name.as_deref(), sql));
+        }
+    } else if let (true, [(_, sql)]) = (asked_for, &shown[..]) {
+        println!("{}", sql.trim());
     } else {
         talk.say(
             Level::Info,
@@ -96,6 +101,15 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         ..RunResult::nothing(workspace.started())
     })?;
     Ok(Status::Success)
+}
+
+/// One object a node; SQL of the command line has no name.
+fn in_json(name: Option<&str>, sql: &str) -> String {
+    let shown = match name {
+        Some(name) => json!({ "node": name, "compiled": sql }),
+        None => json!({ "compiled": sql }),
+    };
+    format!("{shown:#}")
 }
 
 /// The SQL that a run would use now: an incremental model renders as such where its table stands.

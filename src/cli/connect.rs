@@ -32,6 +32,7 @@ pub(super) async fn connect(workspace: &Workspace, threads: Option<usize>) -> Re
     let target = workspace.target.clone();
     let session = workspace.session(&target)?;
     let options = workspace.local_options();
+    let threads = if workspace.single_threaded { Some(1) } else { threads };
     connect_to(&workspace.root, target, session, threads, &options, &workspace.talk).await
 }
 

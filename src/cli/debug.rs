@@ -1,15 +1,25 @@
 //! `debug`: does everything that a run needs stand ready?
 
-use crate::diagnostic::Diagnostics;
-use crate::postgres::{Connection, SqlError};
+use std::path::{Path, PathBuf};
 
-use super::arguments::Global;
-use super::connect::connect;
-use super::workspace::{Talk, Workspace};
+use crate::diagnostic::Diagnostics;
+use crate::postgres::{Connection, Session, SqlError};
+use crate::project::profile::{Environment, Target};
+
+use super::arguments::{DebugArguments, Global};
+use super::connect::{Connected, connect, connect_to};
+use super::workspace::{Talk, Workspace, find_root, local_options, target_only};
 use super::{Outcome, Status, shown};
 
-pub(super) async fn debug(global: &Global, talk: &Talk) -> Outcome {
+pub(super) async fn debug(global: &Global, talk: &Talk, arguments: &DebugArguments) -> Outcome {
+    if arguments.config_dir {
+        println!("{}", profiles_dir(&find_root(global)?, global).display());
+        return Ok(Status::Success);
+    }
     println!("assay {}", env!("CARGO_PKG_VERSION"));
+    if arguments.connection {
+        return connection_only(global, talk).await;
+    }
     let workspace = match Workspace::load(global, talk, "debug") {
         Ok(workspace) => workspace,
         Err(diagnostics) => return Ok(failed("project", &diagnostics)),
@@ -19,15 +29,51 @@ pub(super) async fn debug(global: &Global, talk: &Talk) -> Outcome {
         workspace.project_name(),
         workspace.root.display()
     );
-    let target = &workspace.target;
+    say_profile(&workspace.target);
+    match connect(&workspace, Some(1)).await {
+        Ok(connected) => reachable(connected).await,
+        Err(diagnostics) => Ok(failed("server", &diagnostics)),
+    }
+}
+
+/// The profile and the server, whatever is wrong with the project.
+async fn connection_only(global: &Global, talk: &Talk) -> Outcome {
+    let (root, target) = match target_only(global, talk) {
+        Ok(found) => found,
+        Err(diagnostics) => return Ok(failed("profile", &diagnostics)),
+    };
+    say_profile(&target);
+    let session = Session::default();
+    match connect_to(&root, target, session, Some(1), &local_options(global), talk).await {
+        Ok(connected) => reachable(connected).await,
+        Err(diagnostics) => Ok(failed("server", &diagnostics)),
+    }
+}
+
+fn say_profile(target: &Target) {
     println!(
         "profile     {} / {} (from {})",
         target.profile_name, target.name, target.origin
     );
-    let connected = match connect(&workspace, Some(1)).await {
-        Ok(connected) => connected,
-        Err(diagnostics) => return Ok(failed("server", &diagnostics)),
-    };
+}
+
+/// Where a profile is looked for first.
+fn profiles_dir(root: &Path, global: &Global) -> PathBuf {
+    let environment = Environment::of_process();
+    let named = ["ASSAY_PROFILES_DIR", "DBT_PROFILES_DIR"]
+        .into_iter()
+        .find_map(|name| environment.filled(name).map(PathBuf::from));
+    let home = || environment.home().map(|home| home.join(".dbt"));
+    global
+        .profiles_dir
+        .clone()
+        .or(named)
+        .or_else(|| Some(root.to_owned()).filter(|root| root.join("profiles.yml").is_file()))
+        .or_else(home)
+        .unwrap_or_else(|| root.to_owned())
+}
+
+async fn reachable(connected: Connected) -> Outcome {
     println!("server      {}", connected.target.address());
     let asked = async {
         let connection = connected.pool.get().await?;

@@ -74,10 +74,12 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
             "resource_type" => "resource_types",
             "exclude_resource_type" => "exclude_resource_types",
             "no_color" => "use_colors",
+            "no_print" => "print",
+            "no_write_json" => "write_json",
             id => id,
         };
         let value = if matches!(argument.get_action(), ArgAction::SetTrue) {
-            Json::Bool(matches.get_flag(id) != (id == "no_color"))
+            Json::Bool(matches.get_flag(id) != id.starts_with("no_"))
         } else {
             let raw: Vec<String> = matches
                 .get_raw(id)
@@ -94,6 +96,10 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
                 _ => continue,
             }
         };
+        // What is taken both ways is told once, under the name without `no_`.
+        if id.starts_with("no_") && name == id {
+            continue;
+        }
         // A default of ours does not hide what dbt says by default.
         if matches.value_source(id) == Some(ValueSource::DefaultValue) && options.contains_key(name) {
             continue;

@@ -20,12 +20,14 @@ mod history;
 mod invocation;
 mod load;
 mod ls;
+mod moot;
 mod operation;
 mod parse;
 mod plan;
 mod rollback;
 mod select;
 mod show;
+mod variable;
 mod workspace;
 mod yaml_host;
 
@@ -73,8 +75,10 @@ type Outcome = Result<Status, Diagnostics>;
 /// Runs what the process's arguments say.
 #[must_use]
 pub fn main() -> ExitCode {
-    let mut command = Arguments::command();
-    let read = command.try_get_matches_from_mut(std::env::args_os());
+    let typed: Vec<_> = std::env::args_os().collect();
+    let command = moot::taken(Arguments::command());
+    let mut command = variable::heeded(command, &typed, &|name| std::env::var(name).ok());
+    let read = command.try_get_matches_from_mut(typed);
     let read = read.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Invoked::of(&command, &matches))));
     let (arguments, invoked) = match read {
         Ok(read) => read,
@@ -153,7 +157,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Ls(ls) => ls::ls(&global, talk, &ls),
         Command::Show(show) => show::show(&global, talk, &show).await,
         Command::RunOperation(run) => operation::operation(&global, talk, &run).await,
-        Command::Debug => debug::debug(&global, talk).await,
+        Command::Debug(debug) => debug::debug(&global, talk, &debug).await,
         Command::Deps(deps) => deps::deps(&global, talk, &deps),
         Command::Plan(arguments) => plan::plan(&global, talk, &arguments).await,
         Command::Docs(docs) => docs::docs(&global, talk, &docs).await,

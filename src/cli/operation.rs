@@ -40,7 +40,7 @@ pub(super) async fn operation(global: &Global, talk: &Talk, arguments: &Operatio
         },
         None => Operation::Sql,
     };
-    let connected = connect(&workspace, Some(1)).await?;
+    let connected = connect(&workspace, arguments.threads.or(Some(1))).await?;
     let ran = async {
         let nothing = IndexSet::new();
         let as_of = workspace.as_of(&connected, &nothing).await?;

@@ -8,7 +8,8 @@ use super::{Outcome, Status};
 
 pub(super) fn parse(global: &Global, talk: &Talk) -> Outcome {
     let workspace = Workspace::load(global, talk, "parse")?;
-    let path = workspace.write_manifest()?;
-    talk.say(Level::Info, &format!("Wrote {}", path.display()));
+    if let Some(path) = workspace.write_manifest()? {
+        talk.say(Level::Info, &format!("Wrote {}", path.display()));
+    }
     Ok(Status::Success)
 }

@@ -76,12 +76,12 @@ fn narrowed(arguments: &SelectionArguments, kinds: &[ResourceType]) -> Result<Ve
 
 fn named(names: &[String]) -> Result<Vec<ResourceType>, Diagnostic> {
     let mut kinds = Vec::new();
-    for name in names {
+    for name in names.iter().flat_map(|names| names.split_whitespace()) {
         if name == "all" || name == "default" {
             kinds.extend(TYPES.map(|(_, kind)| kind));
             continue;
         }
-        let Some((_, kind)) = TYPES.iter().find(|(known, _)| known == name) else {
+        let Some((_, kind)) = TYPES.iter().find(|(known, _)| *known == name) else {
             let known = TYPES.map(|(known, _)| known);
             let help = nearest(name, known).map_or_else(
                 || format!("one of: {}", known.join(", ")),

@@ -29,7 +29,7 @@ const KINDS: [ResourceType; 4] = [
 
 pub(super) async fn show(global: &Global, talk: &Talk, arguments: &ShowArguments) -> Outcome {
     let workspace = Workspace::load(global, talk, "show")?;
-    let connected = connect(&workspace, Some(1)).await?;
+    let connected = connect(&workspace, arguments.threads.or(Some(1))).await?;
     let found = rows(&workspace, &connected, arguments).await;
     connected.leave(found.is_ok()).await?;
     let format = match arguments.output {
@@ -55,7 +55,11 @@ async fn rows(
         let sql = limited(&format!("select * from {relation}"), arguments.limit);
         return Ok(vec![(Some(model.clone()), query(&connection, &sql).await?)]);
     }
-    if arguments.inline.is_none() && arguments.selection.select.is_empty() {
+    if let Some(sql) = &arguments.inline_direct {
+        let connection = connected.pool.get().await?;
+        return Ok(vec![(None, query(&connection, &limited(sql, arguments.limit)).await?)]);
+    }
+    if arguments.inline.is_none() && arguments.selection.select.is_empty() && arguments.selection.selector.is_none() {
         return Err(Diagnostic::error("invalid-argument", "nothing to show was named")
             .help("name a model with --select, SQL with --inline, or a failed model with --candidate")
             .into());
@@ -65,7 +69,9 @@ async fn rows(
         None => select(workspace, "show", &arguments.selection, &KINDS, false)?.nodes,
     };
     let as_of = workspace.as_of(connected, &selected).await?;
-    let context = workspace.context(connected, workspace.flags("show", 1), as_of, &selected);
+    let mut flags = workspace.flags("show", connected.threads);
+    flags.full_refresh = arguments.full_refresh;
+    let context = workspace.context(connected, flags, as_of, &selected);
     let connection = Arc::new(context.pool.get().await?);
     if let Some(sql) = &arguments.inline {
         let node = workspace.inline_node(sql);

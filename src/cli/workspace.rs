@@ -63,6 +63,10 @@ pub(super) struct Workspace {
     started: Timestamp,
     target_path: String,
     no_download: bool,
+    fail_fast: bool,
+    pub single_threaded: bool,
+    print: bool,
+    write_json: bool,
 }
 
 impl Workspace {
@@ -101,6 +105,10 @@ impl Workspace {
             started,
             target_path,
             no_download: global.no_download,
+            fail_fast: global.fail_fast,
+            single_threaded: global.single_threaded,
+            print: !global.no_print,
+            write_json: !global.no_write_json,
         })
     }
 
@@ -167,7 +175,8 @@ impl Workspace {
             invocation_id: self.talk.invocation_id.clone(),
             threads,
             full_refresh: false,
-            fail_fast: false,
+            fail_fast: self.fail_fast,
+            print: self.print,
             lenient: self.is_lenient(),
             empty: false,
             store_failures: false,
@@ -290,22 +299,27 @@ impl Workspace {
         artifact::manifest(&contents, &self.invocation(), Timestamp::now())
     }
 
-    /// Writes `manifest.json` of a project of which nothing is compiled; gives its path.
-    pub fn write_manifest(&self) -> Result<PathBuf, Diagnostic> {
+    /// Writes `manifest.json` of a project of which nothing is compiled, unless nothing is to be written; gives its path.
+    pub fn write_manifest(&self) -> Result<Option<PathBuf>, Diagnostic> {
         self.write_manifest_with(HashMap::new())
     }
 
-    fn write_manifest_with(&self, compiled: HashMap<NodeId, entry::Compiled>) -> Result<PathBuf, Diagnostic> {
+    fn write_manifest_with(&self, compiled: HashMap<NodeId, entry::Compiled>) -> Result<Option<PathBuf>, Diagnostic> {
+        if !self.write_json {
+            return Ok(None);
+        }
         let manifest = self.manifest(compiled);
         let path = Path::new(&self.target_path).join("manifest.json");
         artifact::write_json(&self.root.join(&path), &manifest)?;
         let beside = self.root.join(&path).with_file_name("semantic_manifest.json");
         artifact::write_json(&beside, &artifact::semantic_manifest(&self.graph))?;
-        Ok(path)
+        Ok(Some(path))
     }
 
     pub fn write_artifacts(&self, result: &RunResult) -> Result<(), Diagnostic> {
-        self.write_manifest_with(result.compiled.clone())?;
+        if self.write_manifest_with(result.compiled.clone())?.is_none() {
+            return Ok(());
+        }
         let results = artifact::run_results(result, &self.invocation(), Timestamp::now());
         let path = self.root.join(&self.target_path).join("run_results.json");
         artifact::write_json(&path, &results)

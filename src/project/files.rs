@@ -77,9 +77,11 @@ struct Found {
 }
 
 impl Found {
-    fn ending(&self) -> &str {
+    /// In lower case: `ORDERS.SQL` is a model as well.
+    fn ending(&self) -> String {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
-        name.rsplit_once('.').map_or("", |(_, ending)| ending)
+        name.rsplit_once('.')
+            .map_or_else(String::new, |(_, ending)| ending.to_ascii_lowercase())
     }
 
     fn below(&self, folder: &str) -> bool {
@@ -115,7 +117,7 @@ impl Files {
         };
         let mut read = HashSet::new();
         for found in walk.all(&paths.models, problems) {
-            match found.ending() {
+            match found.ending().as_str() {
                 "sql" | "py" => files.models.extend(found.code(problems)),
                 _ => files.described(found, &mut read, problems),
             }
@@ -140,7 +142,7 @@ impl Files {
             }
         }
         for found in walk.all(&paths.tests, problems) {
-            match found.ending() {
+            match found.ending().as_str() {
                 "sql" if found.below("generic") => files.macros.extend(found.code(problems)),
                 "sql" | "csv" if found.below("fixtures") => files.fixtures.extend(found.code(problems)),
                 "sql" => files.tests.extend(found.code(problems)),
@@ -176,7 +178,7 @@ impl Files {
 
     /// Properties and documentation may stand in any folder, and are read once.
     fn described(&mut self, found: Found, read: &mut HashSet<String>, problems: &mut Diagnostics) {
-        let list = match found.ending() {
+        let list = match found.ending().as_str() {
             "yml" | "yaml" => &mut self.properties,
             "md" => &mut self.docs,
             _ => return,

@@ -10,8 +10,10 @@ use serde_json::Value as Json;
 use super::files::Files;
 use super::installed::{self, Found};
 use super::selectors::{NamedSelector, read_selectors};
+use super::settings::VARS;
 use super::{
-    Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, project_file, read_project,
+    Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, Section, Yaml, project_file,
+    read_project, read_text,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 
@@ -74,10 +76,12 @@ impl Project {
         let (flavour, file) = project_file(root)?;
         let no_vars = IndexMap::new();
         let mut settings = Vec::new();
-        let own = read_settings_of(&file, flavour, jinja, &no_vars, &mut problems);
-        let Some(own) = own else {
+        let vars = variables_file(root, flavour, &mut problems);
+        let own = read_settings_of(&file, flavour, jinja, &vars, &mut problems);
+        let Some(mut own) = own else {
             return Err(problems);
         };
+        own.take_vars(vars, &mut problems);
         let installed = installed::find(root, &own, jinja, &mut problems);
         settings.push((root.to_owned(), String::new(), own));
         for Found { folder, shown } in installed {
@@ -194,6 +198,35 @@ impl Project {
         add(&self.own().settings);
         vars
     }
+}
+
+/// `vars.yml` beside the project file: its variables are known while that file is read.
+fn variables_file(root: &Path, flavour: Flavour, problems: &mut Diagnostics) -> IndexMap<String, Json> {
+    let path = root.join(VARS);
+    if !path.is_file() {
+        return IndexMap::new();
+    }
+    let file = match read_text(&path, VARS) {
+        Ok(file) => file,
+        Err(problem) => {
+            problems.push(problem);
+            return IndexMap::new();
+        }
+    };
+    let plain = |text: &str| Ok(Json::from(text));
+    let mut reader = Reader::new(flavour, &plain);
+    let mut vars = IndexMap::new();
+    match Yaml::parse(&file) {
+        Ok(yaml) if yaml.is_null() => {}
+        Ok(yaml) => {
+            if let Some(mut section) = Section::of(&yaml, VARS, &mut reader) {
+                vars = section.json_map("vars", &mut reader);
+            }
+        }
+        Err(found) => problems.0.extend(found.0),
+    }
+    problems.0.append(&mut reader.problems.0);
+    vars
 }
 
 fn read_settings_of(

@@ -115,6 +115,26 @@ impl ProjectSettings {
     }
 }
 
+/// Beside the project file: variables, in place of its `vars`.
+pub(super) const VARS: &str = "vars.yml";
+
+impl ProjectSettings {
+    /// What `vars.yml` says; only one of the two files may.
+    pub(super) fn take_vars(&mut self, vars: IndexMap<String, Json>, problems: &mut Diagnostics) {
+        if vars.is_empty() {
+            return;
+        }
+        if !self.vars.is_empty() {
+            problems.push(
+                Diagnostic::error("two-vars", format!("`vars` stand in {} and in {VARS}", self.file.path))
+                    .at(Place::new(&self.file, 0..0))
+                    .help("keep those of one file"),
+            );
+        }
+        self.vars = vars;
+    }
+}
+
 /// The project file in a folder, and which one it is. Fails where there is none or it cannot be read.
 pub fn project_file(root: &Path) -> Result<(Flavour, Arc<SourceFile>), Diagnostic> {
     for (name, flavour) in [("project.yml", Flavour::Native), ("dbt_project.yml", Flavour::Dbt)] {

@@ -28,6 +28,8 @@ pub struct Flags {
     pub threads: usize,
     pub full_refresh: bool,
     pub fail_fast: bool,
+    /// Whether `print(..)` is heard.
+    pub print: bool,
     /// dbt's lenience instead of errors.
     pub lenient: bool,
     /// No rows are read: everything is built, and stays empty.

@@ -332,7 +332,9 @@ impl Host for RunHost {
     }
 
     fn print(&self, text: &str) {
-        self.context.events.tell(Event::Printed(text.to_owned()));
+        if self.context.flags.print {
+            self.context.events.tell(Event::Printed(text.to_owned()));
+        }
     }
 
     fn thread(&self) -> String {

@@ -15,6 +15,7 @@ mod local_server;
 mod materialization;
 mod microbatch;
 mod operation;
+mod options;
 mod packages;
 mod parity;
 mod plan;

@@ -171,7 +171,7 @@ impl Builder<'_> {
         let mut kwargs: IndexMap<String, Json> = test.args.clone();
         let mut column = None;
         if let Some(properties) = item.column {
-            let name = if properties.quote == Some(true) {
+            let name = if properties.quoted_in_tests {
                 format!("\"{}\"", properties.name)
             } else {
                 properties.name.clone()

@@ -231,8 +231,9 @@ impl Adapter {
                 Ok(Value::from(!relation.is_none()))
             }
             "get_columns_in_relation" => {
-                let columns = self.columns(state, &call.relation(0, "relation")?)?;
-                Ok(columns.into_iter().collect::<PyList>().into())
+                // As it is: a macro of the project may give anything to those that know it.
+                let relation = call.relation(0, "relation")?;
+                self.run(state, "get_columns_in_relation", &[("relation", relation)])
             }
             "get_columns_in_table" => {
                 let part = |at, name| call.text(at, name).unwrap_or_default();

@@ -14,6 +14,8 @@ pub struct ColumnProperties {
     pub description: String,
     pub data_type: Option<String>,
     pub quote: Option<bool>,
+    /// Whether tests are given the name in quotes.
+    pub quoted_in_tests: bool,
     pub tags: Vec<String>,
     pub meta: IndexMap<String, Json>,
     /// As written.
@@ -42,12 +44,14 @@ impl ColumnProperties {
         let config_meta = config
             .get("meta")
             .and_then(|setting| setting.value.as_object().cloned());
+        let quote = section.flag("quote", reader);
         let column = Self {
+            quoted_in_tests: quote == Some(true),
             semantics: ColumnSemantics::read(&mut section, &name, &description, reader),
             config_meta: config_meta.unwrap_or_default(),
             description,
             data_type: section.text("data_type", reader),
-            quote: section.flag("quote", reader),
+            quote,
             tags,
             meta: merged_meta(section.json_map("meta", reader), &config),
             constraints: constraints(&mut section, reader),

@@ -105,11 +105,15 @@ impl NodeProperties {
                 .take("latest_version")
                 .and_then(|yaml| VersionName::read(yaml, reader));
         }
-        let columns = section
+        let quoted = section.flag("quote_columns", reader) == Some(true);
+        let mut columns = section
             .list("columns", reader)
             .iter()
             .filter_map(|column| ColumnProperties::read(column, &what, reader))
             .collect::<Vec<_>>();
+        for column in columns.iter_mut().filter(|column| column.quote.is_none()) {
+            column.quoted_in_tests = quoted;
+        }
         report_repeats(&columns, &what, reader);
         let (mut spine, mut semantic_model, mut metrics) = (None, None, Vec::new());
         if kind == PropertyKind::Model {

@@ -1,0 +1,136 @@
+//! Options given by environment variables, under dbt's names: `DBT_FULL_REFRESH`, or `DBT_ENGINE_FULL_REFRESH`.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, Command};
+
+/// What each option is called in a variable. `--target` and `--profiles-dir` are looked up where a profile is.
+const NAMES: [(&str, &str); 26] = [
+    ("debug", "DEBUG"),
+    ("defer", "DEFER"),
+    ("defer_state", "DEFER_STATE"),
+    ("empty", "EMPTY"),
+    ("event_time_end", "EVENT_TIME_END"),
+    ("event_time_start", "EVENT_TIME_START"),
+    ("exclude_resource_type", "EXCLUDE_RESOURCE_TYPES"),
+    ("fail_fast", "FAIL_FAST"),
+    ("favor_state", "FAVOR_STATE"),
+    ("full_refresh", "FULL_REFRESH"),
+    ("indirect_selection", "INDIRECT_SELECTION"),
+    ("log_format", "LOG_FORMAT"),
+    ("log_level", "LOG_LEVEL"),
+    ("no_color", "USE_COLORS"),
+    ("no_print", "PRINT"),
+    ("no_write_json", "WRITE_JSON"),
+    ("profile", "PROFILE"),
+    ("project_dir", "PROJECT_DIR"),
+    ("quiet", "QUIET"),
+    ("resource_type", "RESOURCE_TYPES"),
+    ("sample", "SAMPLE"),
+    ("single_threaded", "SINGLE_THREADED"),
+    ("state", "STATE"),
+    ("store_failures", "STORE_FAILURES"),
+    ("target_path", "TARGET_PATH"),
+    ("warn_error", "WARN_ERROR"),
+];
+
+/// Texts that say no.
+const NO: [&str; 6] = ["", "0", "false", "f", "no", "n"];
+
+/// The command, with what `variable` says as defaults; `typed` is the command line.
+pub(super) fn heeded(command: Command, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Command {
+    let command = command.mut_args(|argument| default(argument, typed, variable));
+    command.mut_subcommands(|inner| heeded(inner, typed, variable))
+}
+
+fn default(argument: Arg, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Arg {
+    let id = argument.get_id().to_string();
+    let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == id) else {
+        return argument;
+    };
+    let own = argument.get_env().and_then(std::ffi::OsStr::to_str).and_then(variable);
+    let told = [format!("DBT_ENGINE_{name}"), format!("DBT_{name}")];
+    let Some(value) = told.iter().find_map(|name| variable(name)).filter(|_| own.is_none()) else {
+        return argument;
+    };
+    let yes = !NO.contains(&value.to_lowercase().as_str());
+    let negative = id.strip_prefix("no_").map(|positive| match positive {
+        "color" => "use_colors",
+        positive => positive,
+    });
+    if !matches!(argument.get_action(), ArgAction::SetTrue) {
+        if value.is_empty() {
+            return argument;
+        }
+        let many = argument.get_num_args().is_some_and(|range| range.max_values() > 1);
+        return if many {
+            argument.default_values(value.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        } else {
+            argument.default_value(value)
+        };
+    }
+    let other = format!("--{}", negative.map_or_else(|| format!("no_{id}"), str::to_owned)).replace('_', "-");
+    if yes == negative.is_some() || typed.iter().any(|word| *word == *other) {
+        return argument;
+    }
+    argument.default_value("true")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, FromArgMatches as _};
+
+    use super::*;
+    use crate::cli::Arguments;
+    use crate::cli::arguments::Command as Typed;
+
+    fn read(variables: &[(&str, &str)], typed: &[&str]) -> Arguments {
+        let variables: Vec<(String, String)> = variables.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        let find = |name: &str| variables.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
+        let words: Vec<OsString> = typed.iter().map(Into::into).collect();
+        let matches = heeded(Arguments::command(), &words, &find)
+            .try_get_matches_from(typed)
+            .expect("arguments");
+        Arguments::from_arg_matches(&matches).expect("arguments")
+    }
+
+    #[test]
+    fn a_variable_stands_in_for_an_option() {
+        let variables = [
+            ("DBT_FULL_REFRESH", "true"),
+            ("DBT_TARGET_PATH", "out"),
+            ("DBT_ENGINE_TARGET_PATH", "elsewhere"),
+            ("DBT_RESOURCE_TYPES", "model test"),
+            ("DBT_USE_COLORS", "False"),
+            ("DBT_QUIET", "0"),
+        ];
+        let read = read(&variables, &["assay", "build"]);
+        let target_path = read.global.target_path.expect("a path");
+        assert_eq!(target_path.to_str(), Some("elsewhere"));
+        assert!(read.global.no_color && !read.global.quiet);
+        let Typed::Build(build) = read.command else {
+            panic!("build")
+        };
+        assert!(build.running.full_refresh);
+        assert_eq!(build.selection.resource_type, ["model", "test"]);
+    }
+
+    #[test]
+    fn what_is_typed_counts_more() {
+        let variables = [("DBT_TARGET_PATH", "out"), ("DBT_FAIL_FAST", "1"), ("DBT_PRINT", "1")];
+        let words = ["assay", "run", "--target-path", "typed", "--no-fail-fast"];
+        let command = |words: &[&str]| {
+            let typed: Vec<OsString> = words.iter().map(Into::into).collect();
+            let find = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let command = heeded(crate::cli::moot::taken(Arguments::command()), &typed, &find);
+            Arguments::from_arg_matches(&command.try_get_matches_from(words).expect("arguments")).expect("arguments")
+        };
+        let read = command(&words);
+        assert_eq!(read.global.target_path.expect("a path").to_str(), Some("typed"));
+        assert!(!read.global.fail_fast && !read.global.no_print);
+        assert!(command(&["assay", "run"]).global.fail_fast);
+    }
+}
