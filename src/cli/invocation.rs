@@ -5,6 +5,9 @@ use clap::{ArgAction, ArgMatches};
 use serde_json::{Map, Value as Json};
 
 use crate::jinja::{flag_defaults, shown_flags};
+use crate::project::profile::SECRET_PREFIX;
+
+use super::variable;
 
 /// One call of the program, for `flags`, `invocation_args_dict` and the `args` of `run_results.json`.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +36,7 @@ impl Invoked {
         shown_flags(&options)
     }
 
-    /// `invocation_args_dict`: like dbt's, without what is not set or simply off.
+    /// `invocation_args_dict`: like dbt's, without what is not set or simply off, and without secrets.
     pub fn args(&self, which: &str) -> Map<String, Json> {
         let mut args = self.options.clone();
         args.insert("which".to_owned(), which.into());
@@ -42,6 +45,11 @@ impl Invoked {
             Json::Bool(false) => !UNTOLD.contains(&name.as_str()),
             _ => true,
         });
+        if let Some(Json::Object(vars)) = args.get_mut("vars") {
+            for (_, value) in vars.iter_mut().filter(|(name, _)| name.starts_with(SECRET_PREFIX)) {
+                *value = "*****".into();
+            }
+        }
         args
     }
 }
@@ -101,7 +109,9 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
             continue;
         }
         // A default of ours does not hide what dbt says by default.
-        if matches.value_source(id) == Some(ValueSource::DefaultValue) && options.contains_key(name) {
+        let ours = matches.value_source(id) == Some(ValueSource::DefaultValue)
+            && !variable::tells(id, &|name| std::env::var(name).ok());
+        if ours && options.contains_key(name) {
             continue;
         }
         options.insert(name.to_owned(), value);
@@ -133,7 +143,7 @@ mod tests {
             "+b",
             "--full-refresh",
             "--vars",
-            "{x: 1}",
+            "{x: 1, DBT_ENV_SECRET_y: z}",
             "--threads",
             "3",
             "-t",
@@ -146,7 +156,10 @@ mod tests {
         assert_eq!(json!(found), json!([true, "build", false, true]));
         let args = invoked.args("build");
         let found = ["exclude", "select", "threads", "target", "vars"].map(|name| &args[name]);
-        assert_eq!(json!(found), json!([[], ["a", "+b"], 3, "ci", { "x": 1 }]));
+        assert_eq!(
+            json!(found),
+            json!([[], ["a", "+b"], 3, "ci", { "x": 1, "DBT_ENV_SECRET_y": "*****" }])
+        );
         assert!(args.contains_key("full_refresh") && !args.contains_key("fail_fast") && !args.contains_key("selector"));
     }
 }

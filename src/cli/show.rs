@@ -93,6 +93,10 @@ async fn rows(
         } else {
             super::compile::one(&context, node, &connection).await?.sql
         };
+        if let Some(header) = node.config.raw.get("sql_header").and_then(|header| header.as_str()) {
+            let ran = connection.batch(header).await;
+            ran.map_err(|error| error.diagnostic().at(node.declared.clone()))?;
+        }
         let table = query(&connection, &limited(&sql, arguments.limit)).await?;
         shown.push((Some(node.name.clone()), table));
     }

@@ -37,6 +37,17 @@ const NAMES: [(&str, &str); 26] = [
 /// Texts that say no.
 const NO: [&str; 6] = ["", "0", "false", "f", "no", "n"];
 
+/// Whether a variable says something about this option.
+pub(super) fn tells(id: &str, variable: &dyn Fn(&str) -> Option<String>) -> bool {
+    value(id, variable).is_some()
+}
+
+fn value(id: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let (_, name) = NAMES.iter().find(|(known, _)| *known == id)?;
+    let told = [format!("DBT_ENGINE_{name}"), format!("DBT_{name}")];
+    told.iter().find_map(|name| variable(name))
+}
+
 /// The command, with what `variable` says as defaults; `typed` is the command line.
 pub(super) fn heeded(command: Command, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Command {
     let command = command.mut_args(|argument| default(argument, typed, variable));
@@ -45,12 +56,8 @@ pub(super) fn heeded(command: Command, typed: &[OsString], variable: &dyn Fn(&st
 
 fn default(argument: Arg, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Arg {
     let id = argument.get_id().to_string();
-    let Some((_, name)) = NAMES.iter().find(|(known, _)| *known == id) else {
-        return argument;
-    };
     let own = argument.get_env().and_then(std::ffi::OsStr::to_str).and_then(variable);
-    let told = [format!("DBT_ENGINE_{name}"), format!("DBT_{name}")];
-    let Some(value) = told.iter().find_map(|name| variable(name)).filter(|_| own.is_none()) else {
+    let Some(value) = value(&id, variable).filter(|_| own.is_none()) else {
         return argument;
     };
     let yes = !NO.contains(&value.to_lowercase().as_str());

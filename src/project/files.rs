@@ -165,7 +165,7 @@ impl Files {
             }
         }
         for found in walk.all(&paths.functions, problems) {
-            match found.ending() {
+            match found.ending().as_str() {
                 "sql" | "py" | "js" => files.functions.extend(found.code(problems)),
                 _ => files.described(found, &mut read, problems),
             }

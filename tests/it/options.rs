@@ -87,10 +87,9 @@ fn compiled_sql_as_json() {
         "json",
     ];
     let inline: Json = serde_json::from_str(&project.ok(&inline).stdout).expect("JSON");
-    assert_eq!(
-        inline,
-        serde_json::json!({ "compiled": "select * from \"db\".\"dev\".\"other\"" })
-    );
+    let database = project.psql("select current_database()");
+    let sql = format!("select * from \"{database}\".\"dev\".\"other\"");
+    assert_eq!(inline, serde_json::json!({ "compiled": sql }));
 }
 
 #[test]
@@ -167,4 +166,16 @@ fn endings_of_files_may_be_in_capitals() {
     project.put("models/UPPER.SQL", "select 1 as x");
     project.ok(&["run", "-s", "UPPER"]);
     assert_eq!(project.psql("select x from dev.\"UPPER\""), "1");
+}
+
+#[test]
+fn a_header_of_sql_runs_before_what_is_shown() {
+    let project = shop();
+    project.put(
+        "models/header.sql",
+        "{% call set_sql_header(config) %}set session time zone '{{ var('zone', 'Europe/Paris') }}';{% endcall %}
+         select current_setting('timezone') as zone",
+    );
+    let shown = project.ok(&["show", "-s", "header", "--vars", "zone: Asia/Kolkata"]);
+    assert!(shown.stdout.contains("Asia/Kolkata"), "{}", shown.stdout);
 }
