@@ -17,8 +17,8 @@ use crate::report::docs_site::{Material, lineage, page};
 use crate::run::{self, CatalogAnswer, Level, Measured, RunContext};
 
 use super::arguments::Global;
+use super::arguments::{DocsAction, DocsArguments, DocsGenerateArguments};
 use super::connect::{Connected, connect};
-use super::docs_arguments::{DocsAction, DocsArguments, DocsGenerateArguments};
 use super::docs_serve;
 use super::select::select;
 use super::workspace::{Talk, Workspace};

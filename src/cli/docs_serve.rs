@@ -6,9 +6,9 @@ use crate::diagnostic::Diagnostic;
 use crate::report::docs_server;
 use crate::run::Level;
 
+use super::arguments::DocsServeArguments;
 use super::arguments::Global;
 use super::clean::folders;
-use super::docs_arguments::DocsServeArguments;
 use super::workspace::Talk;
 use super::{Outcome, Status};
 

@@ -11,7 +11,6 @@ pub mod db;
 mod debug;
 mod deps;
 mod docs;
-mod docs_arguments;
 mod docs_serve;
 mod facts;
 mod freshness;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::arguments::SelectionArguments;
+use super::SelectionArguments;
 
 #[derive(Clone, Debug, Args)]
 pub struct DocsArguments {

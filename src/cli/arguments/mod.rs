@@ -1,0 +1,301 @@
+//! What can be typed. No logic: `cli/mod.rs` turns it into calls.
+
+mod database;
+mod docs;
+mod looking;
+mod running;
+mod selection;
+mod source;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use database::{DbAction, DbArguments, GenerateArguments};
+pub use docs::{DocsAction, DocsArguments, DocsGenerateArguments, DocsServeArguments};
+pub use looking::{
+    CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
+    ShowOutput,
+};
+pub use running::{RunArguments, SeedArguments};
+pub use selection::{IndirectSelection, SelectionArguments};
+pub use source::{FreshnessArguments, SourceAction, SourceArguments};
+
+/// Build SQL models on PostgreSQL and certify them before anybody reads them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "assay",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Project and output")]
+pub struct Global {
+    /// Folder of project.yml (or `dbt_project.yml`); else the working directory and the folders above it are searched
+    #[arg(long, global = true, value_name = "DIR", env = "ASSAY_PROJECT_DIR")]
+    pub project_dir: Option<PathBuf>,
+    /// Folder of profiles.yml
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles_dir: Option<PathBuf>,
+    /// Profile to use instead of the project's
+    #[arg(long, global = true)]
+    pub profile: Option<String>,
+    /// Target of the profile
+    #[arg(short, long, global = true)]
+    pub target: Option<String>,
+    /// Variables as YAML: '{name: value}'
+    #[arg(long, global = true, value_name = "YAML")]
+    pub vars: Option<String>,
+    /// Where compiled SQL and artifacts go (default: target/ in the project)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub target_path: Option<PathBuf>,
+    /// How to tell what happens
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Default)]
+    pub log_format: LogFormat,
+    /// Least important messages to show
+    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// Id that the artifacts give to this call of the program (default: a new one)
+    #[arg(long, global = true, value_name = "UUID")]
+    pub invocation_id: Option<uuid::Uuid>,
+    /// Show errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Never colour the output (so does the `NO_COLOR` variable)
+    #[arg(long, alias = "no-use-colors", global = true)]
+    pub no_color: bool,
+    /// Never download PostgreSQL for the local server
+    #[arg(long, global = true)]
+    pub no_download: bool,
+    /// As `--log-level debug`
+    #[arg(short, long, global = true)]
+    pub debug: bool,
+    /// Write neither `manifest.json` nor `run_results.json`
+    #[arg(long, global = true)]
+    pub no_write_json: bool,
+    /// Work on one node at a time, whatever the profile says
+    #[arg(long, global = true)]
+    pub single_threaded: bool,
+    /// Stop at the first failure
+    #[arg(short = 'x', long, global = true)]
+    pub fail_fast: bool,
+    /// Do not show what macros say with `print(..)`
+    #[arg(long, global = true)]
+    pub no_print: bool,
+    #[command(flatten)]
+    pub unsupported: Unsupported,
+}
+
+/// Options that dbt has and Assay does not: typed, they are refused by name instead of being swallowed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Not supported yet")]
+pub struct Unsupported {
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    state: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    defer: bool,
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    defer_state: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    favor_state: bool,
+    #[arg(long, global = true, hide = true)]
+    sample: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    warn_error: bool,
+    #[arg(long, global = true, hide = true)]
+    warn_error_options: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    maximum_seed_size_mib: Option<String>,
+    #[arg(short = 'r', long, global = true, hide = true)]
+    record_timing_info: Option<String>,
+    #[arg(long, global = true, hide = true)]
+    upload_to_artifacts_ingest_api: bool,
+    #[arg(long, global = true, hide = true)]
+    use_v2_parser: bool,
+    #[arg(long, global = true, hide = true)]
+    no_introspect: bool,
+    #[arg(long, global = true, hide = true)]
+    no_inject_ephemeral_ctes: bool,
+    #[arg(long, global = true, hide = true)]
+    no_clean_project_files_only: bool,
+    #[arg(long, global = true, hide = true)]
+    no_version_check: bool,
+    #[arg(long, global = true, hide = true)]
+    export_saved_queries: bool,
+    #[arg(long, global = true, hide = true)]
+    include_saved_query: bool,
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    packages_install_path: Option<String>,
+}
+
+impl Unsupported {
+    /// The first option that was typed.
+    #[must_use]
+    pub fn typed(&self) -> Option<&'static str> {
+        [
+            (self.state.is_some(), "--state"),
+            (self.defer, "--defer"),
+            (self.defer_state.is_some(), "--defer-state"),
+            (self.favor_state, "--favor-state"),
+            (self.sample.is_some(), "--sample"),
+            (self.warn_error, "--warn-error"),
+            (self.warn_error_options.is_some(), "--warn-error-options"),
+            (self.maximum_seed_size_mib.is_some(), "--maximum-seed-size-mib"),
+            (self.record_timing_info.is_some(), "--record-timing-info"),
+            (self.upload_to_artifacts_ingest_api, "--upload-to-artifacts-ingest-api"),
+            (self.use_v2_parser, "--use-v2-parser"),
+            (self.no_introspect, "--no-introspect"),
+            (self.no_inject_ephemeral_ctes, "--no-inject-ephemeral-ctes"),
+            (self.no_clean_project_files_only, "--no-clean-project-files-only"),
+            (self.no_version_check, "--no-version-check"),
+            (self.export_saved_queries, "--export-saved-queries"),
+            (self.include_saved_query, "--include-saved-query"),
+            (self.packages_install_path.is_some(), "--packages-install-path"),
+        ]
+        .into_iter()
+        .find_map(|(typed, name)| typed.then_some(name))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people; progress where there is a terminal
+    #[value(alias = "text")]
+    Default,
+    /// One JSON object a line
+    Json,
+    /// One OpenTelemetry log record a line, for `dbt --use-v2-parser`
+    Otel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+    None,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build seeds, models and tests in order; certify and publish what passes
+    Build(RunArguments),
+    /// Build models
+    Run(RunArguments),
+    /// Run data tests
+    Test(RunArguments),
+    /// Load the CSV files
+    Seed(SeedArguments),
+    /// Keep history in snapshots
+    Snapshot(RunArguments),
+    /// How old the sources are
+    Source(SourceArguments),
+    /// Render the SQL of nodes into target/compiled without running it
+    Compile(CompileArguments),
+    /// Read the whole project, check it, and write target/manifest.json
+    Parse,
+    /// List nodes
+    #[command(alias = "list")]
+    Ls(LsArguments),
+    /// Show rows of a model, of SQL typed here, or of a candidate that failed its audits
+    Show(ShowArguments),
+    /// Tell what a build would create, change, renew and drop, and why, without doing it
+    Plan(PlanArguments),
+    /// Call a macro
+    RunOperation(OperationArguments),
+    /// Check the project, the profile and the connection
+    Debug(DebugArguments),
+    /// Install the packages that the project uses
+    Deps(DepsArguments),
+    /// Write and show the documentation of the project
+    Docs(DocsArguments),
+    /// Delete the folders in clean-targets
+    Clean,
+    /// Point readers back at the certified versions before
+    Rollback(RollbackArguments),
+    /// What was published, newest first
+    History(HistoryArguments),
+    /// Drop versions that are no longer kept
+    Gc,
+    /// The project's own local server
+    Db(DbArguments),
+    /// Load raw data to practise on
+    Generate(GenerateArguments),
+    /// Stops an idle local server; started by Assay itself
+    #[command(name = "__watch", hide = true)]
+    Watch { directory: PathBuf, idle: u64 },
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Packages")]
+pub struct DepsArguments {
+    /// Write package-lock.yml and install nothing
+    #[arg(long)]
+    pub lock: bool,
+    /// Choose versions anew, whatever package-lock.yml says
+    #[arg(long)]
+    pub upgrade: bool,
+    /// Add a package to packages.yml, in place of other versions of it
+    #[arg(long, value_name = "NAME@VERSION")]
+    pub add_package: Option<String>,
+    /// Where the added package comes from
+    #[arg(long, value_enum, default_value_t = PackageSource::Hub)]
+    pub source: PackageSource,
+    /// Only tell what adding the package would write
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PackageSource {
+    #[default]
+    Hub,
+    Git,
+    Local,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct OperationArguments {
+    /// The macro: `name`, or `package.name`
+    #[arg(value_name = "MACRO", required_unless_present = "sql")]
+    pub name: Option<String>,
+    /// Arguments of the macro as YAML: '{name: value}'
+    #[arg(long, value_name = "YAML", conflicts_with = "sql")]
+    pub args: Option<String>,
+    /// A statement to run instead of a macro
+    #[arg(long, value_name = "SQL", conflicts_with = "name")]
+    pub sql: Option<String>,
+    /// Connections to use (default: the profile's); one is enough
+    #[arg(long, hide = true)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RollbackArguments {
+    /// Published names; all that the last publication changed where none is given
+    pub models: Vec<String>,
+    /// Seconds to wait for a run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        use clap::CommandFactory;
+        crate::cli::moot::taken(Arguments::command()).debug_assert();
+    }
+}
