@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Node, NodeId};
+use crate::project::HOLD;
 use crate::run::{Builder, Reason, builder, has_microbatch_of_its_own};
 
 use super::workspace::Workspace;
@@ -19,6 +20,13 @@ impl Workspace {
     /// A behaviour flag of the project file that is on unless the file says `false`.
     fn is_flag_on(&self, name: &str) -> bool {
         self.project.own().settings.flags.get(name) != Some(&Json::Bool(false))
+    }
+
+    /// Whether a test that fails stops what is below any of its parents: as the project says; by itself, dbt's own project
+    /// files keep dbt's rule, which is all of them.
+    pub fn holds_below_any_parent(&self) -> bool {
+        let flag = self.project.own().settings.flags.get(HOLD);
+        flag.and_then(Json::as_bool).unwrap_or(!self.is_lenient())
     }
 
     /// Whether nodes are skipped where an `on-run-start` hook failed.

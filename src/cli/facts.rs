@@ -52,6 +52,7 @@ pub(super) async fn facts(
         relations,
         full_refresh: asked.full_refresh,
         tests_block: asked.tests_block,
+        holds_below_any: workspace.holds_below_any_parent(),
         ..Facts::default()
     };
     let Some(gate) = context.gate.as_ref().filter(|_| asked.gated) else {

@@ -145,6 +145,8 @@ pub struct Facts {
     pub full_refresh: bool,
     /// Tests hold up what is downstream of what they test, as in `build`.
     pub tests_block: bool,
+    /// What is below any parent of a test, not of all.
+    pub holds_below_any: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -198,6 +200,7 @@ impl Plan {
         let rank = plan.rank();
         plan.attach_tests(graph, &rank, facts);
         plan.attach_view_audits(graph, facts);
+        plan.hold_below_any(graph, facts);
         plan.sort(facts);
         plan.sets = super::publish_sets(graph, &plan);
         plan

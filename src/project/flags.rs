@@ -41,9 +41,15 @@ fn asks_for_nothing(name: &str, value: &Json) -> bool {
     value.is_null() || *value == usual
 }
 
+/// A flag of Assay's own: a test that fails stops what is below any of its parents, not only what is below all.
+pub const HOLD: &str = "skip_nodes_if_test_of_any_parent_fails";
+
 /// Names each flag that is set and has no effect.
 pub(super) fn warn(flags: &[Entry], reader: &mut Reader) {
     for flag in flags {
+        if flag.key == HOLD && !flag.value.to_json().is_boolean() {
+            reader.wrong_type(HOLD, "true or false", &flag.value);
+        }
         let known = UNHEEDED.contains(&flag.key.as_str());
         if known && !asks_for_nothing(&flag.key, &flag.value.to_json()) {
             reader.unsupported(&format!("`{}` in `flags`", flag.key), &flag.place);

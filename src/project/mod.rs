@@ -24,6 +24,7 @@ mod yaml;
 
 pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Written, config_key, read_settings};
 pub use files::{CodeFile, Files, SeedFile};
+pub use flags::HOLD;
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
     ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, Freshness, FunctionArgument, FunctionOverload,

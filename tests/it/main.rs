@@ -8,6 +8,7 @@ mod docs;
 mod freshness;
 mod gate;
 mod handoff;
+mod hold;
 mod house;
 mod language;
 mod lenience;
