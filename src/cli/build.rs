@@ -21,6 +21,7 @@ use super::builders::Macros;
 use super::connect::{Connected, connect, watch_signals};
 use super::facts::{Asked, facts};
 use super::select::select;
+use super::state::defer;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -108,6 +109,7 @@ async fn connected_build(
     flags.store_failures = running.store_failures;
     flags.event_time = running.event_time_start.zip(running.event_time_end);
     let context = workspace.context(connected, flags, as_of.clone(), selected);
+    defer(workspace, &context, selected).await?;
     let builds = kind != Kind::Test;
     let mut session = None;
     if let Some(gate) = context

@@ -14,6 +14,7 @@ use crate::sql::RelationKind;
 use super::arguments::{CompileArguments, Global, ShowOutput};
 use super::connect::connect;
 use super::select::select;
+use super::state::defer;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -47,6 +48,7 @@ pub(super) async fn compile(global: &Global, talk: &Talk, arguments: &CompileArg
         let mut flags = workspace.flags("compile", connected.threads);
         flags.full_refresh = arguments.full_refresh;
         let context = workspace.context(&connected, flags, as_of, &selected);
+        defer(&workspace, &context, &selected).await?;
         let connection = Arc::new(context.pool.get().await?);
         let mut shown = Vec::new();
         if let Some(sql) = &arguments.inline {

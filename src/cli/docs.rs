@@ -21,6 +21,7 @@ use super::arguments::{DocsAction, DocsArguments, DocsGenerateArguments};
 use super::connect::{Connected, connect};
 use super::docs_serve;
 use super::select::select;
+use super::state::defer;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -85,6 +86,7 @@ async fn ask(
     let as_of = workspace.as_of(connected, selected).await?;
     let flags = workspace.flags("generate", connected.threads);
     let context = workspace.context(connected, flags, as_of, selected);
+    defer(workspace, &context, selected).await?;
     let connection = Arc::new(context.pool.get().await?);
     let mut asked = Asked {
         compiled: if arguments.no_compile {

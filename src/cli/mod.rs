@@ -26,6 +26,7 @@ mod plan;
 mod rollback;
 mod select;
 mod show;
+mod state;
 mod variable;
 mod workspace;
 mod yaml_host;
@@ -140,6 +141,12 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
                 .help("leave it out; `assay --help` and docs/dbt.md list what is supported")
                 .into(),
         );
+    }
+    if let Some(option) = global.state.typed().filter(|_| !arguments.command.reads_other_runs()) {
+        let message = format!("this command has no option {option}");
+        return Err(Diagnostic::error("bad-option", message)
+            .help("it means something for commands that select nodes")
+            .into());
     }
     match arguments.command {
         Command::Build(run) => build::build(&global, talk, build::Kind::Build, &run).await,

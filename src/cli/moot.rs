@@ -30,13 +30,11 @@ const FLAGS: [&str; 23] = [
 ];
 
 /// Both ways mean the same, or only this one is usual.
-const DENIED: [&str; 23] = [
+const DENIED: [&str; 21] = [
     "no-cache-selected-only",
     "no-debug",
-    "no-defer",
     "no-export-saved-queries",
     "no-fail-fast",
-    "no-favor-state",
     "no-hints-enabled",
     "no-include-saved-query",
     "no-log-cache-events",

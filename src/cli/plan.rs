@@ -19,6 +19,7 @@ use super::connect::connect_to_look;
 use super::facts::{Asked, facts};
 use super::ls::{closed_pipe, unwritable};
 use super::select::select;
+use super::state::defer;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -34,6 +35,7 @@ pub(super) async fn plan(global: &Global, talk: &Talk, arguments: &PlanArguments
         let mut flags = workspace.flags("build", connected.threads);
         flags.full_refresh = arguments.full_refresh;
         let context = workspace.context(&connected, flags, as_of, &selected);
+        defer(&workspace, &context, &selected).await?;
         let connection = Arc::new(context.pool.get().await?);
         let asked = Asked {
             tests_block: true,

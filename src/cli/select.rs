@@ -5,6 +5,7 @@ use crate::graph::ResourceType;
 use crate::graph::select::{IndirectSelection, Resolved, Selection};
 
 use super::arguments::{self, SelectionArguments};
+use super::state::previous_state;
 use super::workspace::Workspace;
 
 const TYPES: [(&str, ResourceType); 13] = [
@@ -45,8 +46,14 @@ pub(super) fn select(
         arguments::IndirectSelection::Buildable => IndirectSelection::Buildable,
         arguments::IndirectSelection::Empty => IndirectSelection::Empty,
     };
+    let previous = previous_state(workspace)?;
+    let selection = selection.against(previous.clone());
     let resolved = selection.resolve(&workspace.graph, &workspace.selectors, &kinds, indirect)?;
-    let lenient = allow_empty || workspace.is_lenient();
+    for warning in previous.into_iter().flat_map(|previous| previous.warnings()) {
+        workspace.talk.tell(warning);
+    }
+    // That nothing has changed is an answer, and no slip of who asked.
+    let lenient = allow_empty || resolved.compared || workspace.is_lenient();
     let level = if lenient { Level::Warning } else { Level::Error };
     let mut problems = Diagnostics::default();
     for unmatched in &resolved.unmatched {

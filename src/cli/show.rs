@@ -17,6 +17,7 @@ use super::arguments::{Global, ShowArguments, ShowOutput};
 use super::connect::{Connected, connect, gate_of};
 use super::ls::{closed_pipe, unwritable};
 use super::select::select;
+use super::state::defer;
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -72,6 +73,7 @@ async fn rows(
     let mut flags = workspace.flags("show", connected.threads);
     flags.full_refresh = arguments.full_refresh;
     let context = workspace.context(connected, flags, as_of, &selected);
+    defer(workspace, &context, &selected).await?;
     let connection = Arc::new(context.pool.get().await?);
     if let Some(sql) = &arguments.inline {
         let node = workspace.inline_node(sql);

@@ -24,7 +24,7 @@ use crate::run::{
 };
 use crate::sql::Relation;
 
-use super::arguments::Global;
+use super::arguments::{Global, StateArguments};
 use super::connect::Connected;
 use super::contents::{complete, groups};
 use super::invocation::Invoked;
@@ -67,6 +67,7 @@ pub(super) struct Workspace {
     pub single_threaded: bool,
     print: bool,
     write_json: bool,
+    state: StateArguments,
 }
 
 impl Workspace {
@@ -109,7 +110,13 @@ impl Workspace {
             single_threaded: global.single_threaded,
             print: !global.no_print,
             write_json: !global.no_write_json,
+            state: global.state.clone(),
         })
+    }
+
+    /// What was typed of other runs.
+    pub fn state(&self) -> &StateArguments {
+        &self.state
     }
 
     pub fn project_name(&self) -> &str {
@@ -255,6 +262,7 @@ impl Workspace {
             made: Made::default(),
             quoted: self.project.own().settings.quoted(|_| None),
             query_comment: self.query_comment(&connected.target),
+            deferral: OnceLock::new(),
         })
     }
 

@@ -25,6 +25,7 @@ mod recorder;
 pub mod select;
 mod semantics;
 mod source_state;
+pub mod state;
 mod templates;
 #[cfg(test)]
 mod test_node;

@@ -1,5 +1,7 @@
 //! What the database holds: one query a run.
 
+use std::collections::HashSet;
+
 use super::{Connection, SqlError};
 use crate::sql::{Column, RelationKind};
 
@@ -39,6 +41,18 @@ impl Catalog {
             .ok()
             .map(|index| &self.relations[index])
     }
+}
+
+/// Schemas and names of the functions of some schemas.
+pub async fn functions(connection: &Connection, schemas: &[String]) -> Result<HashSet<(String, String)>, SqlError> {
+    let rows = connection
+        .query(
+            "select n.nspname::text, p.proname::text from pg_catalog.pg_proc p \
+             join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = any($1::text[])",
+            &[&schemas],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Tables, views, materialized views and foreign tables of the schemas, whoever owns them; one query.

@@ -8,6 +8,7 @@
 //!
 //! Hooks, descriptions and the arguments of tests are left as they are written; `graph` renders them.
 
+mod artifacts;
 mod config;
 mod files;
 mod flags;
@@ -22,6 +23,7 @@ mod selectors;
 mod settings;
 mod yaml;
 
+pub use artifacts::Artifacts;
 pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Written, config_key, read_settings};
 pub use files::{CodeFile, Files, SeedFile};
 pub use flags::HOLD;

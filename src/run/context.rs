@@ -1,7 +1,7 @@
 //! What every part of a run shares.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::jinja::{Engine, Global};
 use crate::postgres::Pool;
 use crate::sql::Relation;
 
+use super::deferral::Deferral;
 use super::event::{Event, Events, Level};
 use super::interrupt::Interrupt;
 use super::layout::Layout;
@@ -72,6 +73,8 @@ pub struct RunContext {
     /// Which of database, schema and identifier the project quotes.
     pub quoted: [bool; 3],
     pub query_comment: QueryComment,
+    /// Where another run built what this one does not.
+    pub deferral: OnceLock<Deferral>,
 }
 
 /// Versions made in this run, which its later nodes read before readers may.

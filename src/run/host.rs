@@ -122,6 +122,26 @@ impl RunHost {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(future))
     }
 
+    /// Where another run built a node that this one reads from there.
+    fn deferred(&self, target: &Node) -> Result<Option<Relation>, Refusal> {
+        let ephemeral = target.config.materialized == Materialization::Ephemeral;
+        let Some(there) = self.context.deferred(target).filter(|_| !self.stable && !ephemeral) else {
+            return Ok(None);
+        };
+        let (own, other) = (&target.relation.database, &there.database);
+        if own.is_some() && other.is_some() && own != other {
+            let message = format!(
+                "`{}` is not built here, and that of the other run is out of reach",
+                target.name
+            );
+            return Err(Refusal::new("deferred-database", message).help(format!(
+                "it is {there}, and PostgreSQL reads one database at a time: build `{}` here, or defer to a run in this database",
+                target.name
+            )));
+        }
+        Ok(Some(there.clone()))
+    }
+
     fn readable(&self, target: &Arc<Node>) -> Relation {
         if target.config.materialized == Materialization::Ephemeral {
             let mut met = self.ephemeral.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +194,10 @@ impl Host for RunHost {
                 "make `{name}` a view, or run the statement with: compile --inline"
             )));
         }
-        let relation = self.readable(&target);
+        let relation = match self.deferred(&target)? {
+            Some(there) => there,
+            None => self.readable(&target),
+        };
         Ok(self.narrowed(relation, &target))
     }
 
@@ -205,9 +228,8 @@ impl Host for RunHost {
 
     fn function(&self, package: Option<&str>, name: &str) -> Result<Relation, Refusal> {
         let found = self.context.graph.function(package, name, &self.node.package);
-        found
-            .map(|node| node.relation.clone())
-            .ok_or_else(|| Refusal::new("missing-function", format!("there is no function `{name}`")))
+        let node = found.ok_or_else(|| Refusal::new("missing-function", format!("there is no function `{name}`")))?;
+        Ok(self.deferred(node)?.unwrap_or_else(|| node.relation.clone()))
     }
 
     fn metric(&self, package: Option<&str>, name: &str) -> Result<String, Refusal> {

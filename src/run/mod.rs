@@ -6,6 +6,7 @@ mod columns;
 mod compile;
 mod context;
 mod contract;
+mod deferral;
 mod delta;
 mod event;
 mod execute;
@@ -47,6 +48,7 @@ pub use catalog::{CatalogAnswer, CatalogRow, Measured, catalog, is_in_catalog, m
 pub use columns::columns_now;
 pub use compile::{Compiled, View, compile_inline, compile_node, definition};
 pub use context::{Flags, Gate, Made, RunContext};
+pub use deferral::Deferral;
 pub use event::{Event, Events, Level, Stamped};
 pub use interrupt::Interrupt;
 pub use layout::Layout;

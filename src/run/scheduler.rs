@@ -336,6 +336,9 @@ impl Scheduler {
         let bad = result.status.is_failure() || result.status == Status::Skipped;
         let unknown = result.status == Status::RuntimeError;
         self.results.insert(Arc::clone(id), result);
+        if !bad {
+            self.context.note_built(id);
+        }
         let mut complete = self.count_down(id);
         // As in dbt, what cannot be told stops nothing.
         if bad && !unknown && self.context.flags.fail_fast {

@@ -28,6 +28,7 @@ mod semantic_layer;
 mod server;
 mod shipped;
 mod shop;
+mod state;
 mod support;
 mod tls;
 mod unit_test;

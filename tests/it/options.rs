@@ -30,8 +30,8 @@ fn variables_of_the_environment_are_options() {
     let project = project.env("DBT_RESOURCE_TYPES", "seed test");
     let listed = project.ok(&["ls", "--output", "name"]).stdout;
     assert_eq!(listed, "raw\n");
-    let refused = project.env("DBT_DEFER", "1").ends(2, &["ls"]);
-    assert!(refused.stderr.contains("--defer"), "{}", refused.stderr);
+    let refused = project.env("DBT_SAMPLE", "1 day").ends(2, &["ls"]);
+    assert!(refused.stderr.contains("--sample"), "{}", refused.stderr);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod looking;
 mod running;
 mod selection;
 mod source;
+mod state;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub use looking::{
 pub use running::{RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
+pub use state::StateArguments;
 
 /// Build SQL models on PostgreSQL and certify them before anybody reads them.
 #[derive(Debug, Parser)]
@@ -92,6 +94,8 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_print: bool,
     #[command(flatten)]
+    pub state: StateArguments,
+    #[command(flatten)]
     pub unsupported: Unsupported,
 }
 
@@ -99,14 +103,6 @@ pub struct Global {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Not supported yet")]
 pub struct Unsupported {
-    #[arg(long, global = true, hide = true, value_name = "DIR")]
-    state: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    defer: bool,
-    #[arg(long, global = true, hide = true, value_name = "DIR")]
-    defer_state: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    favor_state: bool,
     #[arg(long, global = true, hide = true)]
     sample: Option<String>,
     #[arg(long, global = true, hide = true)]
@@ -142,10 +138,6 @@ impl Unsupported {
     #[must_use]
     pub fn typed(&self) -> Option<&'static str> {
         [
-            (self.state.is_some(), "--state"),
-            (self.defer, "--defer"),
-            (self.defer_state.is_some(), "--defer-state"),
-            (self.favor_state, "--favor-state"),
             (self.sample.is_some(), "--sample"),
             (self.warn_error, "--warn-error"),
             (self.warn_error_options.is_some(), "--warn-error-options"),
@@ -234,6 +226,26 @@ pub enum Command {
     /// Stops an idle local server; started by Assay itself
     #[command(name = "__watch", hide = true)]
     Watch { directory: PathBuf, idle: u64 },
+}
+
+impl Command {
+    /// Whether `--state` and its like mean something.
+    pub fn reads_other_runs(&self) -> bool {
+        matches!(
+            self,
+            Self::Build(_)
+                | Self::Run(_)
+                | Self::Test(_)
+                | Self::Seed(_)
+                | Self::Snapshot(_)
+                | Self::Source(_)
+                | Self::Docs(_)
+                | Self::Compile(_)
+                | Self::Ls(_)
+                | Self::Show(_)
+                | Self::Plan(_)
+        )
+    }
 }
 
 #[derive(Clone, Debug, Args)]

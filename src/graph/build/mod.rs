@@ -264,8 +264,11 @@ impl Builder<'_> {
         for values in &recorded.configs {
             let mut layer = Settings::new();
             for (key, value) in values {
-                let written = match (written.get(key), key.as_str()) {
-                    (Some(text), _) => Some((key.clone(), Some(Json::from(text.as_str())))),
+                let own = written
+                    .get_key_value(key)
+                    .or_else(|| written.get_key_value(&key.replace('-', "_")));
+                let written = match (own, key.as_str()) {
+                    (Some((typed, text)), _) => Some((typed.clone(), Some(Json::from(text.as_str())))),
                     (None, _) if !written.is_empty() => Some((key.clone(), None)),
                     (None, "pre_hook" | "post_hook") => Some((key.replace('_', "-"), Some(value.clone()))),
                     _ => None,

@@ -32,9 +32,12 @@ pub enum Method {
     Metric,
     SemanticModel,
     SavedQuery,
+    State,
+    Result,
+    SourceStatus,
 }
 
-const METHODS: [(&str, Method); 19] = [
+const METHODS: [(&str, Method); 22] = [
     ("fqn", Method::Fqn),
     ("tag", Method::Tag),
     ("source", Method::Source),
@@ -54,10 +57,10 @@ const METHODS: [(&str, Method); 19] = [
     ("metric", Method::Metric),
     ("semantic_model", Method::SemanticModel),
     ("saved_query", Method::SavedQuery),
+    ("state", Method::State),
+    ("result", Method::Result),
+    ("source_status", Method::SourceStatus),
 ];
-
-/// Methods of dbt that have nothing to select from here yet.
-const NOT_YET: [&str; 3] = ["state", "result", "source_status"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Criterion {
@@ -138,6 +141,21 @@ impl Criterion {
         };
         criterion.check(&text)?;
         Ok(criterion)
+    }
+
+    /// Whether another run is asked.
+    pub(super) fn compares(&self) -> bool {
+        matches!(self.method, Method::State | Method::Result | Method::SourceStatus)
+    }
+
+    /// `method.argument:value`
+    pub(super) fn typed(&self) -> String {
+        let name = METHODS.iter().find(|(_, method)| *method == self.method);
+        let name = name.map_or("", |(name, _)| name);
+        let parts: Vec<&str> = std::iter::once(name)
+            .chain(self.arguments.iter().map(String::as_str))
+            .collect();
+        format!("{}:{}", parts.join("."), self.value)
     }
 
     /// As dbt's manifest has it.
@@ -291,14 +309,7 @@ fn method(name: &str, text: &str) -> Result<Method, Diagnostic> {
     if let Some((_, method)) = METHODS.iter().find(|(known, _)| *known == name) {
         return Ok(*method);
     }
-    if NOT_YET.contains(&name) {
-        return Err(Diagnostic::error(
-            "unsupported-selector",
-            format!("`{text}`: the selector method `{name}` is not supported yet"),
-        )
-        .help(format!("supported methods: {}", names().collect::<Vec<_>>().join(", "))));
-    }
-    let help = match nearest(name, names().chain(NOT_YET)) {
+    let help = match nearest(name, names()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("one of: {}", names().collect::<Vec<_>>().join(", ")),
     };
@@ -343,7 +354,7 @@ mod tests {
     fn refused() {
         let refused = |text: &str| Criterion::parse(text).expect_err(text).to_string();
         insta::assert_snapshot!(
-            ["@a+", "tga:x", "state:modified", "config:view", "test_type:genric", "tag:", "source:a.b.c.d", "+"]
+            ["@a+", "tga:x", "config:view", "test_type:genric", "tag:", "source:a.b.c.d", "+"]
                 .map(refused)
                 .join("\n"),
             @r#"
@@ -351,8 +362,6 @@ mod tests {
               help: write `@a` or `a+`
             error[invalid-selector]: `tga:x` is not a selector: there is no selector method `tga`
               help: did you mean `tag`?
-            error[unsupported-selector]: `state:modified`: the selector method `state` is not supported yet
-              help: supported methods: fqn, tag, source, path, file, package, config, test_name, test_type, resource_type, access, group, exposure, version, unit_test, selector, metric, semantic_model, saved_query
             error[invalid-selector]: `config:view` is not a selector: `config` needs the key to look at
               help: write `config.materialized:view`, say
             error[invalid-selector]: `test_type:genric` is not a selector: `genric` is not a test type

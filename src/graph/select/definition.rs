@@ -29,8 +29,6 @@ pub enum Definition {
     Union(Vec<Definition>),
     Intersection(Vec<Definition>),
     Difference(Box<Definition>, Box<Definition>),
-    /// What a selector of another name means.
-    Refused(Box<Diagnostic>),
 }
 
 /// The selectors of a project by name.
@@ -42,7 +40,7 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// Fails where a definition cannot be understood; one that only says what is not supported fails where it is used.
+    /// Fails where a definition cannot be understood.
     pub fn read(selectors: &[NamedSelector]) -> Result<Self, Diagnostic> {
         let mut read = Self::default();
         for selector in selectors {
@@ -130,16 +128,11 @@ fn definition(written: &Json) -> Result<Definition, Diagnostic> {
     }
 }
 
-/// A criterion that nothing can be found with yet fails where it is used.
 fn criterion(
     read: Result<Criterion, Diagnostic>,
     indirect: Option<IndirectSelection>,
 ) -> Result<Definition, Diagnostic> {
-    match read {
-        Ok(criterion) => Ok(Definition::Criterion(Box::new(criterion), indirect)),
-        Err(problem) if problem.code == "unsupported-selector" => Ok(Definition::Refused(Box::new(problem))),
-        Err(problem) => Err(problem),
-    }
+    Ok(Definition::Criterion(Box::new(read?), indirect))
 }
 
 fn group(

@@ -65,7 +65,7 @@ impl<'a> Matcher<'a> {
             }
             Method::Version => kind == ResourceType::Model && fits_version(value, node),
             // Looked up as a whole: see `resolve`.
-            Method::Selector => false,
+            Method::Selector | Method::State | Method::Result | Method::SourceStatus => false,
             Method::Exposure => kind == ResourceType::Exposure && fits_named(value, node),
             Method::Metric => kind == ResourceType::Metric && fits_named(value, node),
             Method::SemanticModel => kind == ResourceType::SemanticModel && fits_named(value, node),

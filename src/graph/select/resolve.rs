@@ -1,10 +1,12 @@
 //! A selection looked up in a graph.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 
 use indexmap::IndexSet;
 
 use crate::diagnostic::{Diagnostic, Level};
+use crate::graph::state::PreviousState;
 use crate::graph::{Graph, Node, NodeId, ResourceType};
 
 use super::criterion::{Criterion, Method, Reach};
@@ -22,6 +24,8 @@ pub struct Resolved {
     /// What was selected too, but is not of a kind that the command works on. Sorted by id.
     pub other_kinds: IndexSet<NodeId>,
     pub unmatched: Vec<Unmatched>,
+    /// Whether it was compared with another run: then nothing is as good an answer as any.
+    pub compared: bool,
 }
 
 impl Resolved {
@@ -80,6 +84,7 @@ impl Selection {
     ) -> Result<Resolved, Diagnostic> {
         let mut family = Family::new(nodes, root_package, indirect);
         (family.selectors, family.kinds) = (Some(selectors), kinds);
+        family.previous = self.previous.as_deref();
         let mut unmatched = Vec::new();
         let included = match &self.select {
             Some(select) => family.union(select, false, &mut unmatched)?,
@@ -89,6 +94,7 @@ impl Selection {
         let excluded = family.union(&self.exclude, true, &mut unmatched)?;
         let mut resolved = Resolved {
             unmatched,
+            compared: family.compared.get(),
             ..Resolved::default()
         };
         let mut chosen: Vec<&Node> = (included.direct.difference(&excluded.direct))
@@ -139,6 +145,8 @@ struct Family<'a> {
     selectors: Option<&'a Selectors>,
     /// What the command works on.
     kinds: &'a [ResourceType],
+    previous: Option<&'a PreviousState>,
+    compared: Cell<bool>,
 }
 
 impl<'a> Family<'a> {
@@ -166,6 +174,8 @@ impl<'a> Family<'a> {
             indirect,
             selectors: None,
             kinds: &[],
+            previous: None,
+            compared: Cell::new(false),
         }
     }
 
@@ -197,7 +207,6 @@ impl<'a> Family<'a> {
                     waiting: &(&from.direct | &from.waiting) - &(&what.direct | &what.waiting),
                 })
             }
-            Definition::Refused(problem) => Err((**problem).clone()),
         }
     }
 
@@ -223,6 +232,26 @@ impl<'a> Family<'a> {
         }
         found.retain(|i| self.kinds.contains(&self.nodes[*i].resource_type));
         Ok(found)
+    }
+
+    /// What another run tells of.
+    fn compared(&self, criterion: &Criterion) -> Result<Set, Diagnostic> {
+        self.compared.set(true);
+        let value = criterion.value.as_str();
+        let Some(previous) = self.previous else {
+            let message = format!("`{}` compares with another run", criterion.typed());
+            return Err(Diagnostic::error("no-state", message)
+                .because("no folder with the artifacts of a run is given")
+                .help("give one: --state DIR"));
+        };
+        let ids = match criterion.method {
+            Method::Result => previous.result(value)?,
+            Method::SourceStatus => previous.source_status(value)?,
+            _ => previous.state(value)?,
+        };
+        Ok((0..self.nodes.len())
+            .filter(|i| ids.contains(&*self.nodes[*i].id))
+            .collect())
     }
 
     fn union(
@@ -267,6 +296,8 @@ impl<'a> Family<'a> {
         let by_name = criterion.method == Method::Selector;
         let own = if by_name {
             self.named(&criterion.value, open)?
+        } else if criterion.compares() {
+            self.compared(criterion)?
         } else {
             let matcher = Matcher::new(criterion, self.root_package)?;
             (0..self.nodes.len()).filter(|i| matcher.fits(self.nodes[*i])).collect()

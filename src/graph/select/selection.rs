@@ -1,6 +1,9 @@
 //! What `--select` and `--exclude` say, read but not yet looked up.
 
+use std::sync::Arc;
+
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::graph::state::PreviousState;
 
 use super::criterion::Criterion;
 use super::definition::Definition;
@@ -58,16 +61,19 @@ pub struct Selection {
     pub(super) exclude: Vec<Intersection>,
     /// A selector of `selectors.yml`, where nothing is selected otherwise.
     pub(super) named: Option<Definition>,
+    /// What `state:` and its like compare with.
+    pub(super) previous: Option<Arc<PreviousState>>,
 }
 
 impl Selection {
     /// Reads the values of `--select` and `--exclude`, each of which may hold several selectors between spaces.
-    /// Fails with `invalid-selector` or `unsupported-selector`.
+    /// Fails with `invalid-selector`.
     pub fn parse(select: &[String], exclude: &[String]) -> Result<Self, Diagnostic> {
         Ok(Self {
             select: if select.is_empty() { None } else { Some(union(select)?) },
             exclude: union(exclude)?,
             named: None,
+            previous: None,
         })
     }
 
@@ -77,7 +83,14 @@ impl Selection {
             select: None,
             exclude: Vec::new(),
             named: Some(definition.clone()),
+            previous: None,
         }
+    }
+
+    /// The same, with another run to compare with.
+    #[must_use]
+    pub fn against(self, previous: Option<Arc<PreviousState>>) -> Self {
+        Self { previous, ..self }
     }
 
     /// Whether nothing was asked, so that everything is meant.

@@ -131,6 +131,13 @@ fn suggestion<'a>(criterion: &Criterion, nodes: impl Iterator<Item = &'a Node> +
             nodes.map(|node| resource_type(node.resource_type)).collect(),
             "resource_type:",
         ),
-        Method::Selector | Method::Config | Method::TestType | Method::Access | Method::Version => None,
+        Method::Selector
+        | Method::Config
+        | Method::TestType
+        | Method::Access
+        | Method::Version
+        | Method::State
+        | Method::Result
+        | Method::SourceStatus => None,
     }
 }
