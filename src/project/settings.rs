@@ -286,7 +286,27 @@ fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
+/// Names that dbt had before 1.0, and what they are now.
+const FORMER_PATHS: [(&str, &str); 2] = [("source-paths", "model-paths"), ("data-paths", "seed-paths")];
+
+/// Paths under a name of before 1.0 count where the name of today is not there, as in dbt.
+fn former_paths(section: &mut Section, reader: &mut Reader) -> [Option<Vec<String>>; 2] {
+    FORMER_PATHS.map(|(former, name)| {
+        let entry = section.entry(former)?;
+        let today = section.entry(name);
+        let mut diagnostic = Diagnostic::error("former-name", format!("`{former}` is called `{name}` now"));
+        if today.is_none() {
+            diagnostic.level = reader.flavour.lenient();
+        }
+        reader
+            .problems
+            .push(diagnostic.at(entry.place.clone()).help(format!("write `{name}`")));
+        section.strings(former, reader)
+    })
+}
+
 fn paths(section: &mut Section, reader: &mut Reader) -> Paths {
+    let [former_models, former_seeds] = former_paths(section, reader);
     let mut paths = |key: &'static str, default: &[&str]| {
         section
             .strings(key, reader)
@@ -302,9 +322,11 @@ fn paths(section: &mut Section, reader: &mut Reader) -> Paths {
             paths.swap_remove(0)
         }
     };
+    let models = paths("model-paths", &["models"]);
+    let seeds = paths("seed-paths", &["seeds"]);
     Paths {
-        models: paths("model-paths", &["models"]),
-        seeds: paths("seed-paths", &["seeds"]),
+        models: former_models.unwrap_or(models),
+        seeds: former_seeds.unwrap_or(seeds),
         tests: paths("test-paths", &["tests"]),
         analyses: paths("analysis-paths", &["analyses"]),
         macros: paths("macro-paths", &["macros"]),

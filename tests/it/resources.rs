@@ -186,3 +186,42 @@ fn contracts_of_published_models() {
     let versions = project.psql("select count(distinct conname) from pg_constraint where conname like 'one%'");
     assert_eq!(versions, "2");
 }
+
+#[test]
+fn names_and_places_of_older_projects_count_as_in_dbt() {
+    let project = Project::new()
+        .write(
+            "dbt_project.yml",
+            "name: shop\nprofile: it\nsource-paths: [queries]\ndata-paths: [data]\n",
+        )
+        .write("data/codes.csv", "code\na\na\n")
+        .write("queries/m.sql", "select code from {{ ref('codes') }}")
+        .write(
+            "queries/schema.yml",
+            "
+models:
+  - name: m
+    columns:
+      - name: code
+        data_tests:
+          - accepted_values:
+              arguments: {values: [b], config: {severity: warn}}
+tests:
+  - unique: {arguments: {column_name: code}}
+",
+        );
+    let outcome = project.ok(&["build"]);
+    for part in [
+        "`data-paths` is called `seed-paths` now",
+        "has no key `tests`",
+        "WARN=1",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part} is not in:\n{}", outcome.stderr);
+    }
+    project.put(
+        "dbt_project.yml",
+        "name: shop\nprofile: it\ndata-paths: [data]\nseed-paths: [seeds]\n",
+    );
+    let refused = project.ends(2, &["parse"]);
+    assert!(refused.stderr.contains("error[former-name]"), "{}", refused.stderr);
+}

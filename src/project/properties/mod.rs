@@ -141,11 +141,9 @@ impl Properties {
                 self.nodes.extend(entries);
             }
         }
-        for key in ["data_tests", "tests"] {
-            for item in section.list(key, reader) {
-                self.tests
-                    .extend(NodeProperties::read(item, PropertyKind::Test, reader));
-            }
+        for item in section.list("data_tests", reader) {
+            self.tests
+                .extend(NodeProperties::read(item, PropertyKind::Test, reader));
         }
         for item in section.list("sources", reader) {
             self.sources.extend(SourceTable::read(item, reader));

@@ -122,47 +122,63 @@ impl TestProperties {
             config: Settings::new(),
             place: place.clone(),
         };
-        if let Some(config) = entries.iter().find(|entry| entry.key == "config") {
+        // What stands under `arguments` counts as if it stood beside it, and wins.
+        let nested = entries
+            .iter()
+            .find_map(|entry| match (entry.key.as_str(), &entry.value.kind) {
+                ("arguments", Kind::Map(args)) => Some(&args[..]),
+                _ => None,
+            });
+        let nested = nested.unwrap_or_default();
+        let beside = entries.iter().filter(|entry| {
+            let again = nested.iter().any(|other| other.key == entry.key);
+            !again
+                && !matches!(
+                    (entry.key.as_str(), &entry.value.kind),
+                    ("arguments", Kind::Null | Kind::Map(_))
+                )
+        });
+        let all: Vec<&Entry> = beside.chain(nested).collect();
+        if let Some(config) = all.iter().find(|entry| entry.key == "config") {
             let config = rendered(&config.value, reader);
             test.config = read_settings(Some(&config), &format!("test `{name}`"), reader);
         }
-        let mut nested = None;
-        for entry in entries {
+        for entry in all {
             match (entry.key.as_str(), &entry.value.kind) {
-                ("config", _) | ("arguments", Kind::Null) => {}
+                ("config", _) => {}
                 ("name", Kind::String(custom)) => test.custom_name = Some(custom.clone()),
                 ("description", Kind::String(described)) => test.description.clone_from(described),
-                ("arguments", Kind::Map(args)) => nested = Some(args),
-                (key, _) if CONFIG_ARGS.contains(&key) => {
-                    if test.config.contains_key(key) {
-                        reader.problems.push(
-                            Diagnostic::error(
-                                "bad-test",
-                                format!("test `{name}` has `{key}` twice: beside its arguments and in its config"),
-                            )
-                            .at(entry.place.clone())
-                            .help("keep the one in `config`"),
-                        );
-                        continue;
-                    }
-                    test.config.insert(
-                        key.to_owned(),
-                        Setting {
-                            value: rendered(&entry.value, reader).to_json(),
-                            place: entry.value.place.clone(),
-                            written: None,
-                        },
-                    );
-                }
+                (key, _) if CONFIG_ARGS.contains(&key) => test.take_config(entry, reader),
                 (key, _) => {
                     test.args.insert(key.to_owned(), entry.value.to_json());
                 }
             }
         }
-        for entry in nested.into_iter().flatten() {
-            test.args.insert(entry.key.clone(), entry.value.to_json());
-        }
         test
+    }
+
+    /// Configuration beside the arguments.
+    fn take_config(&mut self, entry: &Entry, reader: &mut Reader) {
+        let (name, key) = (&self.name, &entry.key);
+        if self.config.contains_key(key) {
+            reader.problems.push(
+                Diagnostic::error(
+                    "bad-test",
+                    format!("test `{name}` has `{key}` twice: beside its arguments and in its config"),
+                )
+                .at(entry.place.clone())
+                .help("keep the one in `config`"),
+            );
+            return;
+        }
+        self.config.insert(
+            key.clone(),
+            Setting {
+                value: rendered(&entry.value, reader).to_json(),
+                place: entry.value.place.clone(),
+                written: None,
+            },
+        );
     }
 }
 
