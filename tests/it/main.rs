@@ -5,6 +5,7 @@ mod building;
 mod connection;
 mod db;
 mod docs;
+mod faults;
 mod freshness;
 mod gate;
 mod handoff;
