@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::graph::{self, Graph, Job, Templates};
+use crate::graph::{self, Graph, Job, Templates, Voice};
 use crate::jinja::{Arg, DispatchRule, Engine, Global, MacroFile, RUNTIME_CONFIG, Render};
 use crate::project::profile::{self, Environment, Request, Resolved, Target};
 use crate::project::{Package, Project, RunHook, YamlScope, profile_name};
@@ -23,6 +23,8 @@ pub(super) struct Wanted<'a> {
     pub vars: &'a Map<String, Json>,
     /// What every template is told of this call of the program.
     pub globals: &'a IndexMap<String, Global>,
+    /// Who passes on what templates say.
+    pub voice: &'a Voice,
 }
 
 /// A project that compiles.
@@ -70,6 +72,7 @@ pub(super) fn load(wanted: &Wanted<'_>) -> Result<Loaded, Diagnostics> {
     let templates = EngineTemplates {
         engine: &engine,
         globals: globals(&project, &target, wanted.globals),
+        voice: wanted.voice,
     };
     let place = graph::Target {
         database: target.dbname.clone(),
@@ -194,6 +197,7 @@ fn settings_of(package: &Package) -> Json {
 struct EngineTemplates<'a> {
     engine: &'a Engine,
     globals: IndexMap<String, Global>,
+    voice: &'a Voice,
 }
 
 impl EngineTemplates<'_> {
@@ -234,6 +238,10 @@ impl Templates for EngineTemplates<'_> {
 
     fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String> {
         self.engine.instead_of(wanted, package, name)
+    }
+
+    fn voice(&self) -> Voice {
+        self.voice.clone()
     }
 
     fn macros(&self) -> Vec<(String, String)> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use indexmap::{IndexMap, IndexSet};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::gate::Ledger;
 use crate::graph::entry::{self, FlatGraph};
 use crate::graph::select::Selectors;
-use crate::graph::{Graph, Node, NodeId, ResourceType, Variables, bare_node};
+use crate::graph::{Graph, Node, NodeId, ResourceType, Said, Variables, Voice, bare_node};
 use crate::jinja::{Engine, Global as TemplateGlobal, GraphEntries, GraphView};
 use crate::postgres::Session;
 use crate::postgres::local::Options;
@@ -46,6 +46,20 @@ impl Talk {
 
     pub fn tell(&self, diagnostic: Diagnostic) {
         self.events.tell(Event::Diagnostic(diagnostic));
+    }
+
+    /// Passes on what templates say while they are parsed.
+    fn voice(&self, print: bool) -> Voice {
+        let events = Mutex::new(self.events.clone());
+        Voice::new(move |said| {
+            let events = events.lock().unwrap_or_else(PoisonError::into_inner);
+            match said {
+                Said::Logged { text, shown: true } => events.message(Level::Info, text),
+                Said::Logged { text, shown: false } => events.message(Level::Debug, text),
+                Said::Printed(text) if print => events.tell(Event::Printed(text)),
+                Said::Printed(_) => {}
+            }
+        })
     }
 }
 
@@ -83,6 +97,7 @@ impl Workspace {
             profiles_dir: global.profiles_dir.as_deref(),
             vars: &given,
             globals: &invocation_globals(talk, command, started),
+            voice: &talk.voice(!global.no_print),
         })?;
         for warning in loaded.warnings.0 {
             talk.tell(warning);
@@ -478,6 +493,7 @@ pub(super) fn target_only(global: &Global, talk: &Talk) -> Result<(PathBuf, Targ
         profiles_dir: global.profiles_dir.as_deref(),
         vars: &given,
         globals: &IndexMap::new(),
+        voice: &Voice::silent(),
     })?;
     for warning in resolved.warnings {
         talk.tell(warning);

@@ -30,6 +30,7 @@ mod templates;
 #[cfg(test)]
 mod test_node;
 mod unit_test;
+mod voice;
 
 pub use bare_node::bare_node;
 pub use batch::{Batch, BatchSize, MicrobatchSpec};
@@ -46,3 +47,4 @@ pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;
 pub use unit_test::{InputCall, UnitTestSpec};
+pub use voice::{Said, Voice};

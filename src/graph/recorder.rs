@@ -1,4 +1,4 @@
-//! The host of a template that is only being parsed: it answers nothing and writes down what was asked.
+//! The host of a template that is only being parsed: it answers nothing, writes down what was asked and passes on what is said.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::Ref;
+use super::{Ref, Said, Voice};
 use crate::jinja::{Host, Refusal};
 use crate::project::{Project, Settings, config_key};
 use crate::sql::{Column, Relation, Table};
@@ -86,20 +86,22 @@ pub struct Recorder {
     settings: Settings,
     recorded: Mutex<Recorded>,
     forgives: bool,
+    voice: Voice,
 }
 
 impl Recorder {
-    pub fn new(stand_in: Relation, variables: &Arc<Variables>, settings: Settings) -> Arc<Self> {
+    pub fn new(stand_in: Relation, variables: &Arc<Variables>, settings: Settings, voice: Voice) -> Arc<Self> {
         Arc::new(Self {
             stand_in,
             variables: Arc::clone(variables),
             settings,
             recorded: Mutex::default(),
             forgives: false,
+            voice,
         })
     }
 
-    /// One that takes names that mean nothing for nothing.
+    /// One that takes names that mean nothing for nothing, for a second try: what is said was heard the first time.
     pub fn forgiving(stand_in: Relation, variables: &Arc<Variables>, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             stand_in,
@@ -107,6 +109,7 @@ impl Recorder {
             settings,
             recorded: Mutex::default(),
             forgives: true,
+            voice: Voice::silent(),
         })
     }
 
@@ -204,7 +207,16 @@ impl Host for Recorder {
         Ok(Vec::new())
     }
 
-    fn log(&self, _message: &str, _show: bool) {}
+    fn log(&self, message: &str, show: bool) {
+        self.voice.say(Said::Logged {
+            text: message.to_owned(),
+            shown: show,
+        });
+    }
+
+    fn print(&self, text: &str) {
+        self.voice.say(Said::Printed(text.to_owned()));
+    }
 
     fn warn(&self, message: &str) {
         self.lock().warnings.push(message.to_owned());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::Voice;
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::jinja::Host;
 use crate::sql::Relation;
@@ -35,6 +36,11 @@ pub trait Templates: Sync {
 
     /// The id of the macro that a package means by a name, where that is neither the one with the id `wanted` nor calls it.
     fn instead_of(&self, wanted: &str, package: &str, name: &str) -> Option<String>;
+
+    /// Where what the templates say goes to.
+    fn voice(&self) -> Voice {
+        Voice::silent()
+    }
 
     /// Every macro, as package and name.
     fn macros(&self) -> Vec<(String, String)>;

@@ -34,7 +34,6 @@ MAY_DIFFER = {
 KNOWN = {
     "unrendered_config": "filters, arithmetic and conditions, which dbt keeps as the print of a syntax tree",
     "nodes.test.file_key_name": "a seed described below `models:`",
-    "nodes.operation.config": "dbt gives hooks of a run the configuration of models",
 }
 # What either keeps of its own macros; dbt reads them anew from its adapter before it uses a foreign manifest.
 INTERNAL = {"dbt", "dbt_postgres"}

@@ -91,7 +91,7 @@ impl Builder<'_> {
         }
         let source = SourceFile::new(&place.file.path, &*filled);
         let this = self.stand_in("description");
-        let host = Recorder::new(this.clone(), &self.variables, Settings::new());
+        let host = Recorder::new(this.clone(), &self.variables, Settings::new(), self.templates.voice());
         let job = Job {
             package: &package.name,
             within: "a description",
@@ -124,19 +124,21 @@ impl Builder<'_> {
         found.collect()
     }
 
+    /// `filled` where descriptions are rendered.
     pub(super) fn columns(
         &self,
         columns: &[ColumnProperties],
         package: &Package,
+        filled: bool,
         problems: &mut Diagnostics,
     ) -> IndexMap<String, NodeColumn> {
         columns
             .iter()
             .map(|column| {
-                let described = NodeColumn {
+                let mut described = NodeColumn {
                     name: column.name.clone(),
-                    description: self.description(&column.description, package, &column.place, problems),
-                    doc_blocks: self.doc_blocks(&column.description, package),
+                    description: column.description.clone(),
+                    doc_blocks: Vec::new(),
                     data_type: column.data_type.clone(),
                     quote: column.quote.unwrap_or(false),
                     tags: column.tags.clone(),
@@ -144,6 +146,10 @@ impl Builder<'_> {
                     semantics: column.semantics.clone(),
                     constraints: super::constraint::read(&column.constraints, false, &column.place, problems),
                 };
+                if filled {
+                    described.description = self.description(&column.description, package, &column.place, problems);
+                    described.doc_blocks = self.doc_blocks(&column.description, package);
+                }
                 (column.name.clone(), described)
             })
             .collect()

@@ -13,6 +13,7 @@ mod hook;
 mod layer;
 mod measure;
 mod operation;
+mod patch;
 mod placement;
 mod pointer;
 pub(super) mod python;

@@ -102,7 +102,7 @@ impl Builder<'_> {
         let config = settings_json(settings);
         let node = draft.json(&config, self.target);
         let this = self.stand_in(&draft.name);
-        let host = Recorder::new(this.clone(), &self.variables, settings.clone());
+        let host = Recorder::new(this.clone(), &self.variables, settings.clone(), self.templates.voice());
         let job = Job {
             package: &self.project.own().name,
             within: &draft.what,

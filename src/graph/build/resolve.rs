@@ -266,8 +266,15 @@ impl<'a> Nodes<'a> {
         }
     }
 
+    /// Unless `ref` finds another of that name.
     fn is_below_disabled(&self, node: &Node) -> bool {
-        attached(node).is_some_and(|attached| !self.ids.contains_key(attached))
+        attached(node).is_some_and(|attached| {
+            let instead = |reference: &Ref| match self.reference(node, reference) {
+                Meant::Node(found) => attached.split('.').nth(2) == Some(&self.all[found].name),
+                Meant::Disabled(_) | Meant::Missing => false,
+            };
+            !self.ids.contains_key(attached) && !node.refs.iter().any(instead)
+        })
     }
 
     /// `None` where the node is a test of what is switched off or, in a dbt project, of what is not there.

@@ -4,7 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use super::template::{Described, Item};
+use super::patch::Described;
+use super::template::Item;
 use super::{Builder, Draft, fqn, is_off};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
 use crate::graph::{Node, Part, ResourceType, SnapshotSpec};

@@ -91,7 +91,7 @@ impl Builder<'_> {
             patch_path: None,
             config: typed.config,
             description: self.description(&table.description, package, &table.place, problems),
-            columns: self.columns(&table.columns, package, problems),
+            columns: self.columns(&table.columns, package, true, problems),
             meta: typed.meta,
             access: Access::Protected,
             group: None,

@@ -1,12 +1,12 @@
 //! Nodes that are a file of their own: models, snapshots, seeds, analyses, singular tests and functions.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::constraint::constrain;
+use super::patch::Described;
 use super::python::is_python;
 use super::{Builder, Draft, fqn, function, is_off, parallel, settings_json, template_warnings, type_word};
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
@@ -22,60 +22,6 @@ pub(super) struct Item<'a> {
     pub(super) properties: Option<&'a NodeProperties>,
     /// Of a snapshot.
     pub(super) part: Option<Part>,
-}
-
-/// The properties of a package's files by kind and name.
-pub(super) type Described<'p> = HashMap<(PropertyKind, Cow<'p, str>), &'p NodeProperties>;
-
-/// What packages of dbt's kind say of models and seeds that they do not have: it is said of another package's.
-fn described_elsewhere(packages: &[Package]) -> Described<'_> {
-    let mut all = Described::new();
-    for package in packages
-        .iter()
-        .rev()
-        .filter(|package| package.settings.flavour == Flavour::Dbt)
-    {
-        let files = &package.files;
-        let stems: HashSet<&str> = files.models.iter().map(CodeFile::stem).collect();
-        let seeds: HashSet<&str> = files.seeds.iter().map(crate::project::SeedFile::stem).collect();
-        for entry in package.properties.nodes.iter().rev() {
-            let name = entry.name.as_str();
-            let theirs = matches!(entry.kind, PropertyKind::Model | PropertyKind::Seed)
-                && entry.version.is_none()
-                && !stems.contains(name)
-                && !seeds.contains(name);
-            if theirs {
-                all.insert((entry.kind, Cow::Borrowed(name)), entry);
-            }
-        }
-    }
-    all
-}
-
-fn described<'p>(package: &'p Package, elsewhere: &Described<'p>) -> Described<'p> {
-    let properties = &package.properties;
-    let files: HashSet<&str> = package.files.models.iter().map(CodeFile::stem).collect();
-    // Of two entries the first counts; the second is reported.
-    let entries = properties.nodes.iter().chain(&properties.tests).rev();
-    let mut all = elsewhere.clone();
-    all.extend(entries.map(|entry| ((entry.kind, file_name(entry, &files)), entry)));
-    all
-}
-
-/// The stem of the file that an entry describes. The latest version may lie in a file without its number.
-fn file_name<'p>(entry: &'p NodeProperties, files: &HashSet<&str>) -> Cow<'p, str> {
-    let Some(version) = &entry.version else {
-        return Cow::Borrowed(&entry.name);
-    };
-    if let Some(file) = &version.defined_in {
-        return Cow::Borrowed(file.rsplit_once('.').map_or(file, |(stem, _)| stem));
-    }
-    let numbered = format!("{}_v{}", entry.name, version.name);
-    if version.is_latest() && !files.contains(numbered.as_str()) {
-        Cow::Borrowed(&entry.name)
-    } else {
-        Cow::Owned(numbered)
-    }
 }
 
 /// A seed is a root of the graph: its hooks must not read what is built.
@@ -103,10 +49,8 @@ impl Builder<'_> {
     /// Every node that has a file, and the hooks of the run.
     pub(super) fn templated(&self, problems: &mut Diagnostics) -> Vec<Node> {
         let mut items = Vec::new();
-        let elsewhere = described_elsewhere(&self.project.packages);
-        for package in &self.project.packages {
+        for (package, described) in self.project.packages.iter().zip(self.described()) {
             let files = &package.files;
-            let described = described(package, &elsewhere);
             let code = |code: &CodeFile, resource_type, kind, path: String| {
                 Self::item(
                     package,
@@ -250,11 +194,21 @@ impl Builder<'_> {
         if let Some(properties) = item.properties {
             node.semantics.time_spine.clone_from(&properties.time_spine);
             node.deprecation_date.clone_from(&properties.deprecation_date);
-            let (_, file) = draft.package.properties_file(&properties.place);
-            node.patch_path = Some(format!("{}://{file}", draft.package.name));
-            node.description = self.description(&properties.description, draft.package, &properties.place, problems);
-            node.doc_blocks = self.doc_blocks(&properties.description, draft.package);
-            node.columns = self.columns(&properties.columns, draft.package, problems);
+            // It may stand in another package.
+            let written_in = |package: &Package| match package.properties_file(&properties.place) {
+                (_, "") => None,
+                (_, file) => Some(format!("{}://{file}", package.name)),
+            };
+            node.patch_path = written_in(draft.package).or_else(|| self.project.packages.iter().find_map(written_in));
+            node.columns = self.columns(&properties.columns, draft.package, node.config.enabled, problems);
+            if node.config.enabled {
+                node.description =
+                    self.description(&properties.description, draft.package, &properties.place, problems);
+                node.doc_blocks = self.doc_blocks(&properties.description, draft.package);
+            } else {
+                // dbt fetches no text for what is switched off.
+                node.description.clone_from(&properties.description);
+            }
             constrain(&mut node, properties, problems);
         }
         node
@@ -263,7 +217,12 @@ impl Builder<'_> {
     /// Renders the template once. What it asks for, and its configuration with its own `config()` calls.
     pub(super) fn parsed(&self, draft: &Draft, problems: &mut Diagnostics) -> (Recorded, Settings) {
         let this = self.stand_in(&draft.name);
-        let host = Recorder::new(this.clone(), &self.variables, draft.settings.clone());
+        let host = Recorder::new(
+            this.clone(),
+            &self.variables,
+            draft.settings.clone(),
+            self.templates.voice(),
+        );
         let node = draft.json(&settings_json(&draft.settings), self.target);
         let job = Job {
             package: &draft.package.name,

@@ -207,10 +207,18 @@ impl Typer<'_> {
             ResourceType::Test => Some((Materialization::Test, "test")),
             ResourceType::Snapshot => Some((Materialization::Snapshot, "snapshot")),
             ResourceType::Function => Some((Materialization::Other, "function")),
-            // What the project file says of all models reaches these too, and means nothing for them.
-            ResourceType::Analysis | ResourceType::Operation => Some((Materialization::View, "view")),
             _ => None,
         };
+        // What the project file says of all models reaches these too, and means nothing for them.
+        if matches!(
+            self.owner.resource_type,
+            ResourceType::Analysis | ResourceType::Operation
+        ) {
+            let name = self
+                .get("materialized")
+                .and_then(|setting| setting.value.as_str().map(str::to_owned));
+            return (Materialization::View, name.unwrap_or_else(|| "view".to_owned()));
+        }
         if let Some((materialized, name)) = fixed {
             return (materialized, name.to_owned());
         }

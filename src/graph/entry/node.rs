@@ -109,7 +109,8 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "doc_blocks": node.doc_blocks,
     }));
     if kind == ResourceType::Operation {
-        entry["config"]["tags"] = json!([]);
+        // The first says which hook it is.
+        entry["config"]["tags"] = json!(node.config.tags.get(1..));
         let index = node
             .name
             .rsplit('-')
@@ -157,7 +158,8 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
             "version": node.version.as_ref().map(|version| &version.name),
             "latest_version": node.version.as_ref().map(|version| &version.latest),
             "deprecation_date": node.deprecation_date,
-            "primary_key": around.primary_key,
+            // Nobody looks for the key of what is switched off.
+            "primary_key": if node.config.enabled { around.primary_key } else { &[] },
             "time_spine": node.semantics.time_spine,
         }))),
         _ => {}

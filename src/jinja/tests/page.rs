@@ -140,7 +140,7 @@ const MEMBERS: &[Line] = &[
     (
         "log",
         Differs,
-        "nothing is written while parsing, and there is no log file: `info=false` shows with `--log-level debug`",
+        "there is no log file: `info=false` shows with `--log-level debug`",
     ),
     (
         "metric",
@@ -158,11 +158,7 @@ const MEMBERS: &[Line] = &[
     ("otel_trace_id", Supported, "zeros, as dbt's where OpenTelemetry is off"),
     ("post_hooks", Supported, ""),
     ("pre_hooks", Supported, ""),
-    (
-        "print",
-        Differs,
-        "to standard output while running; nothing while parsing",
-    ),
+    ("print", Supported, "to standard output, while parsing too"),
     ("project_name", Supported, ""),
     ("range", Supported, "Jinja's own"),
     ("ref", Supported, "one or two names, `v` or `version`"),
