@@ -23,6 +23,7 @@ mod moot;
 mod operation;
 mod parse;
 mod plan;
+mod retry;
 mod rollback;
 mod select;
 mod show;
@@ -153,6 +154,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Snapshot(run) => build::build(&global, talk, build::Kind::Snapshot, &run).await,
         Command::Run(run) => build::build(&global, talk, build::Kind::Run, &run).await,
         Command::Test(run) => build::build(&global, talk, build::Kind::Test, &run).await,
+        Command::Retry(arguments) => retry::retry(&global, talk, &arguments).await,
         Command::Seed(seed) => build::seed(&global, talk, &seed).await,
         Command::Source(source) => {
             let SourceAction::Freshness(asked) = source.action;

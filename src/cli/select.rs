@@ -33,6 +33,9 @@ pub(super) fn select(
     kinds: &[ResourceType],
     allow_empty: bool,
 ) -> Result<Resolved, Diagnostics> {
+    if let Some(retried) = workspace.retried() {
+        return Ok(retried.resolved(workspace, kinds));
+    }
     let kinds = narrowed(arguments, kinds)?;
     let asked = !arguments.select.is_empty() || !arguments.exclude.is_empty();
     let default = || workspace.selectors.default_name().filter(|_| !asked);

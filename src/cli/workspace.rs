@@ -29,6 +29,7 @@ use super::connect::Connected;
 use super::contents::{complete, groups};
 use super::invocation::Invoked;
 use super::load::{Wanted, globals, load};
+use super::retry::Retried;
 
 /// How a command speaks, and who it is.
 #[derive(Clone)]
@@ -82,6 +83,7 @@ pub(super) struct Workspace {
     print: bool,
     write_json: bool,
     state: StateArguments,
+    retried: Option<Arc<Retried>>,
 }
 
 impl Workspace {
@@ -126,7 +128,13 @@ impl Workspace {
             print: !global.no_print,
             write_json: !global.no_write_json,
             state: global.state.clone(),
+            retried: global.retried.clone(),
         })
+    }
+
+    /// What an earlier run left to do, where that is tried again.
+    pub fn retried(&self) -> Option<&Retried> {
+        self.retried.as_deref()
     }
 
     /// What was typed of other runs.
@@ -203,7 +211,10 @@ impl Workspace {
             empty: false,
             store_failures: false,
             event_time: None,
-            started: self.started,
+            started: self
+                .retried()
+                .and_then(|retried| retried.started)
+                .unwrap_or(self.started),
         }
     }
 
@@ -278,6 +289,10 @@ impl Workspace {
             quoted: self.project.own().settings.quoted(|_| None),
             query_comment: self.query_comment(&connected.target),
             deferral: OnceLock::new(),
+            retried: self
+                .retried()
+                .map(|retried| retried.batches.clone())
+                .unwrap_or_default(),
         })
     }
 

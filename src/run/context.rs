@@ -18,6 +18,7 @@ use super::deferral::Deferral;
 use super::event::{Event, Events, Level};
 use super::interrupt::Interrupt;
 use super::layout::Layout;
+use super::microbatch::BatchSpans;
 use super::query_comment::QueryComment;
 
 /// What was asked for on the command line.
@@ -39,7 +40,7 @@ pub struct Flags {
     pub store_failures: bool,
     /// The span of time that microbatch models are built for, instead of the newest batches.
     pub event_time: Option<(Timestamp, Timestamp)>,
-    /// When the command began.
+    /// When the command began; where an earlier run is tried again, when that did.
     pub started: Timestamp,
 }
 
@@ -75,6 +76,8 @@ pub struct RunContext {
     pub query_comment: QueryComment,
     /// Where another run built what this one does not.
     pub deferral: OnceLock<Deferral>,
+    /// Batches of an earlier run that is tried again: those that it built are not built again.
+    pub retried: HashMap<NodeId, BatchSpans>,
 }
 
 /// Versions made in this run, which its later nodes read before readers may.

@@ -17,6 +17,13 @@ use super::host::RunHost;
 use super::result::{BatchResults, NodeResult, Status};
 use super::strategy::strategy_of;
 
+/// The batches of a model in an earlier run, each from its start up to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchSpans {
+    pub successful: Vec<(Timestamp, Timestamp)>,
+    pub failed: Vec<(Timestamp, Timestamp)>,
+}
+
 /// Builds every batch of a step in order. Where the first cannot be built the others are not tried, as there may be no table to
 /// add them to; any other may fail by itself.
 pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: &str) -> NodeResult {
@@ -41,13 +48,25 @@ pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: 
         );
     };
     let flags = &context.flags;
-    let batches = spec.batches(*incremental, flags.event_time, flags.started);
+    let before = context.retried.get(&node.id);
+    let of = |spans: &[(Timestamp, Timestamp)]| -> Vec<Batch> {
+        let batch = |(start, end): &(Timestamp, Timestamp)| Batch {
+            start: *start,
+            end: *end,
+            size: spec.size,
+        };
+        spans.iter().map(batch).collect()
+    };
+    let batches = match before {
+        Some(before) => of(&before.failed),
+        None => spec.batches(*incremental, flags.event_time, flags.started),
+    };
     let total = batches.len();
     let mut done = BatchResults::default();
     let mut first_problem = None;
     let mut first_failed = false;
     for (position, batch) in batches.into_iter().enumerate() {
-        let one = one_batch(step, batch, position, total);
+        let one = one_batch(step, batch, (position, total), before.is_some());
         let (index, batch_node) = (position + 1, Arc::clone(&one.node));
         let result = if first_failed || context.interrupt.is_raised() {
             let mut skipped = NodeResult::skipped(batch_node, None);
@@ -75,7 +94,10 @@ pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: 
             result: Arc::new(result),
         });
     }
+    done.successful
+        .extend(before.into_iter().flat_map(|before| of(&before.successful)));
     let (built, failed) = (done.successful.len(), done.failed.len());
+    let total = built + failed;
     let (status, message) = match (built, failed) {
         (_, 0) => (Status::Success, "SUCCESS".to_owned()),
         (0, _) => (Status::Error, "ERROR".to_owned()),
@@ -103,13 +125,16 @@ async fn run_one(context: &Arc<RunContext>, step: Step, thread: &str) -> NodeRes
     own.unwrap_or_else(|| NodeResult::skipped(node, None))
 }
 
-/// The step of one batch. Hooks run once: before the first batch, and after the last.
-fn one_batch(step: &Step, batch: Batch, position: usize, total: usize) -> Step {
+/// The step of one batch. Hooks run once: before the first batch, and after the last. `retried`: some batches stand since an
+/// earlier run.
+fn one_batch(step: &Step, batch: Batch, (position, total): (usize, usize), retried: bool) -> Step {
     let mut node = Node::clone(&step.node);
     node.batch = Some(batch);
     if position > 0 {
         node.config.pre_hooks.clear();
         node.config.raw.insert("pre-hook".to_owned(), Json::Array(Vec::new()));
+    }
+    if position > 0 || retried {
         // What stands now holds the batches before.
         node.config.full_refresh = Some(false);
         node.config.raw.insert("full_refresh".to_owned(), Json::Bool(false));
@@ -125,7 +150,7 @@ fn one_batch(step: &Step, batch: Batch, position: usize, total: usize) -> Step {
             incremental,
             id,
         } => {
-            let incremental = *incremental || position > 0;
+            let incremental = *incremental || position > 0 || retried;
             match id {
                 Some(id) => Action::Jinja {
                     id: id.clone(),

@@ -53,6 +53,7 @@ pub use event::{Event, Events, Level, Stamped};
 pub use interrupt::Interrupt;
 pub use layout::Layout;
 pub use materialization::{Builder, Reason, builder, has_microbatch_of_its_own};
+pub use microbatch::BatchSpans;
 pub use operation::{Operation, run_operation};
 pub use project_hook::{HookKind, HooksEnd, create_schemas, end_context, run_project_hooks};
 pub use publication::{SetEnd, publish_diagnostic};

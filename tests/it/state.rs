@@ -251,3 +251,74 @@ fn what_is_missing_is_told() {
     let passed = project.ok(&["--quiet", "ls", "--output", "name", "-s", "result:success"]);
     assert_eq!(passed.stdout, "a\nb\nc\nraw\n");
 }
+
+/// Ids and statuses of the newest results.
+fn results(project: &Project) -> Vec<(String, String)> {
+    let results: Json = serde_json::from_str(&project.read("target/run_results.json")).expect("JSON");
+    let list = results["results"].as_array().expect("a list").iter();
+    let text = |value: &Json| value.as_str().expect("text").to_owned();
+    list.map(|one| (text(&one["unique_id"]), text(&one["status"])))
+        .collect()
+}
+
+#[test]
+fn what_failed_is_tried_again_with_the_options_of_its_run() {
+    let project = Project::with(&[
+        ("models/good.sql", "select 1 as id"),
+        (
+            "models/bad.sql",
+            "{{ config(materialized='table') }} select {{ var('x') }} as id",
+        ),
+        (
+            "models/below.sql",
+            "select id, '{{ flags.FULL_REFRESH }}' as fresh from {{ ref('bad') }}",
+        ),
+    ]);
+    let none = project.ends(2, &["retry"]);
+    assert!(none.stderr.contains("error[no-state]"), "{}", none.stderr);
+    project.ends(1, &["run", "--full-refresh", "--vars", "{x: 1/0}"]);
+    project.ends(1, &["retry"]);
+    let failed = |id: &str, status: &str| (format!("model.it.{id}"), status.to_owned());
+    assert_eq!(results(&project), [failed("bad", "error"), failed("below", "skipped")]);
+    let refused = project.ends(2, &["retry", "--target", "dev"]);
+    assert!(refused.stderr.contains("error[bad-option]"), "{}", refused.stderr);
+    project.ok(&["retry", "--vars", "{x: 2}"]);
+    assert_eq!(
+        results(&project),
+        [failed("bad", "success"), failed("below", "success")]
+    );
+    assert_eq!(project.psql("select id || fresh from dev.below"), "2True");
+    // Nothing failed: nothing is done, and that is no failure.
+    let nothing = project.ok(&["retry"]);
+    assert!(nothing.stderr.contains("Nothing to do"), "{}", nothing.stderr);
+    assert_eq!(results(&project), []);
+}
+
+#[test]
+fn only_the_batches_that_failed_are_tried_again() {
+    let project = Project::with(&[(
+        "models/m.sql",
+        "{{ config(materialized='incremental', incremental_strategy='microbatch', unique_key='id', event_time='at',
+                   begin='2025-01-01', batch_size='day') }}
+         select 1 / (id - 1) + id as id, at, txid_current() as made from {{ ref('raw') }}",
+    )]);
+    project.put(
+        "models/raw.sql",
+        "{{ config(event_time='at') }} select id, at from public.raw",
+    );
+    project.psql("create table public.raw (id int, at timestamp)");
+    project.psql("insert into public.raw values (5, '2025-01-01'), (1, '2025-01-02'), (7, '2025-01-03')");
+    let span = ["--event-time-start", "2025-01-01", "--event-time-end", "2025-01-04"];
+    project.ends(1, &[&["run"], &span[..]].concat());
+    let partial = ("model.it.m".to_owned(), "partial success".to_owned());
+    assert!(results(&project).contains(&partial), "{:?}", results(&project));
+    let before = project.psql("select string_agg(made::text, ',' order by at) from dev.m");
+    project.psql("update public.raw set id = 3 where id = 1");
+    project.ok(&["retry"]);
+    assert_eq!(project.psql("select count(*) from dev.m"), "3");
+    let kept = "select string_agg(made::text, ',' order by at) from dev.m where at::date <> '2025-01-02'";
+    assert_eq!(project.psql(kept), before);
+    let written: Json = serde_json::from_str(&project.read("target/run_results.json")).expect("JSON");
+    let batches = &written["results"][0]["batch_results"];
+    assert_eq!(batches["successful"].as_array().map(Vec::len), Some(3), "{batches}");
+}

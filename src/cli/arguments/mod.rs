@@ -9,8 +9,11 @@ mod source;
 mod state;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::retry::Retried;
 
 pub use database::{DbAction, DbArguments, GenerateArguments};
 pub use docs::{DocsAction, DocsArguments, DocsGenerateArguments, DocsServeArguments};
@@ -18,7 +21,7 @@ pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
 };
-pub use running::{RunArguments, SeedArguments};
+pub use running::{RetryArguments, RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
 pub use state::StateArguments;
@@ -97,6 +100,9 @@ pub struct Global {
     pub state: StateArguments,
     #[command(flatten)]
     pub unsupported: Unsupported,
+    /// What is tried again; never typed.
+    #[arg(skip)]
+    pub retried: Option<Arc<Retried>>,
 }
 
 /// Options that dbt has and Assay does not: typed, they are refused by name instead of being swallowed.
@@ -186,6 +192,8 @@ pub enum Command {
     Run(RunArguments),
     /// Run data tests
     Test(RunArguments),
+    /// Work again on what failed or was skipped in the last run, with the same command and options
+    Retry(RetryArguments),
     /// Load the CSV files
     Seed(SeedArguments),
     /// Keep history in snapshots
@@ -244,6 +252,7 @@ impl Command {
                 | Self::Ls(_)
                 | Self::Show(_)
                 | Self::Plan(_)
+                | Self::Retry(_)
         )
     }
 }

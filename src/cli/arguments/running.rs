@@ -77,6 +77,14 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Batch::moment(text).ok_or_else(|| "it takes a time such as 2024-01-31 or 2024-01-31T06:00:00".to_owned())
 }
 
+/// The other options are those of the run that is tried again.
+#[derive(Clone, Debug, Args)]
+pub struct RetryArguments {
+    /// Nodes to work on at a time (default: as in the run before)
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
 #[derive(Clone, Debug, Args)]
 pub struct SeedArguments {
     #[command(flatten)]
