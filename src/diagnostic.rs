@@ -1,8 +1,12 @@
 //! One shape for everything that can be wrong with what a user gave us: what, where, why, and what to do next.
 
+mod warn_error;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+pub use warn_error::{EVENTS, OWN, Verdict, WarnError};
 
 /// A text file of the project, shared by every place that points into it.
 #[derive(Debug, PartialEq, Eq)]

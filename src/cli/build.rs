@@ -78,7 +78,7 @@ pub(super) async fn build(global: &Global, talk: &Talk, kind: Kind, arguments: &
     )?
     .nodes;
     if selected.is_empty() {
-        talk.say(Level::Warn, "Nothing to do.");
+        talk.nothing_to_do()?;
         workspace.write_artifacts(&RunResult::nothing(workspace.started()))?;
         return Ok(Status::Success);
     }
@@ -239,7 +239,7 @@ async fn finish(
     let status = if refused || result.results.iter().any(lost) {
         // A hook that cannot be rendered; or nothing is wrong with the project, and there was no server any more.
         Status::Refused
-    } else if result.is_success() && problems.0.is_empty() {
+    } else if result.is_success() && problems.0.is_empty() && !context.has_raised() {
         Status::Success
     } else {
         Status::Failed

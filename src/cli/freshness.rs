@@ -6,7 +6,7 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::NodeId;
 use crate::graph::select::kinds;
 use crate::plan::Plan;
-use crate::run::{self, Event, HookKind, HooksEnd, Level, RunResult, end_context, run_project_hooks};
+use crate::run::{self, Event, HookKind, HooksEnd, RunResult, end_context, run_project_hooks};
 
 use super::arguments::{FreshnessArguments, Global};
 use super::connect::{Connected, connect, watch_signals};
@@ -41,7 +41,7 @@ pub(super) async fn freshness(global: &Global, talk: &Talk, arguments: &Freshnes
                     .into(),
             );
         }
-        talk.say(Level::Warn, "Nothing to do.");
+        talk.nothing_to_do()?;
         workspace.write_sources(&RunResult::nothing(workspace.started()), output)?;
         return Ok(Status::Success);
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::jinja::{flag_defaults, shown_flags};
 use crate::project::profile::SECRET_PREFIX;
 
+use super::told::Told;
 use super::variable;
 
 /// One call of the program, for `flags`, `invocation_args_dict` and the `args` of `run_results.json`.
@@ -17,7 +18,7 @@ pub(super) struct Invoked {
 }
 
 impl Invoked {
-    pub fn of(command: &clap::Command, matches: &ArgMatches) -> Self {
+    pub fn of(command: &clap::Command, matches: &ArgMatches, told: &Told<'_>) -> Self {
         let mut options = flag_defaults();
         let typed: Vec<String> = std::env::args().skip(1).collect();
         options.insert(
@@ -25,7 +26,7 @@ impl Invoked {
             format!("assay {}", typed.join(" ")).into(),
         );
         options.insert("print".to_owned(), true.into());
-        add(&mut options, command, matches);
+        add(&mut options, command, matches, told);
         Self { options }
     }
 
@@ -66,7 +67,7 @@ const UNTOLD: [&str; 8] = [
     "use_experimental_parser",
 ];
 
-fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMatches) {
+fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMatches, told: &Told<'_>) {
     for argument in command.get_arguments() {
         let id = argument.get_id().as_str();
         let known = matches.try_contains_id(id).unwrap_or(false);
@@ -99,7 +100,9 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
                 || matches!(argument.get_action(), ArgAction::Append);
             match (&raw[..], many) {
                 (_, true) => raw.into(),
-                ([one], false) if matches!(id, "vars" | "args") => serde_yaml::from_str(one).unwrap_or_default(),
+                ([one], false) if matches!(id, "vars" | "args" | "warn_error_options") => {
+                    serde_yaml::from_str(one).unwrap_or_default()
+                }
                 ([one], false) => one.parse::<i64>().map_or_else(|_| Json::from(one.as_str()), Json::from),
                 _ => continue,
             }
@@ -109,8 +112,7 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
             continue;
         }
         // A default of ours does not hide what dbt says by default.
-        let ours = matches.value_source(id) == Some(ValueSource::DefaultValue)
-            && !variable::tells(id, &|name| std::env::var(name).ok());
+        let ours = matches.value_source(id) == Some(ValueSource::DefaultValue) && !variable::tells(id, told);
         if ours && options.contains_key(name) {
             continue;
         }
@@ -120,7 +122,7 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
         && let Some(command) = command.find_subcommand(name)
     {
         options.insert("which".to_owned(), name.into());
-        add(options, command, inner);
+        add(options, command, inner, told);
     }
 }
 
@@ -150,7 +152,7 @@ mod tests {
             "ci",
         ];
         let matches = command.clone().try_get_matches_from(typed).expect("arguments");
-        let invoked = Invoked::of(&command, &matches);
+        let invoked = Invoked::of(&command, &matches, &Told::new(&|_| None));
         let flags = invoked.flags("build");
         let found = ["FULL_REFRESH", "WHICH", "STORE_FAILURES", "WRITE_JSON"].map(|name| &flags[name]);
         assert_eq!(json!(found), json!([true, "build", false, true]));

@@ -28,10 +28,12 @@ mod rollback;
 mod select;
 mod show;
 mod state;
+mod told;
 mod variable;
 mod workspace;
 mod yaml_host;
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -39,14 +41,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, WarnError};
 use crate::report::{Format, Listener, Settings, diagnostic_text};
 use crate::run::Level;
 
 pub use arguments::Arguments;
 use arguments::{Command, Global, LogFormat, LogLevel, SourceAction};
 use invocation::Invoked;
-use workspace::Talk;
+use told::Told;
+use workspace::{Talk, find_root};
 
 /// How a command ended: <https://docs.getdbt.com/reference/exit-codes>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +80,27 @@ type Outcome = Result<Status, Diagnostics>;
 #[must_use]
 pub fn main() -> ExitCode {
     let typed: Vec<_> = std::env::args_os().collect();
-    let command = moot::taken(Arguments::command());
-    let mut command = variable::heeded(command, &typed, &|name| std::env::var(name).ok());
-    let read = command.try_get_matches_from_mut(typed);
-    let read = read.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, Invoked::of(&command, &matches))));
+    let environment = |name: &str| std::env::var(name).ok();
+    let mut told = Told::new(&environment);
+    let mut problem = None;
+    let read = read(&typed, &told).map(|first| match find_root(&first.0.global) {
+        // Which project file is meant is only known now.
+        Ok(root) => {
+            told = Told::new(&environment).within(&root);
+            let again = Some(())
+                .filter(|()| told.has_flags())
+                .map(|()| self::read(&typed, &told));
+            match again {
+                Some(Ok(again)) => again,
+                Some(Err(error)) => {
+                    problem = Some(unusable_flags(&error));
+                    first
+                }
+                None => first,
+            }
+        }
+        Err(_) => first,
+    });
     let (arguments, invoked) = match read {
         Ok(read) => read,
         Err(error) => {
@@ -104,12 +124,20 @@ pub fn main() -> ExitCode {
     let given = arguments.global.invocation_id;
     let invocation_id = given.unwrap_or_else(uuid::Uuid::new_v4).to_string();
     let (events, listener) = Listener::start(settings.renderer(&invocation_id));
+    let warn_error = warn_error(&arguments.global).unwrap_or_else(|unreadable| {
+        problem.get_or_insert(unreadable);
+        WarnError::default()
+    });
     let talk = Talk {
         events,
         invocation_id,
         invoked: Arc::new(invoked),
+        warn_error: Arc::new(warn_error),
     };
-    let outcome = runtime.block_on(run(arguments, &talk));
+    let outcome = match problem {
+        Some(problem) => Err(problem.into()),
+        None => runtime.block_on(run(arguments, &talk)),
+    };
     let status = match outcome {
         Ok(status) => status,
         Err(diagnostics) => {
@@ -124,6 +152,23 @@ pub fn main() -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     listener.finish();
     status.into()
+}
+
+/// The arguments, with what is told beside the command line as defaults.
+fn read(typed: &[OsString], told: &Told<'_>) -> Result<(Arguments, Invoked), clap::Error> {
+    let mut command = variable::heeded(moot::taken(Arguments::command()), typed, told);
+    let matches = command.try_get_matches_from_mut(typed)?;
+    let invoked = Invoked::of(&command, &matches, told);
+    Ok((Arguments::from_arg_matches(&matches)?, invoked))
+}
+
+/// The command line was understood, and is not together with `flags:` of the project file.
+fn unusable_flags(error: &clap::Error) -> Diagnostic {
+    let text = error.to_string();
+    let cause = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Diagnostic::error("wrong-value", "`flags` of the project file cannot be used")
+        .because(cause)
+        .help("correct the flag; docs/commands.md lists those that are options")
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -177,6 +222,25 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Generate(generate) => generate::generate(&global, talk, &generate).await,
         Command::Watch { directory, idle } => connect::watch(&directory, idle).await,
     }
+}
+
+/// What `--warn-error` and `--warn-error-options` say; both at once contradict each other.
+fn warn_error(global: &Global) -> Result<WarnError, Diagnostic> {
+    let Some(text) = &global.warn_error_options else {
+        return Ok(if global.warn_error {
+            WarnError::strict()
+        } else {
+            WarnError::default()
+        });
+    };
+    if global.warn_error {
+        let message = "--warn-error and --warn-error-options are both given";
+        return Err(Diagnostic::error("bad-option", message).help("the options can say it all: {error: all}"));
+    }
+    let options = serde_yaml::from_str(text).map_err(|error| {
+        Diagnostic::error("warn-error-options", "`--warn-error-options` is not YAML").because(error.to_string())
+    })?;
+    WarnError::read(&options)
 }
 
 fn settings(global: &Global) -> Settings {

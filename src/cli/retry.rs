@@ -10,7 +10,7 @@ use indexmap::IndexSet;
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::select::Resolved;
 use crate::graph::{Batch, NodeId, ResourceType};
 use crate::project::Artifacts;
@@ -18,6 +18,7 @@ use crate::run::BatchSpans;
 
 use super::arguments::{Arguments, Global, RetryArguments};
 use super::invocation::Invoked;
+use super::told::Told;
 use super::workspace::{Talk, Workspace, find_root};
 use super::{Outcome, Status, moot};
 
@@ -76,7 +77,7 @@ impl Retried {
     }
 
     /// The nodes to work on. What the project does not have any more is told.
-    pub(super) fn resolved(&self, workspace: &Workspace, kinds: &[ResourceType]) -> Resolved {
+    pub(super) fn resolved(&self, workspace: &Workspace, kinds: &[ResourceType]) -> Result<Resolved, Diagnostics> {
         let mut nodes = IndexSet::new();
         for id in &self.ids {
             match workspace.graph.node(id) {
@@ -86,15 +87,15 @@ impl Retried {
                 Some(_) => {}
                 None => {
                     let message = format!("{id} is not part of the project any more, and is not tried again");
-                    workspace.talk.tell(Diagnostic::warning("retry-gone", message));
+                    workspace.talk.warn(Diagnostic::warning("retry-gone", message))?;
                 }
             }
         }
         nodes.sort();
-        Resolved {
+        Ok(Resolved {
             nodes,
             ..Resolved::default()
-        }
+        })
     }
 }
 
@@ -145,7 +146,7 @@ pub(super) async fn retry(global: &Global, talk: &Talk, arguments: &RetryArgumen
     let typed = moot::taken(<Arguments as clap::CommandFactory>::command());
     let read = typed.clone().try_get_matches_from(words).and_then(|matches| {
         let read = Arguments::from_arg_matches(&matches)?;
-        Ok((read, Invoked::of(&typed, &matches)))
+        Ok((read, Invoked::of(&typed, &matches, &Told::new(&|_| None))))
     });
     let (mut before, invoked) = read.map_err(|error| {
         Diagnostic::error(

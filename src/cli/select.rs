@@ -34,7 +34,7 @@ pub(super) fn select(
     allow_empty: bool,
 ) -> Result<Resolved, Diagnostics> {
     if let Some(retried) = workspace.retried() {
-        return Ok(retried.resolved(workspace, kinds));
+        return retried.resolved(workspace, kinds);
     }
     let kinds = narrowed(arguments, kinds)?;
     let asked = !arguments.select.is_empty() || !arguments.exclude.is_empty();
@@ -53,7 +53,7 @@ pub(super) fn select(
     let selection = selection.against(previous.clone());
     let resolved = selection.resolve(&workspace.graph, &workspace.selectors, &kinds, indirect)?;
     for warning in previous.into_iter().flat_map(|previous| previous.warnings()) {
-        workspace.talk.tell(warning);
+        workspace.talk.warn(warning)?;
     }
     // That nothing has changed is an answer, and no slip of who asked.
     let lenient = allow_empty || resolved.compared || workspace.is_lenient();
@@ -65,12 +65,7 @@ pub(super) fn select(
         problems.push(unmatched.diagnostic(level));
     }
     problems.0.extend(resolved.nothing_for(command, level));
-    if problems.has_errors() {
-        return Err(problems);
-    }
-    for problem in problems.0 {
-        workspace.talk.tell(problem);
-    }
+    workspace.talk.warn(problems)?;
     Ok(resolved)
 }
 

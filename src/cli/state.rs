@@ -28,9 +28,8 @@ pub(super) fn previous_state(workspace: &Workspace) -> Result<Option<Arc<Previou
     if is_same(&workspace.root.join(&folder), &target) {
         let message = "--state is the target folder of this project, which every command writes to";
         let problem = Diagnostic::warning("state-is-target", message);
-        workspace
-            .talk
-            .tell(problem.help("copy what is to be compared with to another folder"));
+        let problem = problem.help("copy what is to be compared with to another folder");
+        workspace.talk.warn(problem)?;
     }
     let freshness = |folder: &Path| match folder.join("sources.json") {
         path if path.exists() => SourceStates::read(&path).map(Some),

@@ -1,11 +1,14 @@
-//! Options given by environment variables, under dbt's names: `DBT_FULL_REFRESH`, or `DBT_ENGINE_FULL_REFRESH`.
+//! Options given by variables of the environment or by the project file, under dbt's names: `DBT_FULL_REFRESH`,
+//! `DBT_ENGINE_FULL_REFRESH` or `ASSAY_FULL_REFRESH`.
 
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, Command};
 
+use super::told::Told;
+
 /// What each option is called in a variable. `--target` and `--profiles-dir` are looked up where a profile is.
-const NAMES: [(&str, &str); 26] = [
+pub(super) const NAMES: [(&str, &str); 27] = [
     ("debug", "DEBUG"),
     ("defer", "DEFER"),
     ("defer_state", "DEFER_STATE"),
@@ -32,32 +35,33 @@ const NAMES: [(&str, &str); 26] = [
     ("store_failures", "STORE_FAILURES"),
     ("target_path", "TARGET_PATH"),
     ("warn_error", "WARN_ERROR"),
+    ("warn_error_options", "WARN_ERROR_OPTIONS"),
 ];
 
 /// Texts that say no.
 const NO: [&str; 6] = ["", "0", "false", "f", "no", "n"];
 
-/// Whether a variable says something about this option.
-pub(super) fn tells(id: &str, variable: &dyn Fn(&str) -> Option<String>) -> bool {
-    value(id, variable).is_some()
+/// Whether anything but the command line says something about this option.
+pub(super) fn tells(id: &str, told: &Told<'_>) -> bool {
+    value(id, told).is_some()
 }
 
-fn value(id: &str, variable: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+fn value(id: &str, told: &Told<'_>) -> Option<String> {
     let (_, name) = NAMES.iter().find(|(known, _)| *known == id)?;
-    let told = [format!("DBT_ENGINE_{name}"), format!("DBT_{name}")];
-    told.iter().find_map(|name| variable(name))
+    told.value(name)
 }
 
-/// The command, with what `variable` says as defaults; `typed` is the command line.
-pub(super) fn heeded(command: Command, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Command {
-    let command = command.mut_args(|argument| default(argument, typed, variable));
-    command.mut_subcommands(|inner| heeded(inner, typed, variable))
+/// The command, with what is told as defaults; `typed` is the command line.
+pub(super) fn heeded(command: Command, typed: &[OsString], told: &Told<'_>) -> Command {
+    let command = command.mut_args(|argument| default(argument, typed, told));
+    command.mut_subcommands(|inner| heeded(inner, typed, told))
 }
 
-fn default(argument: Arg, typed: &[OsString], variable: &dyn Fn(&str) -> Option<String>) -> Arg {
+fn default(argument: Arg, typed: &[OsString], told: &Told<'_>) -> Arg {
     let id = argument.get_id().to_string();
-    let own = argument.get_env().and_then(std::ffi::OsStr::to_str).and_then(variable);
-    let Some(value) = value(&id, variable).filter(|_| own.is_none()) else {
+    let own = argument.get_env().and_then(std::ffi::OsStr::to_str);
+    let own = own.and_then(|name| told.exactly(name));
+    let Some(value) = value(&id, told).filter(|_| own.is_none()) else {
         return argument;
     };
     let yes = !NO.contains(&value.to_lowercase().as_str());
@@ -95,7 +99,7 @@ mod tests {
         let variables: Vec<(String, String)> = variables.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let find = |name: &str| variables.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
         let words: Vec<OsString> = typed.iter().map(Into::into).collect();
-        let matches = heeded(Arguments::command(), &words, &find)
+        let matches = heeded(Arguments::command(), &words, &Told::new(&find))
             .try_get_matches_from(typed)
             .expect("arguments");
         Arguments::from_arg_matches(&matches).expect("arguments")
@@ -123,6 +127,24 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_is_documented() {
+        let page = include_str!("../../docs/commands.md");
+        let list = page.split("## Environment variables").nth(1).expect("the list");
+        let missing: Vec<&str> = NAMES.map(|(_, name)| name).into_iter().collect();
+        let missing = missing.iter().filter(|name| !list.contains(&format!("`DBT_{name}`")));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+        let written = regex::Regex::new("`DBT_([A-Z_]+)`").expect("an expression");
+        for found in written.captures_iter(list) {
+            let known = ["PROFILES_DIR", "TARGET", "ENGINE_FAIL_FAST", "ENGINE_", ""].contains(&&found[1]);
+            assert!(
+                known || NAMES.iter().any(|(_, name)| *name == &found[1]),
+                "{}",
+                &found[1]
+            );
+        }
+    }
+
+    #[test]
     fn what_is_typed_counts_more() {
         let variables = [("DBT_TARGET_PATH", "out"), ("DBT_FAIL_FAST", "1"), ("DBT_PRINT", "1")];
         let words = ["assay", "run", "--target-path", "typed", "--no-fail-fast"];
@@ -132,7 +154,7 @@ mod tests {
                 let found = variables.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            let command = heeded(crate::cli::moot::taken(Arguments::command()), &typed, &find);
+            let command = heeded(crate::cli::moot::taken(Arguments::command()), &typed, &Told::new(&find));
             Arguments::from_arg_matches(&command.try_get_matches_from(words).expect("arguments")).expect("arguments")
         };
         let read = command(&words);

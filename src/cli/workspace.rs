@@ -8,7 +8,7 @@ use indexmap::{IndexMap, IndexSet};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, WarnError};
 use crate::gate::Ledger;
 use crate::graph::entry::{self, FlatGraph};
 use crate::graph::select::Selectors;
@@ -38,6 +38,8 @@ pub(super) struct Talk {
     /// A UUID.
     pub invocation_id: String,
     pub invoked: Arc<Invoked>,
+    /// Which warnings are errors.
+    pub warn_error: Arc<WarnError>,
 }
 
 impl Talk {
@@ -61,6 +63,23 @@ impl Talk {
                 Said::Printed(_) => {}
             }
         })
+    }
+
+    /// Tells warnings, unless one of them is an error.
+    pub fn warn(&self, warnings: impl Into<Diagnostics>) -> Result<(), Diagnostics> {
+        for warning in self.warn_error.sift(warnings.into())?.0 {
+            self.tell(warning);
+        }
+        Ok(())
+    }
+
+    /// There is nothing to do, which dbt warns of.
+    pub fn nothing_to_do(&self) -> Result<(), Diagnostics> {
+        let found = Diagnostic::warning("nothing-to-do", "Nothing to do.");
+        for warning in self.warn_error.sift(found.into())?.0 {
+            self.say(Level::Warn, &warning.message);
+        }
+        Ok(())
     }
 }
 
@@ -101,9 +120,7 @@ impl Workspace {
             globals: &invocation_globals(talk, command, started),
             voice: &talk.voice(!global.no_print),
         })?;
-        for warning in loaded.warnings.0 {
-            talk.tell(warning);
-        }
+        talk.warn(loaded.warnings)?;
         let target_path = match &global.target_path {
             Some(path) => path.display().to_string(),
             None => loaded.project.own().settings.paths.target.clone(),
@@ -215,6 +232,7 @@ impl Workspace {
                 .retried()
                 .and_then(|retried| retried.started)
                 .unwrap_or(self.started),
+            warn_error: Arc::clone(&self.talk.warn_error),
         }
     }
 
@@ -510,9 +528,7 @@ pub(super) fn target_only(global: &Global, talk: &Talk) -> Result<(PathBuf, Targ
         globals: &IndexMap::new(),
         voice: &Voice::silent(),
     })?;
-    for warning in resolved.warnings {
-        talk.tell(warning);
-    }
+    talk.warn(Diagnostics(resolved.warnings))?;
     Ok((root, resolved.target))
 }
 

@@ -91,5 +91,7 @@ impl Host for YamlHost {
 
     fn log(&self, _: &str, _: bool) {}
 
-    fn warn(&self, _: &str) {}
+    fn warn(&self, _: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
 }

@@ -218,7 +218,8 @@ impl Host for Recorder {
         self.voice.say(Said::Printed(text.to_owned()));
     }
 
-    fn warn(&self, message: &str) {
+    fn warn(&self, message: &str) -> Result<(), Refusal> {
         self.lock().warnings.push(message.to_owned());
+        Ok(())
     }
 }

@@ -158,6 +158,6 @@ pub trait Host: Send + Sync {
         "MainThread".to_owned()
     }
 
-    /// `exceptions.warn(..)`.
-    fn warn(&self, message: &str);
+    /// `exceptions.warn(..)`; refused where warnings are errors.
+    fn warn(&self, message: &str) -> Result<(), Refusal>;
 }

@@ -5,13 +5,9 @@ use serde_json::{Value as Json, json};
 use super::{Entry, Reader};
 
 /// Flags that would decide something in dbt and decide nothing here. Not listed are
-/// those that are heeded, that only ask for what is always so, and that are about dbt's own cache and usage statistics.
-const UNHEEDED: [&str; 17] = [
+/// those that are heeded (as options: `cli/told.rs`), that only ask for what is always so, and that are about dbt's own cache and usage statistics.
+const UNHEEDED: [&str; 10] = [
     "allow_jinja_file_extensions",
-    "fail_fast",
-    "indirect_selection",
-    "log_format",
-    "log_level",
     "maximum_seed_size_mib",
     "printer_width",
     "require_corrected_analysis_fqns",
@@ -21,21 +17,13 @@ const UNHEEDED: [&str; 17] = [
     "require_valid_schema_from_generate_schema_name",
     "support_custom_ref_kwargs",
     "use_catalogs_v2",
-    "use_colors",
-    "warn_error",
-    "warn_error_options",
 ];
 
 /// What asks for no more than happens anyway.
 fn asks_for_nothing(name: &str, value: &Json) -> bool {
     let usual = match name {
-        "indirect_selection" => json!("eager"),
-        "log_format" => json!("default"),
-        "log_level" => json!("info"),
         "maximum_seed_size_mib" => json!(1),
         "printer_width" => json!(80),
-        "use_colors" => json!(true),
-        "warn_error_options" => json!({}),
         _ => json!(false),
     };
     value.is_null() || *value == usual
@@ -63,9 +51,8 @@ mod tests {
 
     #[test]
     fn what_is_usual_needs_no_word() {
-        assert!(asks_for_nothing("fail_fast", &json!(false)));
         assert!(asks_for_nothing("printer_width", &json!(80)));
         assert!(!asks_for_nothing("printer_width", &json!(120)));
-        assert!(!asks_for_nothing("warn_error", &json!(true)));
+        assert!(!asks_for_nothing("use_catalogs_v2", &json!(true)));
     }
 }

@@ -1,11 +1,13 @@
 //! What every part of a run shares.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
 
+use crate::diagnostic::{Diagnostic, Verdict, WarnError};
 use crate::gate::Ledger;
 use crate::graph::Variables;
 use crate::graph::entry::{Compiled, FlatGraph};
@@ -42,6 +44,8 @@ pub struct Flags {
     pub event_time: Option<(Timestamp, Timestamp)>,
     /// When the command began; where an earlier run is tried again, when that did.
     pub started: Timestamp,
+    /// Which warnings are errors.
+    pub warn_error: Arc<WarnError>,
 }
 
 /// The gate of a project that has one.
@@ -88,6 +92,8 @@ pub struct Made {
     standing: RwLock<HashMap<NodeId, Relation>>,
     /// What was compiled, for the manifest.
     compiled: RwLock<HashMap<NodeId, Compiled>>,
+    /// A warning that counts as an error came up.
+    raised: AtomicBool,
 }
 
 impl Made {
@@ -108,8 +114,25 @@ impl RunContext {
     }
 
     /// Something that is wrong with a node but stops nothing.
-    pub fn warn(&self, node: &Node, message: &str) {
-        self.events.message(Level::Warn, format!("{}: {message}", node.name));
+    /// Where warnings are errors the node stays as it is, and the command fails.
+    pub fn warn(&self, node: &Node, code: &'static str, message: &str) {
+        let text = format!("{}: {message}", node.name);
+        match self.flags.warn_error.verdict(code) {
+            Verdict::Silent => {}
+            Verdict::Warning => self.events.message(Level::Warn, text),
+            Verdict::Error => {
+                self.made.raised.store(true, Ordering::Relaxed);
+                let warning = Diagnostic::warning(code, text);
+                self.events.tell(Event::Diagnostic(
+                    self.flags.warn_error.judged(warning.clone()).unwrap_or(warning),
+                ));
+            }
+        }
+    }
+
+    /// Whether a warning that counts as an error came up while running.
+    pub fn has_raised(&self) -> bool {
+        self.made.raised.load(Ordering::Relaxed)
     }
 
     /// Where this run reads a node: its new version where it has one, else its place.

@@ -304,7 +304,7 @@ impl NodeRun {
     pub fn note_sql_of(&self, node: &Node, sql: &str) {
         let path = self.context.layout.run(node);
         if let Err(diagnostic) = self.context.layout.write(&path, sql) {
-            self.warn(&diagnostic.to_string());
+            self.warn("sql-not-kept", &diagnostic.to_string());
         }
     }
 
@@ -314,15 +314,16 @@ impl NodeRun {
         let absent = absent_columns(node, present);
         if !absent.is_empty() {
             let (place, names) = (relation.plain(), absent.join(", "));
-            self.warn(&format!(
-                "{place} has no such columns, though they are described: {names}"
-            ));
+            self.warn(
+                "undescribed-column",
+                &format!("{place} has no such columns, though they are described: {names}"),
+            );
         }
         column_comments(relation, node, present)
     }
 
-    pub fn warn(&self, message: &str) {
-        self.context.warn(&self.step.node, message);
+    pub fn warn(&self, code: &'static str, message: &str) {
+        self.context.warn(&self.step.node, code, message);
     }
 
     pub async fn rollback(&self) {

@@ -44,6 +44,7 @@ impl NodeRun {
             Ok((table, age)) => {
                 result.status = match limits(node).judge(age.seconds) {
                     Judgement::Pass => Status::Pass,
+                    Judgement::Warn if self.context.flags.warn_error.is_error("LogFreshnessResult") => Status::Error,
                     Judgement::Warn => Status::Warn,
                     Judgement::Error => Status::Error,
                 };

@@ -158,7 +158,10 @@ impl NodeRun {
             self.rollback().await;
             // What the audits found matters more than that it cannot be shown, say for a column that was rolled back too.
             if let Err(diagnostic) = self.keep_candidate(current, &stage, &columns, audits).await {
-                self.warn(&format!("its candidate cannot be shown: {}", diagnostic.message));
+                self.warn(
+                    "candidate-not-kept",
+                    &format!("its candidate cannot be shown: {}", diagnostic.message),
+                );
             }
             return Err(self.held_back(audits, staged));
         }

@@ -363,8 +363,13 @@ impl Host for RunHost {
         current_thread()
     }
 
-    fn warn(&self, message: &str) {
-        self.context.warn(&self.node, message);
+    fn warn(&self, message: &str) -> Result<(), Refusal> {
+        const CODE: &str = "template-warning";
+        if self.context.flags.warn_error.is_error(CODE) {
+            return Err(Refusal::new(CODE, message));
+        }
+        self.context.warn(&self.node, CODE, message);
+        Ok(())
     }
 }
 

@@ -177,11 +177,14 @@ impl NodeRun {
             .await
             .map_err(|error| self.database_error(&error))?;
             if there.is_none() {
-                self.warn(&format!(
-                    "the view {} read {} and does not fit its new columns; it is gone until it is built again",
-                    dependent.relation.plain(),
-                    self.step.node.relation.plain()
-                ));
+                self.warn(
+                    "lost-view",
+                    &format!(
+                        "the view {} read {} and does not fit its new columns; it is gone until it is built again",
+                        dependent.relation.plain(),
+                        self.step.node.relation.plain()
+                    ),
+                );
             }
         }
         Ok(())

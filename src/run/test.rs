@@ -33,11 +33,21 @@ pub fn count_sql(spec: &TestSpec, rows: &str) -> String {
     )
 }
 
-/// dbt's rules: an error threshold counts only with error severity, and comes before the warning.
-fn judge(spec: &TestSpec, failures: u64, should_warn: bool, should_error: bool) -> (Status, Option<String>) {
+/// dbt's rules: an error threshold counts only with error severity, and comes before the warning. With `strict` a
+/// warning fails.
+fn judge(
+    spec: &TestSpec,
+    failures: u64,
+    should_warn: bool,
+    should_error: bool,
+    strict: bool,
+) -> (Status, Option<String>) {
     let results = if failures == 1 { "result" } else { "results" };
     if spec.severity == Severity::Error && should_error {
         let message = format!("Got {failures} {results}, configured to fail if {}", spec.error_if);
+        (Status::Fail, Some(message))
+    } else if should_warn && strict {
+        let message = format!("Got {failures} {results}, configured to fail if {}", spec.warn_if);
         (Status::Fail, Some(message))
     } else if should_warn {
         let message = format!("Got {failures} {results}, configured to warn if {}", spec.warn_if);
@@ -79,7 +89,8 @@ impl NodeRun {
         let yes = |i: usize| matches!(cell(i).as_deref(), Some("t" | "true"));
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let failures = failures.max(0.0) as u64;
-        let (status, message) = judge(spec, failures, yes(1), yes(2));
+        let strict = self.context.flags.warn_error.is_error("LogTestResult");
+        let (status, message) = judge(spec, failures, yes(1), yes(2), strict);
         // As in dbt: what is within the limits does not count.
         let failures = if status == Status::Pass { 0 } else { failures };
         Ok(Verdict {
@@ -117,10 +128,13 @@ mod tests {
 
     #[test]
     fn thresholds() {
-        let judged = |severity, failures, warn, error| judge(&spec(severity), failures, warn, error).0;
+        let judged = |severity, failures, warn, error| judge(&spec(severity), failures, warn, error, false).0;
         assert_eq!(judged(Severity::Error, 11, true, true), Status::Fail);
         assert_eq!(judged(Severity::Warn, 11, true, true), Status::Warn);
         assert_eq!(judged(Severity::Error, 5, true, false), Status::Warn);
         assert_eq!(judged(Severity::Error, 1, false, false), Status::Pass);
+        let strictly = judge(&spec(Severity::Warn), 2, true, false, true);
+        assert_eq!(strictly.0, Status::Fail);
+        assert_eq!(strictly.1.as_deref(), Some("Got 2 results, configured to fail if > 1"));
     }
 }

@@ -35,3 +35,4 @@ mod state;
 mod support;
 mod tls;
 mod unit_test;
+mod warn_error;

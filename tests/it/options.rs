@@ -50,7 +50,7 @@ fn options_that_decide_nothing_are_taken_and_the_others_are_not_swallowed() {
         "ls",
     ];
     project.ok(&taken);
-    for refused in ["--no-introspect", "--no-version-check", "--warn-error"] {
+    for refused in ["--no-introspect", "--no-version-check"] {
         let outcome = project.ends(2, &["compile", refused]);
         assert!(outcome.stderr.contains(refused), "{}", outcome.stderr);
     }

@@ -96,6 +96,12 @@ pub struct Global {
     /// Do not show what macros say with `print(..)`
     #[arg(long, global = true)]
     pub no_print: bool,
+    /// Warnings are errors, and a test that warns fails
+    #[arg(long, global = true)]
+    pub warn_error: bool,
+    /// Which warnings are errors, and which are not said: '{error: all, warn: [name], silence: [name]}'
+    #[arg(long, global = true, value_name = "YAML")]
+    pub warn_error_options: Option<String>,
     #[command(flatten)]
     pub state: StateArguments,
     #[command(flatten)]
@@ -111,10 +117,6 @@ pub struct Global {
 pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
     sample: Option<String>,
-    #[arg(long, global = true, hide = true)]
-    warn_error: bool,
-    #[arg(long, global = true, hide = true)]
-    warn_error_options: Option<String>,
     #[arg(long, global = true, hide = true)]
     maximum_seed_size_mib: Option<String>,
     #[arg(short = 'r', long, global = true, hide = true)]
@@ -145,8 +147,6 @@ impl Unsupported {
     pub fn typed(&self) -> Option<&'static str> {
         [
             (self.sample.is_some(), "--sample"),
-            (self.warn_error, "--warn-error"),
-            (self.warn_error_options.is_some(), "--warn-error-options"),
             (self.maximum_seed_size_mib.is_some(), "--maximum-seed-size-mib"),
             (self.record_timing_info.is_some(), "--record-timing-info"),
             (self.upload_to_artifacts_ingest_api, "--upload-to-artifacts-ingest-api"),

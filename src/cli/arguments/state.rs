@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::told::Told;
 use crate::cli::variable::tells;
 
 /// Other runs.
@@ -42,7 +43,7 @@ impl StateArguments {
         // A variable is set for all commands at once.
         .filter(|name| {
             let id = name[2..].replace('-', "_");
-            std::env::var_os("ASSAY_STATE").is_none() && !tells(&id, &|name| std::env::var(name).ok())
+            std::env::var_os("ASSAY_STATE").is_none() && !tells(&id, &Told::new(&|name| std::env::var(name).ok()))
         })
     }
 }

@@ -30,9 +30,14 @@ pub(super) fn deprecated(nodes: &[Node], now: Timestamp, problems: &mut Diagnost
         }
         for parent in node.depends_on.iter().filter_map(|id| by_id.get(id)) {
             let Some(date) = &parent.deprecation_date else { continue };
-            let tense = if is_past(date, now) { "was" } else { "will be" };
+            let mut code = "deprecated-ref";
+            let mut tense = "was";
+            if !is_past(date, now) {
+                code = "upcoming-deprecation";
+                tense = "will be";
+            }
             let diagnostic = Diagnostic::warning(
-                "deprecated-ref",
+                code,
                 format!(
                     "{} reads {}, which {tense} deprecated on {date}",
                     what(node),

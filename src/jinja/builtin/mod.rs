@@ -128,5 +128,7 @@ impl Host for Nowhere {
 
     fn log(&self, _: &str, _: bool) {}
 
-    fn warn(&self, _: &str) {}
+    fn warn(&self, _: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
 }

@@ -141,15 +141,22 @@ fn raise(state: &State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Err
     let (placed, named) = split_kwargs(args)?;
     let told = Told { names, placed, named };
     match name {
-        "warn" => session(state)?.host.warn(&told.get("msg")),
-        "warn_snapshot_timestamp_data_types" => session(state)?.host.warn(&format!(
-            "`updated_at` has the type {}, and the snapshot's own times have {}: rows may be missed",
-            told.get("updated_at_data_type"),
-            told.get("snapshot_time_data_type")
-        )),
+        "warn" => warned(state, &told.get("msg"))?,
+        "warn_snapshot_timestamp_data_types" => warned(
+            state,
+            &format!(
+                "`updated_at` has the type {}, and the snapshot's own times have {}: rows may be missed",
+                told.get("updated_at_data_type"),
+                told.get("snapshot_time_data_type")
+            ),
+        )?,
         _ => return Err(failure("raised-by-project", sentence(name, &told))),
     }
     Ok(Value::from(""))
+}
+
+fn warned(state: &State<'_, '_>, message: &str) -> Result<(), Error> {
+    session(state)?.host.warn(message).map_err(Error::from)
 }
 
 impl Object for Exceptions {

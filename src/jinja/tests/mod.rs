@@ -112,8 +112,9 @@ impl Host for World {
         self.hear(format!("log {message} {show}"));
     }
 
-    fn warn(&self, message: &str) {
+    fn warn(&self, message: &str) -> Result<(), Refusal> {
         self.hear(format!("warn {message}"));
+        Ok(())
     }
 }
 
