@@ -4,6 +4,7 @@ mod arguments;
 mod build;
 mod builders;
 mod clean;
+mod clone;
 mod compile;
 mod connect;
 mod contents;
@@ -199,6 +200,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Snapshot(run) => build::build(&global, talk, build::Kind::Snapshot, &run).await,
         Command::Run(run) => build::build(&global, talk, build::Kind::Run, &run).await,
         Command::Test(run) => build::build(&global, talk, build::Kind::Test, &run).await,
+        Command::Clone(arguments) => clone::clone(&global, talk, &arguments).await,
         Command::Retry(arguments) => retry::retry(&global, talk, &arguments).await,
         Command::Seed(seed) => build::seed(&global, talk, &seed).await,
         Command::Source(source) => {

@@ -26,8 +26,9 @@ use super::{Outcome, Status, moot};
 const RETRYABLE: [&str; 5] = ["error", "fail", "skipped", "runtime error", "partial success"];
 
 /// Commands that can be retried.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "build",
+    "clone",
     "run",
     "test",
     "seed",

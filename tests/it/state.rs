@@ -322,3 +322,45 @@ fn only_the_batches_that_failed_are_tried_again() {
     let batches = &written["results"][0]["batch_results"];
     assert_eq!(batches["successful"].as_array().map(Vec::len), Some(3), "{batches}");
 }
+
+#[test]
+fn a_clone_is_a_view_on_what_another_run_built() {
+    let project = built_elsewhere();
+    project.ok(&["run", "-s", "a", "--defer", "--state", "prod"]);
+    project.ok(&["clone", "--state", "prod"]);
+    let kinds = "select string_agg(relname || ' ' || relkind::text, ', ' order by relname) from pg_class c
+                 join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'dev'";
+    assert_eq!(project.psql(kinds), "a v, b v, c v, raw v");
+    assert!(
+        project
+            .psql("select pg_get_viewdef('dev.b'::regclass)")
+            .contains("FROM prod.b")
+    );
+    // What was there stays.
+    assert!(
+        project
+            .psql("select pg_get_viewdef('dev.a'::regclass)")
+            .contains("FROM prod.raw")
+    );
+    let success = |id: &str| (id.to_owned(), "success".to_owned());
+    let mut found = results(&project);
+    found.sort();
+    let ids = ["model.it.a", "model.it.b", "model.it.c", "seed.it.raw"];
+    assert_eq!(found, ids.map(success));
+    let manifest: Json = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+    assert_eq!(manifest["nodes"]["model.it.b"]["config"]["materialized"], "table");
+    project.ok(&["clone", "--full-refresh", "-s", "a", "--state", "prod"]);
+    assert!(
+        project
+            .psql("select pg_get_viewdef('dev.a'::regclass)")
+            .contains("FROM prod.a")
+    );
+    // The other run's own relations stay as they are.
+    let profile = project.read("profiles.yml");
+    project.put("profiles.yml", &profile.replace("schema: dev", "schema: prod"));
+    project.ok(&["clone", "--full-refresh", "--state", "prod"]);
+    assert_eq!(
+        project.psql("select relkind from pg_class where oid = 'prod.b'::regclass"),
+        "r"
+    );
+}

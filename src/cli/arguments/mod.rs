@@ -21,7 +21,7 @@ pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
 };
-pub use running::{RetryArguments, RunArguments, SeedArguments};
+pub use running::{CloneArguments, RetryArguments, RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
 pub use state::StateArguments;
@@ -192,6 +192,8 @@ pub enum Command {
     Run(RunArguments),
     /// Run data tests
     Test(RunArguments),
+    /// Make views in the target on what another run built (--state)
+    Clone(CloneArguments),
     /// Work again on what failed or was skipped in the last run, with the same command and options
     Retry(RetryArguments),
     /// Load the CSV files
@@ -253,6 +255,7 @@ impl Command {
                 | Self::Show(_)
                 | Self::Plan(_)
                 | Self::Retry(_)
+                | Self::Clone(_)
         )
     }
 }

@@ -77,6 +77,21 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Batch::moment(text).ok_or_else(|| "it takes a time such as 2024-01-31 or 2024-01-31T06:00:00".to_owned())
 }
 
+#[derive(Clone, Debug, Args)]
+pub struct CloneArguments {
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Nodes to work on at a time (default: the profile's)
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Replace what is there already
+    #[arg(short, long)]
+    pub full_refresh: bool,
+    /// A selection that matches nothing is no error
+    #[arg(long)]
+    pub allow_empty: bool,
+}
+
 /// The other options are those of the run that is tried again.
 #[derive(Clone, Debug, Args)]
 pub struct RetryArguments {
