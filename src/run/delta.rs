@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
 use crate::graph::{IncrementalStrategy, OnSchemaChange};
-use crate::postgres::catalog;
+use crate::postgres::{Dependent, SqlError, catalog};
 use crate::sql::{Column, Relation, ident};
 
+use super::compile::Compiled;
 use super::execute::{Done, NodeRun};
 use super::revoke::{Kept, revoke_lost};
-use super::statement::dress;
-use super::strategy::{Batch, strategy_of};
+use super::statement::{dress, drop_dependents, restore_dependents};
+use super::strategy::{Batch, null_keys_query, strategy_of};
 
 impl NodeRun {
     /// In place, in one transaction, from a temporary table.
@@ -40,29 +41,46 @@ impl NodeRun {
                 return Err(diagnostic);
             }
         };
-        let batch = Batch {
-            target: &target,
-            source: &source,
-            columns: &columns,
-            config: &node.config,
+        let (alter, hanging) = self.around_views(&target, alter).await?;
+        let statements = match self.batch_statements(&target, &source, &columns).await {
+            Ok(statements) => statements.concat(),
+            Err(diagnostic) => {
+                self.rollback().await;
+                return Err(diagnostic);
+            }
         };
-        let statements = batch.statements().concat();
         let grants = [
             revoke_lost(&target, &node.config, Kept::Configured),
             dress(&target, &node, false),
             self.comments_on(&target, &columns),
         ]
         .concat();
-        self.note_sql(&format!("{create}{widened}{alter}{statements}{grants}"));
         let mut counts = Vec::new();
-        for (part, counted) in [(alter, false), (statements, true), (grants, false)] {
+        let mut written = format!("{create}{widened}{alter}{statements}");
+        self.note_sql(&written);
+        for (part, counted) in [(alter, false), (statements, true)] {
             match self.connection.batch(&part).await {
                 Ok(done) if counted => counts = done,
                 Ok(_) => {}
-                Err(error) => return Err(self.refused(&error, &part, &compiled).await),
+                Err(error) => return Err(self.batch_refused(&error, &part, &compiled).await),
             }
         }
+        // Only now, since a column may have gone with its index.
+        let indexes = match self.index_changes(&target).await {
+            Ok(indexes) => indexes,
+            Err(diagnostic) => {
+                self.rollback().await;
+                return Err(diagnostic);
+            }
+        };
+        let rest = indexes + &grants;
+        written.push_str(&rest);
+        self.note_sql(&written);
+        if let Err(error) = self.connection.batch(&rest).await {
+            return Err(self.refused(&error, &rest, &compiled).await);
+        }
         self.commit(&target).await?;
+        self.report_lost(&hanging).await?;
         let rows = match strategy_of(&node.config) {
             IncrementalStrategy::Merge | IncrementalStrategy::Microbatch => counts.iter().sum(),
             _ => counts.last().copied().unwrap_or(0),
@@ -72,6 +90,69 @@ impl NodeRun {
             _ => "INSERT 0",
         };
         Ok(Done::rows(verb, rows))
+    }
+
+    /// Views hold the type of a column and the column itself; they are made anew around the change. Where it fails the
+    /// transaction is over.
+    async fn around_views(&self, target: &Relation, alter: String) -> Result<(String, Vec<Dependent>), Diagnostic> {
+        let holds = [" drop column ", " alter column "]
+            .iter()
+            .any(|words| alter.contains(words));
+        if !holds || !self.is_hung_on(target).await? {
+            return Ok((alter, Vec::new()));
+        }
+        let hanging = self.alone(target).await?;
+        let sql = [drop_dependents(&hanging), alter, restore_dependents(&hanging)].concat();
+        Ok((sql, hanging))
+    }
+
+    /// The statements that apply the rows of `source`, which must stand already.
+    pub(super) async fn batch_statements(
+        &self,
+        target: &Relation,
+        source: &str,
+        columns: &[String],
+    ) -> Result<Vec<String>, Diagnostic> {
+        let config = &self.step.node.config;
+        let mut batch = Batch {
+            target,
+            source,
+            columns,
+            config,
+            null_keys: &[],
+        };
+        if let Some((cause, help)) = batch.problem() {
+            let name = &self.step.node.name;
+            return Err(
+                Diagnostic::error("wrong-value", format!("the rows of {name} cannot be merged"))
+                    .at(self.step.node.declared.clone())
+                    .because(cause)
+                    .help(help),
+            );
+        }
+        let mut null_keys = Vec::new();
+        if let Some(query) = null_keys_query(source, config) {
+            let rows = self.connection.query(&query, &[]).await;
+            let rows = rows.map_err(|error| self.database_error(&error))?;
+            null_keys.extend(rows.iter().map(|row| row.get::<_, Vec<bool>>(0)));
+        }
+        batch.null_keys = &null_keys;
+        Ok(batch.statements())
+    }
+
+    /// The same as [`NodeRun::refused`]; says what PostgreSQL means where the batch has a key twice.
+    pub(super) async fn batch_refused(&self, error: &SqlError, sent: &str, compiled: &Compiled) -> Diagnostic {
+        let diagnostic = self.refused(error, sent, compiled).await;
+        let config = &self.step.node.config;
+        // cardinality_violation
+        if !error.is("21000") || config.unique_key.is_empty() {
+            return diagnostic;
+        }
+        let key = config.unique_key.join(", ");
+        let cause = diagnostic.cause.clone().unwrap_or_default();
+        diagnostic
+            .because(format!("{cause}\nthe query of the model gives several rows with the same unique_key ({key})"))
+            .help("let the query keep one row of each key, say with `select distinct on`, or add a column to `unique_key`")
     }
 
     async fn temporary_columns(&self, name: &str) -> Result<Vec<Column>, Diagnostic> {

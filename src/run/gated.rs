@@ -10,9 +10,10 @@ use crate::sql::{Relation, RelationKind};
 
 use super::compile::Compiled;
 use super::execute::{Done, NodeRun};
+use super::index::create_indexes;
 use super::result::Status;
-use super::statement::{create_contracted_table, create_indexes, create_table_as, create_view_as};
-use super::strategy::{Batch, strategy_of};
+use super::statement::{create_contracted_table, create_table_as, create_view_as};
+use super::strategy::strategy_of;
 use super::test::Verdict;
 
 /// An audit that a delta went through.
@@ -131,13 +132,7 @@ impl NodeRun {
             .map_err(|error| self.database_error(&error))?;
         let (alter, columns) = self.align(current, &incoming).await?;
         let source = stage.to_string();
-        let batch = Batch {
-            target: current,
-            source: &source,
-            columns: &columns,
-            config: &node.config,
-        };
-        let statements = batch.statements();
+        let statements = self.batch_statements(current, &source, &columns).await?;
         self.note_sql(&format!("{create}{alter}{}", statements.concat()));
         let fence = self.ledger()?.fence_sql(&self.context.flags.invocation_id);
         let mut counts = Vec::new();
@@ -149,7 +144,7 @@ impl NodeRun {
             match self.connection.batch(&part).await {
                 Ok(done) if counted => counts = done,
                 Ok(_) => {}
-                Err(error) => return Err(self.refused(&error, &part, &compiled).await),
+                Err(error) => return Err(self.batch_refused(&error, &part, &compiled).await),
             }
         }
         self.context.set_readable(&node.id, current.clone());

@@ -8,10 +8,11 @@ use crate::postgres::{Dependent, catalog, dependents, find_relation, is_read_by_
 use crate::sql::{Relation, RelationKind};
 
 use super::execute::{Done, NodeRun};
+use super::index::create_indexes;
 use super::revoke::{Kept, revoke_lost};
 use super::statement::{
-    create_contracted_table, create_indexes, create_table_as, create_view_as, dress, drop_dependents,
-    drop_foreign_keys, drop_relation, restore_dependents, swap,
+    create_contracted_table, create_table_as, create_view_as, dress, drop_dependents, drop_foreign_keys, drop_relation,
+    restore_dependents, swap,
 };
 
 /// The name of a table until it takes its place.
@@ -167,7 +168,7 @@ impl NodeRun {
     }
 
     /// Says which views could not be made again on the new columns.
-    async fn report_lost(&self, hanging: &[Dependent]) -> Result<(), Diagnostic> {
+    pub(super) async fn report_lost(&self, hanging: &[Dependent]) -> Result<(), Diagnostic> {
         for dependent in hanging {
             let there = find_relation(
                 &self.connection,

@@ -12,8 +12,9 @@ use crate::sql::{RelationKind, bare_name, ident};
 
 use super::context::RunContext;
 use super::execute::{Done, NodeRun};
+use super::index::create_indexes;
 use super::revoke::{Kept, revoke_lost};
-use super::statement::{create_indexes, dress, drop_dependents, drop_relation, restore_dependents};
+use super::statement::{dress, drop_dependents, drop_relation, restore_dependents};
 
 impl NodeRun {
     /// One transaction. A table that already has the right columns is emptied and filled again, which keeps what others

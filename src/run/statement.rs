@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::gate::fingerprint;
 use crate::graph::{Constraint, Graph, Index, Node, NodeColumn, NodeConfig};
 use crate::postgres::Dependent;
 use crate::sql::{Relation, RelationKind, ident, literal};
+
+use super::index::rename_indexes;
 
 #[must_use]
 pub fn create_table_as(relation: &Relation, sql: &str, unlogged: bool) -> String {
@@ -64,55 +65,6 @@ pub fn drop_relation(relation: &Relation, kind: RelationKind) -> String {
 pub fn drop_relation_cascade(relation: &Relation, kind: RelationKind) -> String {
     let drop = drop_relation(relation, kind);
     format!("{} cascade;\n", drop.trim_end_matches(";\n"))
-}
-
-/// The name of an index, the same for the same index of the same table in every run.
-fn index_name(table: &str, index: &Index) -> String {
-    let method = index.method.as_deref().unwrap_or("btree");
-    let unique = if index.unique { "unique" } else { "" };
-    let mut parts = vec![table, method, unique];
-    parts.extend(index.columns.iter().map(String::as_str));
-    let hash = &fingerprint(&parts)[..10];
-    let mut end = table.len().min(48);
-    while !table.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}_{hash}", &table[..end])
-}
-
-/// Indexes on `relation`. Where the relation will be renamed to `named_for`, they carry a name of their own until
-/// [`rename_indexes`], since index names are unique in a schema.
-#[must_use]
-pub fn create_indexes(relation: &Relation, indexes: &[Index]) -> String {
-    let mut sql = String::new();
-    for index in indexes {
-        let unique = if index.unique { "unique " } else { "" };
-        let method = index.method.as_deref().unwrap_or("btree");
-        let columns: Vec<String> = index.columns.iter().map(|c| ident(c)).collect();
-        let _ = writeln!(
-            sql,
-            "create {unique}index {} on {relation} using {} ({});",
-            ident(&index_name(&relation.stored_identifier(), index)),
-            ident(method),
-            columns.join(", ")
-        );
-    }
-    sql
-}
-
-#[must_use]
-pub fn rename_indexes(from: &Relation, to: &Relation, indexes: &[Index]) -> String {
-    let mut sql = String::new();
-    for index in indexes {
-        let _ = writeln!(
-            sql,
-            "alter index {}.{} rename to {};",
-            ident(&from.stored_schema()),
-            ident(&index_name(&from.stored_identifier(), index)),
-            ident(&index_name(&to.stored_identifier(), index))
-        );
-    }
-    sql
 }
 
 /// Grants and, where `persist_docs` asks for them, comments.
@@ -228,6 +180,7 @@ pub fn restore_dependents(hanging: &[Dependent]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::index::create_indexes;
     use super::*;
 
     fn index(columns: &[&str], unique: bool, method: Option<&str>) -> Index {

@@ -12,6 +12,7 @@ mod gate;
 mod handoff;
 mod hold;
 mod house;
+mod incremental;
 mod language;
 mod lenience;
 mod local_server;

@@ -32,6 +32,7 @@ fixtures!(
     groups_access,
     hooks,
     incremental,
+    incremental_matrix,
     materializations,
     materialized_views,
     microbatch,

@@ -348,14 +348,15 @@ impl Typer<'_> {
             _ => return None,
         };
         if strategy == IncrementalStrategy::Merge && !has_key {
-            self.problems.push(
-                Diagnostic::error(
-                    "missing-key",
-                    format!("{} merges, and has no `unique_key` to merge on", self.owner.what),
-                )
-                .at(setting.place.clone())
-                .help("set `unique_key`, or use `incremental_strategy: append`"),
-            );
+            let mut problem = Diagnostic::error(
+                "missing-key",
+                format!("{} merges, and has no `unique_key` to merge on", self.owner.what),
+            )
+            .at(setting.place.clone())
+            .help("set `unique_key`, or use `incremental_strategy: append`");
+            // dbt adds every row and says nothing.
+            problem.level = self.owner.flavour.lenient();
+            self.problems.push(problem);
         }
         Some(strategy)
     }
@@ -425,7 +426,11 @@ impl Typer<'_> {
             }
             let keys_are_known = item.as_object().is_some_and(|map| map.keys().all(known));
             match serde_json::from_value::<Index>(item.clone()) {
-                Ok(index) if keys_are_known && !index.columns.is_empty() => indexes.push(index),
+                Ok(index) if keys_are_known && !index.columns.is_empty() => {
+                    if !indexes.contains(&index) {
+                        indexes.push(index);
+                    }
+                }
                 _ => self.bad(
                     &Setting {
                         value: item,

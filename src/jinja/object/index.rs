@@ -124,6 +124,11 @@ fn change(action: &str, name: Option<&str>, definition: &Definition) -> Value {
     .into()
 }
 
+/// Whether an index has a name as `render` makes them, 32 hexadecimal digits. All others are somebody else's.
+fn is_generated(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The changes that bring the indexes of a materialized view to what its node configures, drops first; none where there
 /// are none. `there` holds the rows of `get_show_indexes_sql`.
 pub fn changes(there: &Value, node: &Value) -> Result<Value, Error> {
@@ -147,7 +152,9 @@ pub fn changes(there: &Value, node: &Value) -> Result<Value, Error> {
         let method = attribute(&index, "type").map(|v| v.to_string());
         new.push(definition(columns.iter().map(ToString::to_string), unique, method));
     }
-    let drops = old.iter().filter(|(_, old)| !new.contains(old));
+    let drops = old
+        .iter()
+        .filter(|(name, old)| is_generated(name) && !new.contains(old));
     let creates = new.iter().filter(|new| old.iter().all(|(_, old)| old != *new));
     let all: Vec<Value> = drops
         .map(|(name, old)| change("drop", Some(name), old))

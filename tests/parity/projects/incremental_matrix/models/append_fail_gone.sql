@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', incremental_strategy='append', on_schema_change='fail') }}
+{% if is_incremental() %} select 1 as id, 'b' as word {% else %} select 1 as id, 'a' as word, 5 as gone {% endif %}

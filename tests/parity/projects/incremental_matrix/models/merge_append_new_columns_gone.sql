@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='id', incremental_strategy='merge', on_schema_change='append_new_columns') }}
+{% if is_incremental() %} select 1 as id, 'b' as word {% else %} select 1 as id, 'a' as word, 5 as gone {% endif %}

@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='id', incremental_strategy='merge', on_schema_change='ignore') }}
+{% if is_incremental() %} select 1 as id, 50::bigint as grows, 8::numeric as kept, 'new'::varchar(9) as come {% else %} select 1 as id, 'a'::text as gone, 5::integer as grows, 7::numeric as kept {% endif %}

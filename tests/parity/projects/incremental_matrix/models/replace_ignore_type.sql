@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert', on_schema_change='ignore') }}
+{% if is_incremental() %} select 1 as id, 2.5::numeric as n {% else %} select 1 as id, 5::int as n {% endif %}
