@@ -114,3 +114,22 @@ fn materializations_of_a_project() {
 fn macros_that_take_the_place_of_dbts_own() {
     follows_dbt("overrides");
 }
+
+#[test]
+fn an_index_that_somebody_made_on_a_materialized_view_stays() {
+    let model = |indexes: &str| {
+        format!("{{{{ config(materialized='materialized_view', indexes={indexes}) }}}}\nselect 1 as id, 'a' as word")
+    };
+    let project = Project::with(&[("models/m.sql", &model("[{'columns': ['id']}]"))]);
+    project.ok(&["run"]);
+    project.psql("create index by_hand on dev.m (word)");
+    project.put("models/m.sql", &model("[{'columns': ['id'], 'unique': true}]"));
+    project.ok(&["run"]);
+    let found = project.psql(
+        "select array_agg(regexp_replace(indexdef, ' INDEX \\S+ ON', '') order by indexdef) from pg_indexes where schemaname = 'dev'",
+    );
+    assert_eq!(
+        found,
+        "{\"CREATE dev.m USING btree (word)\",\"CREATE UNIQUE dev.m USING btree (id)\"}"
+    );
+}

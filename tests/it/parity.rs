@@ -42,6 +42,7 @@ fixtures!(
     seeds,
     selectors,
     snapshots,
+    snapshots_matrix,
     source_freshness,
     sources,
     test_configs,
