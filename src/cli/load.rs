@@ -194,10 +194,10 @@ fn settings_of(package: &Package) -> Json {
 }
 
 /// The engine as building a graph needs it.
-struct EngineTemplates<'a> {
-    engine: &'a Engine,
-    globals: IndexMap<String, Global>,
-    voice: &'a Voice,
+pub(super) struct EngineTemplates<'a> {
+    pub engine: &'a Engine,
+    pub globals: IndexMap<String, Global>,
+    pub voice: &'a Voice,
 }
 
 impl EngineTemplates<'_> {

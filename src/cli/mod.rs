@@ -27,6 +27,8 @@ mod plan;
 mod retry;
 mod rollback;
 mod select;
+#[cfg(test)]
+mod semantic_layer_test;
 mod show;
 mod state;
 mod told;

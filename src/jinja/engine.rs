@@ -15,6 +15,7 @@ use super::datum::{Arg, Global, Returned};
 use super::environment;
 use super::failure::{Origin, diagnose, syntax};
 use super::host::Host;
+use super::panic::caught;
 use super::session::{NODE, Session};
 use super::syntax::{SegmentKind, rewrite_template, rewrite_value, segments};
 use super::table::{MacroInfo, MacroTable};
@@ -200,13 +201,14 @@ impl Engine {
     pub fn render(&self, request: &Render<'_>) -> Result<String, Diagnostic> {
         let (session, origin) = self.session(request)?;
         let environment = self.0.environment(session.execute);
-        environment
-            .render_named_str(
+        caught(|| {
+            environment.render_named_str(
                 NODE,
                 &origin.rewritten.text,
                 Value::from_dyn_object(Arc::clone(&session)),
             )
-            .map_err(|error| diagnose(&session, &error))
+        })
+        .map_err(|error| diagnose(&session, &error))
     }
 
     /// Renders a template to a value: a template that is one `{{ .. }}` gives what it evaluates to, as dbt reads
@@ -231,14 +233,14 @@ impl Engine {
             part: only.span.clone(),
         };
         let session = Arc::new(self.session_of(request, Some(origin.clone())));
-        self.0
-            .environment(session.execute)
-            .render_named_str(
+        caught(|| {
+            self.0.environment(session.execute).render_named_str(
                 NODE,
                 &origin.rewritten.text,
                 Value::from_dyn_object(Arc::clone(&session)),
             )
-            .map_err(|error| diagnose(&session, &error))?;
+        })
+        .map_err(|error| diagnose(&session, &error))?;
         let answer = session.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(answer.map_or(Json::Null, |value| to_json(&value)))
     }
@@ -267,11 +269,13 @@ impl Engine {
             values.push(named.collect::<Kwargs>().into());
         }
         *session.errand.lock().unwrap_or_else(PoisonError::into_inner) = Some((found, values));
-        self.0
-            .environment(session.execute)
-            .get_template(environment::ERRAND)
-            .and_then(|template| template.render(Value::from_dyn_object(Arc::clone(&session))))
-            .map_err(|error| diagnose(&session, &error))?;
+        caught(|| {
+            self.0
+                .environment(session.execute)
+                .get_template(environment::ERRAND)
+                .and_then(|template| template.render(Value::from_dyn_object(Arc::clone(&session))))
+        })
+        .map_err(|error| diagnose(&session, &error))?;
         let answer = session.answer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(Returned::of(&answer.unwrap_or_default()))
     }

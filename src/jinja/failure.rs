@@ -9,7 +9,7 @@ use minijinja::{Error, ErrorKind};
 
 use super::call::ReturnSignal;
 use super::host::Refusal;
-use super::session::Session;
+use super::session::{NODE, Session};
 use super::syntax::{Fault, Rewritten, misnested, segments};
 use crate::diagnostic::{Diagnostic, Frame, Place, SourceFile, nearest};
 
@@ -180,7 +180,13 @@ pub(super) fn diagnose(session: &Session, error: &Error) -> Diagnostic {
         located.extend(last);
         located.retain(|(place, _)| place.file.path != PLUMBING);
     } else {
-        diagnostic.place = place;
+        // A panic leaves no place behind: it is somewhere in the template.
+        let template = || {
+            session
+                .origin(NODE)
+                .map(|(origin, _)| Place::new(&origin.file, origin.part.start..origin.part.start))
+        };
+        diagnostic.place = place.or_else(|| template().filter(|_| diagnostic.code == "jinja-panic"));
     }
     let count = located.len();
     diagnostic.frames = located

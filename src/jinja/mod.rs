@@ -13,6 +13,7 @@ mod host;
 mod materialize;
 mod module;
 mod object;
+mod panic;
 mod session;
 mod syntax;
 mod table;

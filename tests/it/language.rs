@@ -255,3 +255,22 @@ fn an_error_deep_in_a_package_shows_every_call() {
         }
     }
 }
+
+#[test]
+fn other_words_of_ref_change_nothing_as_in_dbt() {
+    let project = dbt_project(
+        &[
+            ("models/base.sql", "select 1 as id"),
+            ("models/m.sql", "select * from {{ ref('base', kind='x') }}"),
+        ],
+        "",
+    );
+    let outcome = project.ok(&["run"]);
+    assert_eq!(
+        outcome.stderr.matches("`kind` changes nothing").count(),
+        1,
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(project.psql("select id from dev.m"), "1");
+}

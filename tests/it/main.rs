@@ -28,7 +28,6 @@ mod query_comment;
 mod resources;
 mod rules;
 mod said_while_parsing;
-mod semantic_layer;
 mod server;
 mod shipped;
 mod shop;

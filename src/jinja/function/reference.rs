@@ -67,12 +67,14 @@ pub fn reference(state: &mut State<'_, '_>, args: &[Value]) -> Result<Value, Err
     let version = kwargs
         .get::<Option<Value>>("v")?
         .or(kwargs.get::<Option<Value>>("version")?);
-    kwargs.assert_all_used().map_err(|_| {
-        failure(
-            "ref-arguments",
-            "`ref` takes a name, a package and a name, and `v` or `version`",
-        )
-    })?;
+    // dbt takes any others and makes nothing of them.
+    if let Some(other) = kwargs.args().find(|name| !matches!(*name, "v" | "version")) {
+        let session = session(state)?;
+        if !session.execute {
+            let text = format!("`ref` takes `v` or `version`; `{other}` changes nothing");
+            session.host.warn(&text).map_err(Error::from)?;
+        }
+    }
     let (package, name) = match args {
         [name] => (None, text(name)?),
         [package, name] => (Some(text(package)?), text(name)?),

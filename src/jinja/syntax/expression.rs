@@ -398,9 +398,9 @@ impl<'a> Reader<'a> {
                 if !matches!(name.kind, TokenKind::Name | TokenKind::Number) {
                     return None;
                 }
-                // minijinja divides by the number of items.
-                let of_loop = &self.text[read.span.clone()] == "loop" && &self.text[name.span.clone()] == "cycle";
-                if of_loop && self.sign("(") && self.peek(1) == Some(")") {
+                // minijinja divides by the number of items of a loop, whatever name it goes by.
+                let cycles = &self.text[name.span.clone()] == "cycle";
+                if cycles && self.sign("(") && self.peek(1) == Some(")") {
                     self.edits.open(name.span.end + 1, "_nothing()");
                 }
                 read = self.other(read.span.start);

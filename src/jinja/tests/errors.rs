@@ -247,3 +247,15 @@ fn the_whole_stack_through_a_package_is_shown() {
       help: the project's own code raised this; its message says what it wants
     ");
 }
+
+/// The engine divides by the number of items.
+#[test]
+fn a_cycle_of_nothing_is_an_error_under_any_name() {
+    for call in ["loop.cycle()", "other.cycle()", "other.cycle( )", "other['cycle']()"] {
+        let told = error_of(&format!(
+            "{{% for i in [1] %}}{{% set other = loop %}}{{{{ {call} }}}}{{% endfor %}}"
+        ));
+        assert!(told.starts_with("error["), "{told}");
+        assert!(told.contains("--> models/m.sql:1:"), "{told}");
+    }
+}

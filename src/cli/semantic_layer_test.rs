@@ -1,11 +1,20 @@
 //! What the semantic layer refuses. Each case is a small change of a project that is fine, and says whether dbt 1.12 accepts
-//! it: Assay does the same, but where the case says so.
+//! it: Assay does the same, but where the case says so. One process reads them all, with one engine.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::support::Project;
+use indexmap::IndexMap;
+use serde_json::{Map, Value as Json};
+
+use super::load::EngineTemplates;
+use super::yaml_host::render_yaml;
+use crate::diagnostic::{Diagnostic, Diagnostics, Level};
+use crate::graph::{self, Voice};
+use crate::jinja::Engine;
+use crate::project::{Project, YamlScope};
 
 struct Case<'a> {
     name: &'a str,
@@ -60,57 +69,87 @@ fn cases(text: &str) -> Vec<Case<'_>> {
         .collect()
 }
 
-fn project() -> Project {
-    Project::new()
-        .write("dbt_project.yml", "name: it\nversion: '1.0'\nprofile: it\n")
-        .write(
-            "models/orders.sql",
-            "select 1 as order_id, 2 as customer_id, 3 as amount",
-        )
-        .write("models/visits.sql", "select 1 as visit_id, 2 as customer_id")
-        .write("models/days.sql", "select current_date as day, 2020 as fiscal_year")
+/// Everything but the properties, which differ from case to case.
+const FILES: [(&str, &str); 4] = [
+    ("dbt_project.yml", "name: it\nversion: '1.0'\nprofile: it\n"),
+    (
+        "models/orders.sql",
+        "select 1 as order_id, 2 as customer_id, 3 as amount",
+    ),
+    ("models/visits.sql", "select 1 as visit_id, 2 as customer_id"),
+    ("models/days.sql", "select current_date as day, 2020 as fiscal_year"),
+];
+
+/// Parses as `assay parse` does; what is told, and whether it is accepted.
+fn parsed(root: &Path, engine: &Engine) -> (Diagnostics, bool) {
+    let nothing = Map::new();
+    let render = |scope: &YamlScope, text: &str| render_yaml(engine, &nothing, &Json::Null, scope, text);
+    let (project, mut told) = match Project::load(root, &render) {
+        Ok(read) => read,
+        Err(problems) => return (problems, false),
+    };
+    let voice = Voice::silent();
+    let templates = EngineTemplates {
+        engine,
+        globals: IndexMap::new(),
+        voice: &voice,
+    };
+    let target = graph::Target {
+        database: "it".to_owned(),
+        schema: "dev".to_owned(),
+    };
+    let (more, accepted) = match graph::build(&project, &templates, &target, &IndexMap::new()) {
+        Ok((_, warnings)) => (warnings, true),
+        Err(problems) => (problems, false),
+    };
+    if !accepted {
+        told.0.clear();
+    }
+    told.0.extend(more.0);
+    (told, accepted)
 }
 
-/// `error bad-metric 3:14` of every diagnostic.
-fn told(stderr: &str) -> Vec<String> {
-    let mut told = Vec::new();
-    let mut lines = stderr.lines();
-    while let Some(line) = lines.next() {
-        let line = line.rsplit_once("[time]  ").map_or(line, |(_, line)| line);
-        let Some((level, rest)) = line.split_once('[') else {
-            continue;
-        };
-        let Some((code, _)) = rest.split_once("]: ").filter(|_| matches!(level, "error" | "warning")) else {
-            continue;
-        };
-        let place = lines.next().and_then(|line| line.split_once("--> "));
-        let place = place.map_or("", |(_, place)| place.split_once(':').map_or(place, |(_, place)| place));
-        told.push(format!("{level} {code} {place}"));
-    }
-    told
+/// `error bad-metric 3:14`.
+fn brief(diagnostic: &Diagnostic) -> String {
+    let level = if diagnostic.level == Level::Error {
+        "error"
+    } else {
+        "warning"
+    };
+    let place = diagnostic.place.as_ref();
+    let place = place.map_or_else(String::new, |place| format!("{}:{}", place.line(), place.column()));
+    format!("{level} {} {place}", diagnostic.code)
 }
 
 fn compare(base: &str, table: &str) {
     let cases = cases(table);
+    let engine = Engine::new("it", &["it".to_owned()], &[], &[]).expect("the built-in macros");
     let next = AtomicUsize::new(0);
     let wrong = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let project = project();
+                let folder = tempfile::tempdir().expect("a temporary directory");
+                let put = |path: &str, text: &str| {
+                    let path = folder.path().join(path);
+                    std::fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+                    std::fs::write(path, text).expect("a file");
+                };
+                for (path, text) in FILES {
+                    put(path, text);
+                }
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let mut text = base.to_owned();
                     for (old, new) in &case.changes {
                         assert!(text.contains(old), "{}: `{old}` is not there", case.name);
                         text = text.replacen(old, new, 1);
                     }
-                    project.put("models/all.yml", &text);
-                    let outcome = project.run(&["parse"]);
-                    let accepted = outcome.status == Some(0);
-                    let told = told(&outcome.stderr);
+                    put("models/all.yml", &text);
+                    let (problems, accepted) = parsed(folder.path(), &engine);
+                    let told: Vec<String> = problems.0.iter().map(brief).collect();
                     if accepted != (case.accepted && !case.stricter) || told != case.told {
                         let mut wrong = wrong.lock().expect("no panic");
-                        wrong.push(format!("{}: {told:?}\n{}", case.name, outcome.stderr));
+                        wrong.push(format!("{}: {told:?}\n{problems}", case.name));
                     }
                 }
             });
@@ -123,8 +162,8 @@ fn compare(base: &str, table: &str) {
 #[test]
 fn what_dbt_refuses_is_refused() {
     compare(
-        include_str!("fixtures/semantic_layer/older.yml"),
-        include_str!("fixtures/semantic_layer/older.txt"),
+        include_str!("../../tests/it/fixtures/semantic_layer/older.yml"),
+        include_str!("../../tests/it/fixtures/semantic_layer/older.txt"),
     );
 }
 
@@ -132,7 +171,7 @@ fn what_dbt_refuses_is_refused() {
 #[test]
 fn what_dbt_refuses_is_refused_within_models() {
     compare(
-        include_str!("fixtures/semantic_layer/newer.yml"),
-        include_str!("fixtures/semantic_layer/newer.txt"),
+        include_str!("../../tests/it/fixtures/semantic_layer/newer.yml"),
+        include_str!("../../tests/it/fixtures/semantic_layer/newer.txt"),
     );
 }
