@@ -105,9 +105,11 @@ async fn connected_build(
     let as_of = workspace.as_of(connected, selected).await?;
     let mut flags = workspace.flags(kind.name(), connected.threads);
     flags.full_refresh = running.full_refresh;
-    flags.empty = running.empty;
+    flags.empty = running.empty && kind != Kind::Test;
     flags.store_failures = running.store_failures;
     flags.event_time = running.event_time_start.zip(running.event_time_end);
+    let sample = running.sample.filter(|_| matches!(kind, Kind::Build | Kind::Run));
+    flags.sample = sample.map(|sample| sample.window(workspace.started()));
     let context = workspace.context(connected, flags, as_of.clone(), selected);
     defer(workspace, &context, selected).await?;
     let builds = kind != Kind::Test;
@@ -117,6 +119,9 @@ async fn connected_build(
         .as_ref()
         .filter(|_| builds && touches_gate(workspace, selected))
     {
+        if sample.is_some() {
+            return Err(sampled_gate().into());
+        }
         let record = RunRecord {
             run_id: workspace.talk.invocation_id.clone(),
             project: workspace.project_name().to_owned(),
@@ -174,6 +179,12 @@ async fn connected_build(
     // Not before: once a signal is watched, nothing else stops the process on it.
     watch.abort();
     outcome
+}
+
+fn sampled_gate() -> Diagnostic {
+    Diagnostic::error("not-supported", "--sample would publish a part of the rows")
+        .because("the selection builds published models, and readers take what is published to be complete")
+        .help("select models that are not published, or build a target without `gate:`")
 }
 
 /// The plan, the schemas that it builds in, and the connection for what comes before its nodes.

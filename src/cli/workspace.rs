@@ -228,6 +228,7 @@ impl Workspace {
             empty: false,
             store_failures: false,
             event_time: None,
+            sample: None,
             started: self
                 .retried()
                 .and_then(|retried| retried.started)

@@ -42,6 +42,8 @@ pub struct Flags {
     pub store_failures: bool,
     /// The span of time that microbatch models are built for, instead of the newest batches.
     pub event_time: Option<(Timestamp, Timestamp)>,
+    /// The window of time that is read of what has an `event_time`.
+    pub sample: Option<(Timestamp, Timestamp)>,
     /// When the command began; where an earlier run is tried again, when that did.
     pub started: Timestamp,
     /// Which warnings are errors.

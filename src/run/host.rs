@@ -96,6 +96,10 @@ impl RunHost {
         self.context.flags.empty
     }
 
+    pub fn sample(&self) -> Option<(jiff::Timestamp, jiff::Timestamp)> {
+        self.context.flags.sample
+    }
+
     pub fn is_stable(&self) -> bool {
         self.stable
     }

@@ -188,18 +188,25 @@ impl NodeRun {
 
 impl RunHost {
     /// What a template reads of a node: nothing at all in an empty run, and of a node with an `event_time` the rows of the
-    /// batch that is built.
+    /// batch that is built, and of the sample that was asked for.
     pub(super) fn narrowed(&self, mut relation: Relation, target: &Node) -> Relation {
         if self.is_stable() {
             return relation;
         }
         let column = target.config.raw.get("event_time").and_then(Json::as_str);
-        let column = column.filter(|_| self.node().resource_type == ResourceType::Model);
-        let span = self.node().batch.as_ref().zip(column).map(|(batch, column)| Span {
-            column: quoted(target, column),
-            from: Batch::written(batch.start),
-            to: Batch::written(batch.end),
-        });
+        let builds = matches!(self.node().resource_type, ResourceType::Model | ResourceType::Snapshot);
+        let batch = self.node().batch.as_ref().map(|batch| (batch.start, batch.end));
+        let window = match (batch, self.sample()) {
+            (Some((start, end)), Some((from, to))) => Some((start.max(from), end.min(to))),
+            (batch, sample) => batch.or(sample),
+        };
+        let span = window
+            .zip(column.filter(|_| builds))
+            .map(|((start, end), column)| Span {
+                column: quoted(target, column),
+                from: Batch::written(start),
+                to: Batch::written(end),
+            });
         let nothing = self.is_empty_run();
         if nothing || span.is_some() {
             relation.narrowing = Some(Box::new(Narrowing { nothing, span }));

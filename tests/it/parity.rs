@@ -38,6 +38,7 @@ fixtures!(
     microbatch,
     model_rules,
     overrides,
+    sample,
     schema_change,
     seeds,
     selectors,

@@ -116,8 +116,6 @@ pub struct Global {
 #[command(next_help_heading = "Not supported yet")]
 pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
-    sample: Option<String>,
-    #[arg(long, global = true, hide = true)]
     maximum_seed_size_mib: Option<String>,
     #[arg(short = 'r', long, global = true, hide = true)]
     record_timing_info: Option<String>,
@@ -146,7 +144,6 @@ impl Unsupported {
     #[must_use]
     pub fn typed(&self) -> Option<&'static str> {
         [
-            (self.sample.is_some(), "--sample"),
             (self.maximum_seed_size_mib.is_some(), "--maximum-seed-size-mib"),
             (self.record_timing_info.is_some(), "--record-timing-info"),
             (self.upload_to_artifacts_ingest_api, "--upload-to-artifacts-ingest-api"),

@@ -4,9 +4,10 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::Batch;
+use crate::graph::{Batch, Sample};
 
 use super::SelectionArguments;
+use crate::cli::variable;
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
@@ -42,6 +43,9 @@ pub struct RunningArguments {
     /// The first moment after the batches to build (UTC)
     #[arg(long, value_name = "TIME", requires = "event_time_start", value_parser = moment)]
     pub event_time_end: Option<Timestamp>,
+    /// Read only rows of this window of what has an `event_time`: "3 days", or {start: 2024-01-01, end: 2024-02-01} (UTC)
+    #[arg(long, value_name = "WINDOW", value_parser = Sample::parse)]
+    pub sample: Option<Sample>,
     /// Keep the failing rows of tests in the schema that their configuration names
     #[arg(long)]
     pub store_failures: bool,
@@ -60,10 +64,13 @@ impl RunningArguments {
         let meant = [
             (self.empty, "--empty", &["build", "run", "seed", "snapshot"][..]),
             (span.is_some(), "--event-time-start", &["build", "run"]),
+            (self.sample.is_some(), "--sample", &["build", "run"]),
             (self.store_failures, "--store-failures", &["build", "test"]),
         ];
-        for (typed, option, commands) in meant {
-            if typed && !commands.contains(&command) {
+        for (given, option, commands) in meant {
+            // A variable is meant for whichever command knows the option.
+            let by_variable = variable::tells(&option[2..].replace('-', "_"), &|name| std::env::var(name).ok());
+            if given && !by_variable && !commands.contains(&command) {
                 let message = format!("`{command}` has no option {option}");
                 return Err(Diagnostic::error("bad-option", message)
                     .help(format!("it means something for {}", commands.join(", "))));

@@ -176,7 +176,9 @@ impl Builder<'_> {
             } else {
                 properties.name.clone()
             };
-            kwargs.insert("column_name".to_owned(), name.clone().into());
+            if !test.names_column {
+                kwargs.insert("column_name".to_owned(), name.clone().into());
+            }
             column = Some(name);
         }
         kwargs.insert("model".to_owned(), item.subject.model_kwarg().into());

@@ -292,7 +292,7 @@ const CONFIG: &[Line] = &[
         Differs,
         "of functions in Python, which PostgreSQL does not run",
     ),
-    ("event_time", Supported, "`--sample` is refused by name"),
+    ("event_time", Supported, ""),
     ("fail_calc", Supported, ""),
     (
         "freshness",

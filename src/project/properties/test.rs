@@ -17,6 +17,8 @@ pub struct TestProperties {
     pub description: String,
     /// What the macro is given, not rendered.
     pub args: IndexMap<String, Json>,
+    /// `arguments` name a column, which counts more than the one that the test stands below.
+    pub names_column: bool,
     pub config: Settings,
     pub place: Place,
 }
@@ -119,6 +121,7 @@ impl TestProperties {
             custom_name: None,
             description: String::new(),
             args: IndexMap::new(),
+            names_column: false,
             config: Settings::new(),
             place: place.clone(),
         };
@@ -130,6 +133,7 @@ impl TestProperties {
                 _ => None,
             });
         let nested = nested.unwrap_or_default();
+        test.names_column = nested.iter().any(|entry| entry.key == "column_name");
         let beside = entries.iter().filter(|entry| {
             let again = nested.iter().any(|other| other.key == entry.key);
             !again

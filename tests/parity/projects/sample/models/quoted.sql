@@ -1,0 +1,1 @@
+{{ config(materialized='table') }} select id, at as "Seen At" from {{ ref('from_undated') }}

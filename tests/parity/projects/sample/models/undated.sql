@@ -1,0 +1,1 @@
+{{ config(materialized='table') }} select id, at from {{ source('outside', 'undated') }}
