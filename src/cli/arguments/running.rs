@@ -7,7 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::graph::{Batch, Sample};
 
 use super::SelectionArguments;
-use crate::cli::variable;
+use crate::cli::told::Told;
+use crate::cli::variable::tells;
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArguments {
@@ -69,7 +70,10 @@ impl RunningArguments {
         ];
         for (given, option, commands) in meant {
             // A variable is meant for whichever command knows the option.
-            let by_variable = variable::tells(&option[2..].replace('-', "_"), &|name| std::env::var(name).ok());
+            let by_variable = tells(
+                &option[2..].replace('-', "_"),
+                &Told::new(&|name| std::env::var(name).ok()),
+            );
             if given && !by_variable && !commands.contains(&command) {
                 let message = format!("`{command}` has no option {option}");
                 return Err(Diagnostic::error("bad-option", message)
