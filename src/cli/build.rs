@@ -247,8 +247,9 @@ async fn finish(
         let code = result.diagnostic.as_ref().map(|diagnostic| diagnostic.code);
         matches!(code, Some("connection-lost" | "server-unreachable"))
     };
-    let status = if refused || result.results.iter().any(lost) {
-        // A hook that cannot be rendered; or nothing is wrong with the project, and there was no server any more.
+    let status = if refused || result.interrupted || result.results.iter().any(lost) {
+        // A hook that cannot be rendered; or nothing is wrong with the project, and somebody stopped the run, or there was
+        // no server any more.
         Status::Refused
     } else if result.is_success() && problems.0.is_empty() && !context.has_raised() {
         Status::Success

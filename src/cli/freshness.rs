@@ -108,7 +108,7 @@ async fn look(
 fn status_of(result: &RunResult, broken: bool) -> Status {
     let lost = |diagnostic: &Diagnostic| matches!(diagnostic.code, "connection-lost" | "server-unreachable");
     let mut problems = result.results.iter().filter_map(|result| result.diagnostic.as_ref());
-    if broken || problems.any(lost) {
+    if broken || result.interrupted || problems.any(lost) {
         Status::Refused
     } else if result.is_success() {
         Status::Success

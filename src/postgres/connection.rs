@@ -6,19 +6,23 @@ use std::io::Cursor;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, Stream, StreamExt};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Row, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::attempt::Attempt;
 use super::session::{self, Notice, Session};
 use super::statements::{Block, block, statements};
 use super::{SqlError, tls};
 use crate::diagnostic::Diagnostic;
 use crate::project::profile::{SslMode, Target};
 use crate::sql::{Column, Table};
+
+/// How long a server that is starting or recovering is waited for.
+const STARTING: Duration = Duration::from_secs(30);
 
 /// Stops what a connection is doing, from anywhere.
 #[derive(Clone)]
@@ -53,6 +57,7 @@ pub struct Connection {
     /// Why the connection ended, once it has.
     ended: Arc<Mutex<Option<SqlError>>>,
     in_transaction: AtomicBool,
+    attempt: Attempt,
     /// Types by object id and modifier, as `format_type` prints them.
     types: Mutex<HashMap<(u32, i32), String>>,
     pub(super) comment: Mutex<Option<super::Comment>>,
@@ -63,9 +68,14 @@ impl Connection {
     pub async fn open(target: &Target, session: &Session) -> Result<Self, Diagnostic> {
         let tls = tls::connector(target)?;
         let mut attempt = 0;
+        let begun = Instant::now();
         loop {
             match Self::try_open(target, session, &tls).await {
                 Ok(connection) => return Ok(connection),
+                // It is starting, and says so: that is not a matter of attempts.
+                Err(error) if target.retries > 0 && error.is("57P03") && begun.elapsed() < STARTING => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
                 Err(error) if attempt < target.retries && error.may_pass() => {
                     attempt += 1;
                     tokio::time::sleep(Duration::from_secs(u64::from(attempt.min(10)))).await;
@@ -188,6 +198,7 @@ impl Connection {
             server_version,
             ended,
             in_transaction: AtomicBool::new(false),
+            attempt: Attempt::default(),
             types: Mutex::default(),
             comment: Mutex::default(),
         };
@@ -332,7 +343,7 @@ impl Connection {
 
     /// The columns that a statement would return, without running it.
     pub async fn describe(&self, sql: &str) -> Result<Vec<Column>, SqlError> {
-        let statement = self.tracked(sql, self.client.prepare(sql)).await?;
+        let statement = self.followed(sql, self.client.prepare(sql)).await?;
         // A prepared `begin` opens nothing.
         self.named(statement.columns()).await
     }
@@ -421,9 +432,39 @@ impl Connection {
         self.batch("rollback").await.map(|_| ())
     }
 
+    /// Work begins that may have to be done again: nothing of it is settled yet.
+    pub fn begin_attempt(&self) {
+        self.attempt.begin();
+    }
+
+    /// The last failure of the work, and whether nothing of the work is settled: then it may be done again.
+    pub fn attempt_failure(&self) -> Option<(SqlError, bool)> {
+        let failure = self.attempt.failure()?;
+        Some((failure, !self.attempt.is_settled()))
+    }
+
+    /// A batch that leaves the same however often it runs: it does not keep the work from being done again.
+    pub async fn repeatable_batch(&self, sql: &str) -> Result<Vec<u64>, SqlError> {
+        let settled = self.attempt.is_settled();
+        let done = self.batch(sql).await;
+        self.attempt.set_settled(settled);
+        done
+    }
+
+    async fn tracked<T>(
+        &self,
+        sql: &str,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, SqlError> {
+        let in_transaction = self.in_transaction();
+        let done = self.followed(sql, work).await;
+        self.attempt.note(sql, in_transaction, done.as_ref().err());
+        done
+    }
+
     /// Keeps count of what runs and of the transaction block. A future that is dropped half-way stays counted: its
     /// statement may still be running, so the connection is of no use to anybody else.
-    async fn tracked<T>(
+    async fn followed<T>(
         &self,
         sql: &str,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,

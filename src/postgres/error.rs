@@ -8,6 +8,15 @@ use tokio_postgres::error::{DbError, ErrorPosition};
 use crate::diagnostic::Diagnostic;
 use crate::project::profile::Target;
 
+/// An error that may not come again when the same work is done again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Another session was in the way: a deadlock, a serialization failure, the same relation made at the same time.
+    Conflict,
+    /// The connection is gone, and perhaps the server for a moment.
+    Lost,
+}
+
 /// An error of one statement or connection, as the server told it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SqlError {
@@ -104,7 +113,7 @@ impl SqlError {
     /// Whether the statement was stopped by a request to cancel it.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.is("57014")
+        self.is("57014") && !self.is_out_of_time()
     }
 
     /// Whether waiting a little may help: nobody listens yet, the server is starting, or is full.
@@ -114,6 +123,35 @@ impl SqlError {
             Some(state) => matches!(state, "57P03" | "53300") || state.starts_with("08"),
             None => !self.tls && !self.message.starts_with("invalid"),
         }
+    }
+
+    /// Whether the same work, all of it, may end better when it is done again.
+    #[must_use]
+    pub fn passing(&self) -> Option<Passing> {
+        if self.lost {
+            return Some(Passing::Lost);
+        }
+        let says = |words: &[&str]| words.iter().any(|words| self.message.contains(words));
+        let conflict = match self.sqlstate.as_deref()? {
+            // Two sessions that make the same relation, type or schema meet in its name, or in the catalogue.
+            "40001" | "40P01" | "42P06" | "42P07" => true,
+            "23505" => self.schema.as_deref() == Some("pg_catalog"),
+            // What stood when the work began has been replaced: only names that we or dbt give come and go like that.
+            "42P01" => says(&["__assay_", "__dbt_"]),
+            "XX000" => says(&[
+                "tuple concurrently",
+                "could not open relation with OID",
+                "cache lookup failed",
+            ]),
+            _ => false,
+        };
+        conflict.then_some(Passing::Conflict)
+    }
+
+    /// Whether a limit on the time of a statement or transaction ended it, and not somebody's wish.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
+        self.is("57014") && self.message.contains("timeout")
     }
 
     /// As a diagnostic of a statement; the caller adds the place.
@@ -140,6 +178,10 @@ impl SqlError {
     fn code(&self) -> &'static str {
         if self.is_cancelled() {
             "cancelled"
+        } else if self.is_out_of_time() {
+            "statement-timeout"
+        } else if self.is("55P03") {
+            "lock-timeout"
         } else if self.lost {
             "connection-lost"
         } else {
@@ -150,6 +192,10 @@ impl SqlError {
     fn next_step(&self) -> Option<String> {
         let step = match self.sqlstate.as_deref() {
             Some("42501") => "grant the privilege to the user of the profile, or set `role:` to one that has it",
+            Some("57014") if self.is_out_of_time() => {
+                "raise statement_timeout (`options` in the profile, or the role's own setting), or make the statement cheaper"
+            }
+            Some("53400") => "raise the limit that is named (such as temp_file_limit), or make the statement smaller",
             Some("53100") => "free space on the server's disk, then run the command again",
             Some("55P03" | "40P01") => "another session holds the lock; run the command again once it is done",
             _ if self.lost => "see the server's log for the reason, then run the command again",

@@ -1,6 +1,7 @@
 //! Connections, TLS, cancelling, catalogue, COPY, and the managed local server.
 
 mod address;
+mod attempt;
 pub mod catalog;
 mod comment;
 mod connection;
@@ -18,7 +19,7 @@ pub use address::url;
 pub use comment::Comment;
 pub use connection::{Cancel, Connection};
 pub use dependents::{Dependent, dependents, is_read_by_views};
-pub use error::SqlError;
+pub use error::{Passing, SqlError};
 pub use find::find_relation;
 pub use pool::{Pool, PooledConnection};
 pub use session::{Notice, Notices, Session};

@@ -28,7 +28,7 @@ impl NodeRun {
             "create temporary table {source} on commit drop as (\n{}\n);\n",
             compiled.sql
         );
-        let first = format!("begin;\n{before}{create}");
+        let first = format!("{}{before}{create}", self.begin());
         if let Err(error) = self.connection.batch(&first).await {
             return Err(self.refused(&error, &first, &compiled).await);
         }

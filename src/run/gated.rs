@@ -123,7 +123,7 @@ impl NodeRun {
             "drop table if exists {stage};\n{}",
             create_table_as(&stage, &compiled.sql, true)
         );
-        let staged = match self.connection.batch(&create).await {
+        let staged = match self.connection.repeatable_batch(&create).await {
             Ok(done) => done.last().copied().unwrap_or(0),
             Err(error) => return Err(self.refused(&error, &create, &compiled).await),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::graph::rename_constraints;
 use crate::postgres::{Dependent, catalog, dependents, find_relation, is_read_by_views};
-use crate::sql::{Relation, RelationKind};
+use crate::sql::{Relation, RelationKind, literal};
 
 use super::execute::{Done, NodeRun};
 use super::index::create_indexes;
@@ -36,7 +36,7 @@ impl NodeRun {
                 if existing.is_some() {
                     create.push_str(&revoke_lost(&relation, &self.step.node.config, Kept::Replaced));
                 }
-                let sql = write("begin;\n", &create);
+                let sql = write(&self.begin(), &create);
                 self.note_sql(&create);
                 match self.connection.batch(&sql).await {
                     Ok(_) => {
@@ -91,7 +91,7 @@ impl NodeRun {
         } else {
             create_table_as(&new, &compiled.sql, node.config.unlogged)
         };
-        let first = format!("begin;\n{before}{create}");
+        let first = format!("{}{before}{create}", self.begin());
         self.note_sql(&create);
         let rows = match self.connection.batch(&first).await {
             Ok(done) => done.last().copied().unwrap_or(0),
@@ -141,8 +141,26 @@ impl NodeRun {
         alone
     }
 
+    /// Begins the transaction that builds the node's relation. Runs that overlap build it one after the other: they would
+    /// meet in its name, and the later one must see the rows of the earlier.
+    pub(super) fn begin(&self) -> String {
+        format!("begin;\n{}", self.in_turn())
+    }
+
+    /// Waits until no other run builds the node's relation; until the end of the transaction, others wait. Behind a gate
+    /// one run at a time is let in as it is.
+    pub(super) fn in_turn(&self) -> String {
+        if self.context.gate.is_some() {
+            return String::new();
+        }
+        let relation = &self.step.node.relation;
+        let name = format!("assay {}.{}", relation.stored_schema(), relation.stored_identifier());
+        let key = format!("pg_catalog.hashtextextended({}, 0)", literal(&name));
+        format!("select pg_catalog.pg_advisory_xact_lock({key});\n")
+    }
+
     pub(super) async fn begin_alone(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
-        let begun = self.connection.batch("begin").await;
+        let begun = self.connection.batch(&self.begin()).await;
         begun.map_err(|error| self.database_error(&error))?;
         self.alone(relation).await
     }

@@ -17,7 +17,7 @@ use super::transaction::{Failed, Transaction};
 impl NodeRun {
     /// Calls the materialization macro with dbt's context for it. What it leaves uncommitted is undone.
     pub(super) async fn jinja(&self, id: &str, incremental: bool) -> Result<Done, Diagnostic> {
-        let transaction = Arc::new(Transaction::new(&self.connection));
+        let transaction = Arc::new(Transaction::new(&self.connection).beginning_with(self.in_turn()));
         let done = self.call_materialization(id, incremental, &transaction);
         transaction.rollback().await;
         // Temporary tables and settings end with the session, as in dbt.

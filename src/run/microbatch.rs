@@ -15,6 +15,7 @@ use super::event::Event;
 use super::execute::{NodeRun, ended};
 use super::host::RunHost;
 use super::result::{BatchResults, NodeResult, Status};
+use super::retry::run_node;
 use super::strategy::strategy_of;
 
 /// The batches of a model in an earlier run, each from its start up to its end.
@@ -108,19 +109,7 @@ pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: 
 
 async fn run_one(context: &Arc<RunContext>, step: Step, thread: &str) -> NodeResult {
     let node = Arc::clone(&step.node);
-    let started = Timestamp::now();
-    let results = match context.pool.get().await {
-        Ok(connection) => {
-            let run = NodeRun::new(context, step, connection, thread.to_owned());
-            run.execute().await
-        }
-        Err(diagnostic) => {
-            let mut result = ended(&node, Status::Error, started, thread, None);
-            result.message = Some(diagnostic.message.clone());
-            result.diagnostic = Some(diagnostic);
-            vec![result]
-        }
-    };
+    let results = run_node(context, step, thread).await;
     let own = results.into_iter().next();
     own.unwrap_or_else(|| NodeResult::skipped(node, None))
 }

@@ -30,6 +30,7 @@ mod publication;
 mod query_comment;
 mod result;
 mod result_entry;
+mod retry;
 mod revoke;
 mod row_diff;
 mod row_match;

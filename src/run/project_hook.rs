@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::graph::{Node, ResourceType};
 use crate::jinja::Global;
 use crate::plan::{Action, Plan};
-use crate::postgres::{Connection, PooledConnection};
+use crate::postgres::{Connection, Passing, PooledConnection};
 use crate::sql::ident;
 
 use super::compile::{Compiled, View, compile_with};
@@ -257,9 +257,13 @@ pub async fn create_schemas(connection: &Connection, plan: &Plan, flags: &Flags)
         .iter()
         .map(|schema| format!("create schema if not exists {};\n", ident(schema)))
         .collect();
-    connection
-        .batch(&sql)
-        .await
-        .map(drop)
-        .map_err(|error| error.diagnostic())
+    let mut made = connection.batch(&sql).await;
+    // Two runs that make the same schema at the same time meet in it, `if not exists` or not.
+    for _ in 0..3 {
+        if !matches!(&made, Err(error) if error.passing() == Some(Passing::Conflict)) {
+            break;
+        }
+        made = connection.batch(&sql).await;
+    }
+    made.map(drop).map_err(|error| error.diagnostic())
 }

@@ -8,16 +8,16 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::diagnostic::Diagnostic;
 use crate::graph::{NodeId, ResourceType};
 use crate::plan::{Action, Plan, Step};
 
 use super::context::RunContext;
 use super::event::Event;
-use super::execute::{NodeRun, ended};
+use super::execute::ended;
 use super::microbatch::run_batches;
 use super::publication::{SetEnd, finish_set};
 use super::result::{NodeResult, RunResult, Status};
+use super::retry::run_node;
 use super::thread::on_thread;
 
 /// A step that may start: the generation that is due first, then by what hangs on it.
@@ -450,12 +450,6 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
     let thread = thread_name(slot);
     let node = Arc::clone(&step.node);
     let started = Timestamp::now();
-    let broken = |diagnostic: Diagnostic| {
-        let mut result = ended(&node, Status::Error, started, &thread, None);
-        result.message = Some(diagnostic.message.clone());
-        result.diagnostic = Some(diagnostic);
-        vec![result]
-    };
     if context.interrupt.is_raised() {
         return vec![NodeResult::skipped(node, None)];
     }
@@ -469,11 +463,5 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
     if let Action::Microbatch { .. } = &step.action {
         return vec![on_thread(thread.clone(), Box::pin(run_batches(context, &step, &thread))).await];
     }
-    match context.pool.get().await {
-        Ok(connection) => {
-            let run = NodeRun::new(context, step, connection, thread.clone());
-            on_thread(thread.clone(), run.execute()).await
-        }
-        Err(diagnostic) => broken(diagnostic),
-    }
+    on_thread(thread.clone(), Box::pin(run_node(context, step, &thread))).await
 }

@@ -41,9 +41,9 @@ impl NodeRun {
             && !node.config.full_refresh.unwrap_or(self.context.flags.full_refresh)
             && self.column_names(&relation).await? == names;
         let (hanging, begin) = if existing.is_some() && !same && self.is_hung_on(&relation).await? {
-            (self.begin_alone(&relation).await?, "")
+            (self.begin_alone(&relation).await?, String::new())
         } else {
-            (Vec::new(), "begin;\n")
+            (Vec::new(), self.begin())
         };
         let mut first = format!("{begin}{before}");
         if same {

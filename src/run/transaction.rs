@@ -1,6 +1,7 @@
 //! The transaction of a node whose materialization is written in Jinja.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::postgres::{PooledConnection, SqlError};
 use crate::sql::Table;
@@ -11,7 +12,12 @@ use crate::sql::Table;
 pub(super) struct Transaction {
     connection: Arc<PooledConnection>,
     state: Mutex<State>,
+    /// Sent with the beginning of every block.
+    first: String,
 }
+
+/// How often a statement that commits by itself is sent again when others were in its way.
+const CONFLICTS: u32 = 5;
 
 #[derive(Default)]
 struct State {
@@ -34,7 +40,14 @@ impl Transaction {
         Self {
             connection: Arc::clone(connection),
             state: Mutex::default(),
+            first: String::new(),
         }
+    }
+
+    /// Begins every block with a statement.
+    pub fn beginning_with(mut self, sql: String) -> Self {
+        self.first = sql;
+        self
     }
 
     pub fn connection(&self) -> &Arc<PooledConnection> {
@@ -52,13 +65,18 @@ impl Transaction {
             !std::mem::replace(&mut state.begun, true)
         };
         if begins {
-            self.connection.begin().await?;
+            self.connection.batch(&format!("begin;\n{}", self.first)).await?;
         }
-        let done = if fetch {
-            self.connection.table(sql).await
-        } else {
-            self.connection.run(sql).await
-        };
+        let mut done = self.send(sql, fetch).await;
+        // What drops the old relation after the commit locks whatever hangs on it. Refused, it has done nothing.
+        for attempt in 0..CONFLICTS {
+            let deadlock = matches!(&done, Err(error) if error.is("40P01") || error.is("40001"));
+            if !deadlock || self.connection.in_transaction() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+            done = self.send(sql, fetch).await;
+        }
         if let Err(error) = &done {
             let open = {
                 let mut state = self.state();
@@ -73,6 +91,14 @@ impl Transaction {
             }
         }
         done
+    }
+
+    async fn send(&self, sql: &str, fetch: bool) -> Result<Table, SqlError> {
+        if fetch {
+            self.connection.table(sql).await
+        } else {
+            self.connection.run(sql).await
+        }
     }
 
     /// Gives false where there is nothing to commit.

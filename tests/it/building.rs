@@ -326,6 +326,11 @@ fn a_server_that_goes_away_in_mid_run() {
         ),
         ("models/after.sql", "select * from {{ ref('slow') }}"),
     ]);
+    let profile = project.read("profiles.yml");
+    project.put(
+        "profiles.yml",
+        &profile.replace("threads: 4", "threads: 4\n      retries: 0"),
+    );
     let child = project.spawn(&["run"]);
     let busy = "select pid from pg_stat_activity where datname = current_database() and query like '%pg_sleep(3)%' and pid <> pg_backend_pid() and state = 'active'";
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);

@@ -459,7 +459,7 @@ fn a_run_that_loses_its_lock_stops() {
     let begun = Instant::now();
     let output = run.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
-    assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
+    assert_eq!(outcome.status, Some(2), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("lock was lost"), "{}", outcome.stderr);
     assert!(begun.elapsed() < Duration::from_secs(20), "it waited for the statement");
     project.put("models/stg_slow.sql", "select 1 as waited");
@@ -558,7 +558,7 @@ fn a_run_whose_lock_was_taken_over_publishes_nothing() {
     std::thread::sleep(Duration::from_millis(200));
     project.ok(&["run", "--select", "stg_orders"]);
     let output = first.wait_with_output().expect("ends");
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert_eq!(project.psql("select sum(orders) from analytics.daily"), "3");
 }
 

@@ -26,6 +26,7 @@ mod plan;
 mod profiles;
 mod query_comment;
 mod resources;
+mod retry;
 mod rules;
 mod said_while_parsing;
 mod server;

@@ -27,12 +27,31 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     pub fn shared() -> &'static Self {
-        SERVER.get_or_init(Self::start)
+        SERVER.get_or_init(|| Self::start(""))
     }
 
-    fn start() -> Self {
+    /// One that a test may treat badly.
+    pub fn own(name: &str) -> Self {
+        Self::start(&format!("-{name}"))
+    }
+
+    /// As if it had crashed; answers once it is there again.
+    pub fn restart(&self) {
+        let done = self
+            .command("pg_ctl")
+            .args(["restart", "-w", "-m", "immediate", "-D"])
+            .arg(self.socket.join("data"))
+            .arg("-l")
+            .arg(self.socket.join("log-again"))
+            .stdout(Stdio::null())
+            .status()
+            .expect("pg_ctl runs");
+        assert!(done.success());
+    }
+
+    fn start(name: &str) -> Self {
         let bin = programs();
-        let directory = PathBuf::from(format!("/tmp/assay-it-{}", std::process::id()));
+        let directory = PathBuf::from(format!("/tmp/assay-it-{}{name}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory below /tmp");
         let owner = is_root().then(unprivileged);
         if let Some((uid, gid)) = owner {
