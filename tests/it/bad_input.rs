@@ -198,7 +198,8 @@ fn a_server_that_does_not_answer() {
 #[test]
 fn options_of_dbt_that_are_not_supported_are_refused_by_name() {
     let project = Project::with(&[("models/a.sql", "select 1 as id")]);
-    refused_by(&project, &["build", "--sample", "x"], &["not-supported", "`--sample`"]);
+    let seeds = ["build", "--maximum-seed-size-mib", "5"];
+    refused_by(&project, &seeds, &["not-supported", "`--maximum-seed-size-mib`"]);
     let unknown = project.ends(2, &["build", "--no-such-option"]);
     assert!(unknown.stderr.contains("--no-such-option"), "{}", unknown.stderr);
 }
