@@ -34,7 +34,8 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Boundaries crossed: years count months, months days, and so on down. #}
+{# Boundaries crossed: years count months, months days, and so on down. Compiled SQL is recorded and compared by packages,
+   so the blanks around it are dbt's. #}
 {% macro postgres__datediff(first_date, second_date, datepart) -%}
     {%- set a = '(' ~ first_date ~ ')' -%}
     {%- set b = '(' ~ second_date ~ ')' -%}
@@ -47,6 +48,7 @@
         'millisecond': ['minute', '* 60000', 'timestamp'],
         'microsecond': ['minute', '* 60000000', 'timestamp'],
     } -%}
+    {%- set sql -%}
     {%- if datepart == 'year' -%}
         (date_part('year', {{ b }}::date) - date_part('year', {{ a }}::date))
     {%- elif datepart == 'day' -%}
@@ -70,4 +72,6 @@
     {%- else -%}
         {%- do exceptions.raise_compiler_error("datediff does not know the date part '" ~ datepart ~ "' on PostgreSQL") -%}
     {%- endif -%}
+    {%- endset -%}
+    {{- '\n        ' ~ sql ~ '\n    ' -}}
 {%- endmacro %}
