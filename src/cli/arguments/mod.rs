@@ -99,7 +99,7 @@ pub struct Global {
     /// Warnings are errors, and a test that warns fails
     #[arg(long, global = true)]
     pub warn_error: bool,
-    /// Which warnings are errors, and which are not said: '{error: all, warn: [name], silence: [name]}'
+    /// Which warnings are errors, and which are not said: a mapping of error, warn and silence to names or all
     #[arg(long, global = true, value_name = "YAML")]
     pub warn_error_options: Option<String>,
     #[command(flatten)]
