@@ -166,10 +166,10 @@ impl NodeRun {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn index(columns: &[&str], unique: bool, method: Option<&str>) -> Index {
+    pub fn index(columns: &[&str], unique: bool, method: Option<&str>) -> Index {
         Index {
             columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             unique,

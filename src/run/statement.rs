@@ -181,15 +181,8 @@ pub fn restore_dependents(hanging: &[Dependent]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::index::create_indexes;
+    use super::super::index::tests::index;
     use super::*;
-
-    fn index(columns: &[&str], unique: bool, method: Option<&str>) -> Index {
-        Index {
-            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
-            unique,
-            method: method.map(str::to_owned),
-        }
-    }
 
     #[test]
     fn a_table_is_built_beside_and_swapped_in() {

@@ -142,7 +142,7 @@ fn run(fixture: &Path, name: &str) -> Json {
             continue;
         }
         if let Some(files) = step["files"].as_str() {
-            lay_over(&project.path().join(files), project.path());
+            project.lay_over(&project.path().join(files), "");
             continue;
         }
         let words = step.as_str().or(step["run"].as_str()).expect("a command");
@@ -200,17 +200,6 @@ fn ages(path: &Path) -> Json {
 fn strings(list: &Json) -> Vec<String> {
     let list = list.as_array().into_iter().flatten();
     list.map(|one| one.as_str().expect("text").to_owned()).collect()
-}
-
-fn lay_over(from: &Path, to: &Path) {
-    for entry in walkdir::WalkDir::new(from).into_iter().flatten() {
-        let target = to.join(entry.path().strip_prefix(from).expect("below it"));
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).expect("a folder");
-        } else {
-            fs::copy(entry.path(), &target).expect("a file");
-        }
-    }
 }
 
 /// Words as a shell splits them, with single and double quotes.

@@ -1,6 +1,6 @@
 //! The shipped project: the figures of its fixture, the generator's own truth, and increments against full refreshes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
@@ -14,7 +14,7 @@ fn root() -> PathBuf {
 fn shipped() -> Project {
     let project = Project::new();
     for folder in ["models", "seeds", "macros", "tests/data"] {
-        copy(&root().join(folder), &project.path().join(folder));
+        project.lay_over(&root().join(folder), folder);
     }
     project.put(
         "project.yml",
@@ -28,18 +28,6 @@ fn shipped() -> Project {
 /// Runs a command on that database; the project itself names no profile.
 fn assay(project: &Project, arguments: &[&str]) -> super::support::Outcome {
     project.ok(&[arguments, &["--profile", "it"]].concat())
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder of the project").flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a file");
-        }
-    }
 }
 
 /// Every relation of an incremental model, as `schema.name`.

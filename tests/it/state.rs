@@ -11,17 +11,6 @@ fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/state")
 }
 
-fn copy(from: &Path, to: &Path) {
-    for entry in walkdir::WalkDir::new(from).into_iter().flatten() {
-        let target = to.join(entry.path().strip_prefix(from).expect("below it"));
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(&target).expect("a folder");
-        } else {
-            fs::copy(entry.path(), &target).expect("a file");
-        }
-    }
-}
-
 fn edit(project: &Path, edit: &Json) {
     let path = project.join(edit["file"].as_str().expect("a file"));
     if edit["delete"] == true {
@@ -85,15 +74,16 @@ fn follow(first: usize) {
     let project = Project::new();
     let root = project.path();
     let at = |name: &str| root.join(name).to_str().expect("a path").to_owned();
-    copy(&fixture().join("project"), &root.join("before"));
+    project.lay_over(&fixture().join("project"), "before");
     project.ok(&["parse", "--project-dir", &at("before"), "--profiles-dir", &at("before")]);
     fs::create_dir_all(root.join("theirs")).expect("a folder");
     fs::copy(fixture().join("manifest.json"), root.join("theirs/manifest.json")).expect("a file");
     let mut wrong = Vec::new();
     let cases = cases.as_array().expect("a list").iter().enumerate();
     for (number, case) in cases.filter(|(number, _)| number % 4 == first) {
-        let folder = at(&format!("case_{number}"));
-        copy(&fixture().join("project"), Path::new(&folder));
+        let name = format!("case_{number}");
+        project.lay_over(&fixture().join("project"), &name);
+        let folder = at(&name);
         for change in case["edits"].as_array().expect("a list") {
             edit(Path::new(&folder), change);
         }

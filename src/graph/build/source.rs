@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::{Builder, Draft, fqn};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::config::merge;
-use crate::graph::{Access, Node, ResourceType, SourceSpec};
+use crate::graph::{Node, ResourceType, SourceSpec, bare_node};
 use crate::project::{Freshness, Package, Setting, SourceTable};
 use crate::sql::Relation;
 
@@ -76,40 +76,20 @@ impl Builder<'_> {
             ("loaded_at_field".to_owned(), text(&table.loaded_at_field)),
             ("loaded_at_query".to_owned(), text(&table.loaded_at_query)),
         ]);
+        let file = Arc::clone(&table.place.file);
         Node {
             id: Arc::from(format!("source.{}.{}.{}", package.name, table.source_name, table.name)),
             resource_type: ResourceType::Source,
-            package: package.name.clone(),
-            name: table.name.clone(),
             alias: table.identifier.clone().unwrap_or_else(|| table.name.clone()),
-            relation: self.source_relation(table),
             path: draft.path.clone(),
             original_path: draft.original_path.clone(),
             fqn,
-            source: Arc::clone(&table.place.file),
             declared: table.place.clone(),
-            patch_path: None,
             config: typed.config,
             description: self.description(&table.description, package, &table.place, problems),
             columns: self.columns(&table.columns, package, true, problems),
             meta: typed.meta,
-            access: Access::Protected,
-            group: None,
-            refs: Vec::new(),
-            sources: Vec::new(),
-            depends_on: Vec::new(),
-            macros: Vec::new(),
-            test: None,
-            constraints: Vec::new(),
-            version: None,
-            deprecation_date: None,
-            snapshot: None,
-            part: None,
             doc_blocks: self.doc_blocks(&table.description, package),
-            unit_test: None,
-            batch: None,
-            semantics: crate::graph::Semantics::default(),
-            functions: crate::graph::Functions::default(),
             source_spec: Some(SourceSpec {
                 source_name: table.source_name.clone(),
                 loaded_at_field: table.loaded_at_field.clone(),
@@ -120,6 +100,7 @@ impl Builder<'_> {
                 written: table.written.clone(),
                 source_description: self.description(&table.source_description, package, &table.place, problems),
             }),
+            ..bare_node(&package.name, &table.name, self.source_relation(table), file)
         }
     }
 

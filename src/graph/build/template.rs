@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
 use crate::graph::templates::Job;
-use crate::graph::{Functions, Node, Part, ResourceType, Semantics, TestSpec};
+use crate::graph::{Functions, Node, Part, ResourceType, Semantics, TestSpec, bare_node};
 use crate::jinja::{is_static, written_config};
 use crate::project::{CodeFile, Flavour, NodeProperties, Package, PropertyKind, Settings};
 
@@ -282,36 +282,18 @@ impl Builder<'_> {
         Node {
             id: draft.id(),
             resource_type: draft.resource_type,
-            package: draft.package.name.clone(),
-            name: draft.name.clone(),
             alias,
-            relation,
             path: draft.path.clone(),
             original_path: draft.original_path.clone(),
             fqn: draft.fqn.clone(),
-            source: Arc::clone(&draft.source),
             declared: draft.declared.clone(),
-            patch_path: None,
             config: typed.config,
-            description: String::new(),
-            columns: indexmap::IndexMap::new(),
             meta: typed.meta,
             access: typed.access,
             group: typed.group,
             refs: recorded.refs,
             sources: recorded.sources,
-            depends_on: Vec::new(),
             macros: recorded.macros,
-            test: None,
-            source_spec: None,
-            constraints: Vec::new(),
-            version: None,
-            deprecation_date: None,
-            snapshot: None,
-            part: None,
-            doc_blocks: Vec::new(),
-            unit_test: None,
-            batch: None,
             functions: Functions {
                 called: recorded.functions,
                 spec: None,
@@ -320,6 +302,7 @@ impl Builder<'_> {
                 metrics: recorded.metrics,
                 ..Semantics::default()
             },
+            ..bare_node(&draft.package.name, &draft.name, relation, Arc::clone(&draft.source))
         }
     }
 }

@@ -96,12 +96,13 @@ fn grants(old: Option<&Json>, new: &Json) -> Json {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::diagnostic::{Place, SourceFile};
     use serde_json::json;
 
-    fn settings(value: &Json) -> Settings {
+    /// Settings as written in a file.
+    pub fn settings(value: &Json) -> Settings {
         let file = SourceFile::new("a.yml", "");
         value
             .as_object()

@@ -9,4 +9,4 @@ mod contract;
 mod macros;
 mod previous;
 
-pub use previous::PreviousState;
+pub use previous::{PreviousState, SECTIONS};

@@ -31,7 +31,7 @@ const STATES: [&str; 10] = [
 ];
 
 /// The sections of a manifest that hold nodes.
-const SECTIONS: [&str; 8] = [
+pub const SECTIONS: [&str; 8] = [
     "nodes",
     "sources",
     "exposures",

@@ -28,6 +28,23 @@ pub struct Invocation {
 /// The start of the names of environment variables that dbt's artifacts may hold.
 const TOLD: &str = "DBT_ENV_CUSTOM_ENV_";
 
+#[cfg(test)]
+impl Invocation {
+    /// The call that the recorded artifacts tell of.
+    pub fn of_test(command: &str, started: Timestamp) -> Self {
+        Self {
+            id: "00000000-0000-0000-0000-000000000000".to_owned(),
+            started,
+            project: "shop".to_owned(),
+            root: PathBuf::from("/project"),
+            target_path: "target".to_owned(),
+            command: command.to_owned(),
+            args: Map::new(),
+            env: Map::new(),
+        }
+    }
+}
+
 impl Invocation {
     /// The variables whose names begin with `DBT_ENV_CUSTOM_ENV_`, without that; no others are written anywhere.
     pub fn told_environment() -> Map<String, Json> {

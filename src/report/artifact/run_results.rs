@@ -54,10 +54,7 @@ fn entry(result: &NodeResult) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use serde_json::Map;
 
     use crate::graph::select::shop;
     use crate::run::Span;
@@ -126,16 +123,7 @@ mod tests {
             compiled: std::collections::HashMap::new(),
             interrupted: false,
         };
-        let invocation = Invocation {
-            id: "00000000-0000-0000-0000-000000000000".to_owned(),
-            started: now,
-            project: "shop".to_owned(),
-            root: PathBuf::from("/project"),
-            target_path: "target".to_owned(),
-            command: "build".to_owned(),
-            args: Map::new(),
-            env: Map::new(),
-        };
+        let invocation = Invocation::of_test("build", now);
         let ours = run_results(&run, &invocation, now);
         assert_eq!(ours["metadata"], dbts["metadata"]);
         assert_eq!(ours["args"]["which"], "build");

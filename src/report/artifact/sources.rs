@@ -41,10 +41,6 @@ fn moment(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
-    use serde_json::Map;
-
     use super::*;
     use crate::graph::select::shop;
     use crate::run::{SourceAge, Status};
@@ -73,16 +69,7 @@ mod tests {
             results: vec![told, untold],
             ..RunResult::nothing(now)
         };
-        let invocation = Invocation {
-            id: "00000000-0000-0000-0000-000000000000".to_owned(),
-            started: now,
-            project: "shop".to_owned(),
-            root: PathBuf::from("/project"),
-            target_path: "target".to_owned(),
-            command: "freshness".to_owned(),
-            args: Map::new(),
-            env: Map::new(),
-        };
+        let invocation = Invocation::of_test("freshness", now);
         let written = sources(&run, &invocation, now);
         assert_eq!(
             written["metadata"]["dbt_schema_version"],

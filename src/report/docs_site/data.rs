@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::gate::Certified;
+use crate::graph::state::SECTIONS;
 use crate::run::Measured;
 
 /// Where everything on the page comes from.
@@ -45,18 +46,6 @@ impl<'a> Material<'a> {
         }
     }
 }
-
-/// The parts of the manifest that have pages.
-const SECTIONS: [&str; 8] = [
-    "nodes",
-    "sources",
-    "exposures",
-    "metrics",
-    "semantic_models",
-    "saved_queries",
-    "unit_tests",
-    "functions",
-];
 
 /// What is shown of a node as the manifest has it.
 const SHOWN: [&str; 38] = [

@@ -52,8 +52,13 @@ impl Project {
     /// A copy of a folder below `tests/it/fixtures`, or of the repository's own project.
     pub fn copy_of(folder: &Path) -> Self {
         let project = Self::new();
-        copy(folder, project.path());
+        project.lay_over(folder, "");
         project
+    }
+
+    /// Copies what is in a folder into one of the project's.
+    pub fn lay_over(&self, from: &Path, to: &str) {
+        copy(from, &self.path().join(to));
     }
 
     pub fn path(&self) -> &Path {
@@ -177,10 +182,10 @@ impl Project {
 }
 
 fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder to copy").flatten() {
         let (source, target): (PathBuf, PathBuf) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
-            fs::create_dir_all(&target).expect("a folder");
             copy(&source, &target);
         } else {
             fs::copy(&source, &target).expect("a file");

@@ -1,23 +1,10 @@
 //! Configuration, typed.
 
 use super::*;
-use crate::diagnostic::{Place, SourceFile};
+use crate::graph::config::layer::tests::settings;
 
 fn typed(value: &Json, flavour: Flavour) -> (TypedConfig, String) {
-    let place = Place::new(&SourceFile::new("a.yml", "x"), 0..1);
-    let settings: Settings = value
-        .as_object()
-        .unwrap()
-        .iter()
-        .map(|(key, value)| {
-            let setting = Setting {
-                value: value.clone(),
-                place: place.clone(),
-                written: None,
-            };
-            (key.clone(), setting)
-        })
-        .collect();
+    let settings = settings(value);
     let custom_names = ["mine".to_owned()];
     let owner = Owner {
         what: "model `m`",
