@@ -34,7 +34,7 @@ pub async fn leftovers(connection: &Connection, ledger: &Ledger) -> Result<Vec<(
         .query(
             "select c.relname::text, c.relkind::text
              from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where n.nspname = $1 and c.relkind in ('r', 'v', 'm', 'p')
+             where n.nspname = $1 and c.relkind in ('r', 'v', 'm', 'p') and not c.relispartition
                and not exists (select from assay.versions v where v.published_schema = $2
                                and v.version_name = c.relname and v.state in ('published', 'retired'))
              order by c.relkind = 'v' desc, c.oid desc",

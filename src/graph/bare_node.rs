@@ -65,6 +65,7 @@ pub(super) fn bare_config() -> NodeConfig {
         full_refresh: None,
         microbatch: None,
         indexes: Vec::new(),
+        partition_by: None,
         unlogged: false,
         pointer: None,
         pre_hooks: Vec::new(),

@@ -19,6 +19,7 @@ mod generic_test;
 #[expect(clippy::module_inception, reason = "the noun of the file is the noun of the folder")]
 mod graph;
 mod node;
+mod partition;
 mod path;
 mod python;
 mod recorder;
@@ -40,6 +41,7 @@ pub use constraint::{Constraint, ConstraintKind, rename_constraints};
 pub use function::{FunctionSpec, Functions, NO_TYPE, Overload};
 pub use graph::{BadGraph, Graph};
 pub use node::*;
+pub use partition::{FieldType, PartitionBy, Partitioning};
 pub use path::{compiled_path, run_path};
 pub use recorder::{AS_OF, Variables};
 pub use sample::Sample;

@@ -11,7 +11,7 @@ use crate::diagnostic::{Place, SourceFile};
 use crate::project::{ColumnSemantics, Freshness, ModelVersion};
 use crate::sql::Relation;
 
-use super::{Batch, Functions, MicrobatchSpec, Semantics, UnitTestSpec};
+use super::{Batch, Functions, MicrobatchSpec, PartitionBy, Semantics, UnitTestSpec};
 
 /// dbt's `unique_id`, such as `model.shop.stg_orders`.
 pub type NodeId = Arc<str>;
@@ -132,6 +132,7 @@ pub struct NodeConfig {
     /// Of a microbatch model.
     pub microbatch: Option<MicrobatchSpec>,
     pub indexes: Vec<Index>,
+    pub partition_by: Option<PartitionBy>,
     pub unlogged: bool,
     /// The view that always shows the latest version, where this node is that version.
     pub pointer: Option<String>,

@@ -76,6 +76,7 @@ pub const CONFIG_KEYS: &[&str] = &[
     "latest_version_pointer",
     "on_schema_change",
     "packages",
+    "partition_by",
     "persist_docs",
     "post_hook",
     "pre_hook",

@@ -129,8 +129,10 @@ pub async fn measured(
     let rows = connection
         .query(
             "select n.nspname::text, c.relname::text, \
-                    case when c.relkind in ('r', 'm') and c.reltuples >= 0 then c.reltuples::bigint end, \
-                    pg_catalog.pg_total_relation_size(c.oid), \
+                    case when c.relkind in ('r', 'm', 'p') and c.reltuples >= 0 then c.reltuples::bigint end, \
+                    case c.relkind when 'p' then (select pg_catalog.sum(pg_catalog.pg_total_relation_size(part.relid))::bigint \
+                                                  from pg_catalog.pg_partition_tree(c.oid) part) \
+                         else pg_catalog.pg_total_relation_size(c.oid) end, \
                     coalesce((select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array( \
                                  case a.grantee when 0 then 'public' else pg_catalog.pg_get_userbyid(a.grantee) end, \
                                  pg_catalog.lower(a.privilege_type)) order by a.privilege_type) \

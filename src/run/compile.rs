@@ -151,6 +151,9 @@ pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String,
     parts.push(config.unique_key.join(","));
     parts.push(format!("{:?}", config.indexes));
     parts.push(config.unlogged.to_string());
+    if let Some(by) = &config.partition_by {
+        parts.push(format!("{by:?}"));
+    }
     if config.contract_enforced {
         parts.push(format!("{:?}", node.constraints));
         let columns = node.columns.values();

@@ -49,6 +49,13 @@ impl NodeRun {
                 return Err(diagnostic);
             }
         };
+        let alter = match self.missing_partitions(&target, &source).await {
+            Ok(partitions) => alter + &partitions,
+            Err(diagnostic) => {
+                self.rollback().await;
+                return Err(diagnostic);
+            }
+        };
         let grants = [
             revoke_lost(&target, &node.config, Kept::Configured),
             dress(&target, &node, false),
@@ -142,6 +149,10 @@ impl NodeRun {
 
     /// The same as [`NodeRun::refused`]; says what PostgreSQL means where the batch has a key twice.
     pub(super) async fn batch_refused(&self, error: &SqlError, sent: &str, compiled: &Compiled) -> Diagnostic {
+        if let Some(changed) = self.partition_refused(error) {
+            self.rollback().await;
+            return changed;
+        }
         let diagnostic = self.refused(error, sent, compiled).await;
         let config = &self.step.node.config;
         // cardinality_violation
@@ -155,7 +166,7 @@ impl NodeRun {
             .help("let the query keep one row of each key, say with `select distinct on`, or add a column to `unique_key`")
     }
 
-    async fn temporary_columns(&self, name: &str) -> Result<Vec<Column>, Diagnostic> {
+    pub(super) async fn temporary_columns(&self, name: &str) -> Result<Vec<Column>, Diagnostic> {
         let rows = self
             .connection
             .query(

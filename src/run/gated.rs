@@ -55,16 +55,21 @@ impl NodeRun {
         let record = self
             .ledger()?
             .record_candidate_sql(&new, &self.context.flags.invocation_id);
-        let create = if view {
-            create_view_as(version, &compiled.sql, false)
+        let begin = format!("begin;\n{before}");
+        let rows = if let Some(by) = &node.config.partition_by {
+            self.divided(&begin, version, by, &compiled, "").await?.rows
         } else {
-            new_table(version, &node, &compiled.sql)
-        };
-        self.note_sql(&create);
-        let first = format!("begin;\n{before}{create}");
-        let rows = match self.connection.batch(&first).await {
-            Ok(done) => done.last().copied().unwrap_or(0),
-            Err(error) => return Err(self.refused(&error, &first, &compiled).await),
+            let create = if view {
+                create_view_as(version, &compiled.sql, false)
+            } else {
+                new_table(version, &node, &compiled.sql)
+            };
+            self.note_sql(&create);
+            let first = begin + &create;
+            match self.connection.batch(&first).await {
+                Ok(done) => done.last().copied().unwrap_or(0),
+                Err(error) => return Err(self.refused(&error, &first, &compiled).await),
+            }
         };
         let analyze = if view {
             String::new()
@@ -133,8 +138,16 @@ impl NodeRun {
         let (alter, columns) = self.align(current, &incoming).await?;
         let source = stage.to_string();
         let statements = self.batch_statements(current, &source, &columns).await?;
-        self.note_sql(&format!("{create}{alter}{}", statements.concat()));
+        let partitions = self.missing_partitions(current, &source).await?;
+        self.note_sql(&format!("{create}{partitions}{alter}{}", statements.concat()));
         let fence = self.ledger()?.fence_sql(&self.context.flags.invocation_id);
+        if !partitions.is_empty() {
+            // Empty partitions show nothing, and their locks must not last through the audits.
+            let partitions = format!("begin;\n{fence}{partitions}commit;\n");
+            if let Err(error) = self.connection.batch(&partitions).await {
+                return Err(self.batch_refused(&error, &partitions, &compiled).await);
+            }
+        }
         let mut counts = Vec::new();
         for (part, counted) in [
             (format!("begin;\n{fence}{before}{alter}"), false),

@@ -86,16 +86,22 @@ impl NodeRun {
         // The old table's constraints keep their names until it is gone.
         let suffix = if existing.is_some() { "__new" } else { "" };
         let contracted = node.config.contract_enforced;
-        let create = if contracted {
-            create_contracted_table(&new, &node, &compiled.sql, suffix)
+        let begin = format!("{}{before}", self.begin());
+        let (rows, divided) = if let Some(by) = &node.config.partition_by {
+            let divided = self.divided(&begin, &new, by, &compiled, suffix).await?;
+            (divided.rows, Some(divided))
         } else {
-            create_table_as(&new, &compiled.sql, node.config.unlogged)
-        };
-        let first = format!("{}{before}{create}", self.begin());
-        self.note_sql(&create);
-        let rows = match self.connection.batch(&first).await {
-            Ok(done) => done.last().copied().unwrap_or(0),
-            Err(error) => return Err(self.refused(&error, &first, &compiled).await),
+            let create = if contracted {
+                create_contracted_table(&new, &node, &compiled.sql, suffix)
+            } else {
+                create_table_as(&new, &compiled.sql, node.config.unlogged)
+            };
+            let first = begin + &create;
+            self.note_sql(&create);
+            match self.connection.batch(&first).await {
+                Ok(done) => (done.last().copied().unwrap_or(0), None),
+                Err(error) => return Err(self.refused(&error, &first, &compiled).await),
+            }
         };
         let columns = self.column_names(&new).await?;
         let hanging = if hung_on {
@@ -107,6 +113,9 @@ impl NodeRun {
         if let Some(kind) = existing {
             rest.push_str(&drop_foreign_keys(&self.context.graph, &node, kind));
             rest.push_str(&swap(&new, &relation, kind, indexes, &hanging));
+            if let Some(divided) = &divided {
+                rest.push_str(&divided.rename(&new, &relation));
+            }
             if contracted {
                 rest.push_str(&rename_constraints(&relation.to_string(), &node.constraints, suffix));
             }
@@ -118,7 +127,8 @@ impl NodeRun {
         }
         self.commit(&relation).await?;
         self.report_lost(&hanging).await?;
-        Ok(Done::rows(if contracted { "INSERT 0" } else { "SELECT" }, rows))
+        let inserted = contracted || divided.is_some();
+        Ok(Done::rows(if inserted { "INSERT 0" } else { "SELECT" }, rows))
     }
 
     /// Whether views hang on a relation that is about to be replaced.

@@ -24,6 +24,7 @@ mod layout;
 mod materialization;
 mod microbatch;
 mod operation;
+mod partition;
 mod pointer;
 mod project_hook;
 mod publication;

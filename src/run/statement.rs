@@ -19,6 +19,15 @@ pub fn create_table_as(relation: &Relation, sql: &str, unlogged: bool) -> String
 #[must_use]
 pub fn create_contracted_table(relation: &Relation, node: &Node, sql: &str, suffix: &str) -> String {
     let unlogged = if node.config.unlogged { "unlogged " } else { "" };
+    let (lines, columns) = contracted_columns(node, suffix);
+    format!(
+        "create {unlogged}table {relation} (\n  {lines}\n);\ninsert into {relation} ({columns})\nselect {columns}\nfrom (\n{sql}\n) as model_subq;\n"
+    )
+}
+
+/// The lines of a contract's columns and constraints, and the names of the columns.
+#[must_use]
+pub fn contracted_columns(node: &Node, suffix: &str) -> (String, String) {
     let name = |column: &NodeColumn| {
         if column.quote {
             ident(&column.name)
@@ -38,10 +47,7 @@ pub fn create_contracted_table(relation: &Relation, node: &Node, sql: &str, suff
         .iter()
         .filter_map(|constraint| constraint.table_sql(suffix));
     let lines: Vec<String> = lines.chain(of_table).collect();
-    let (columns, lines) = (names.join(", "), lines.join(",\n  "));
-    format!(
-        "create {unlogged}table {relation} (\n  {lines}\n);\ninsert into {relation} ({columns})\nselect {columns}\nfrom (\n{sql}\n) as model_subq;\n"
-    )
+    (lines.join(",\n  "), names.join(", "))
 }
 
 #[must_use]
@@ -153,7 +159,7 @@ pub fn drop_foreign_keys(graph: &Graph, node: &Node, kind: RelationKind) -> Stri
     }
     format!(
         "do $assay$ declare held record; begin for held in select conrelid::regclass as holder, conname from pg_constraint where \
-         contype = 'f' and confrelid = {}::regclass and conrelid <> confrelid loop execute format('alter table %s drop constraint %I', held.holder, \
+         contype = 'f' and confrelid = {}::regclass and conrelid <> confrelid and conparentid = 0 loop execute format('alter table %s drop constraint %I', held.holder, \
          held.conname); end loop; end $assay$;\n",
         literal(&name)
     )

@@ -22,6 +22,7 @@ mod operation;
 mod options;
 mod packages;
 mod parity;
+mod partition;
 mod plan;
 mod profiles;
 mod query_comment;

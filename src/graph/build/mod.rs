@@ -13,6 +13,7 @@ mod hook;
 mod layer;
 mod measure;
 mod operation;
+mod partition;
 mod patch;
 mod placement;
 mod pointer;
@@ -85,6 +86,7 @@ pub fn build(
     check::unused_paths(project, &all, &mut problems);
     check::relations(&nodes, &mut problems);
     check::groups(project, &nodes, &mut problems);
+    partition::check(&nodes, &mut problems);
     deprecation::deprecated(&nodes, jiff::Timestamp::now(), &mut problems);
     deprecation::unpinned(&nodes, &mut problems);
     if let Some(gate) = project.gate() {

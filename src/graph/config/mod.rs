@@ -3,6 +3,7 @@
 mod defaults;
 mod layer;
 mod microbatch;
+mod partition_by;
 mod snapshot_spec;
 mod test_spec;
 mod typed;

@@ -68,6 +68,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         full_refresh: typer.flag("full_refresh"),
         microbatch: typer.microbatch(materialized),
         indexes: typer.indexes(),
+        partition_by: typer.partition_by(materialized),
         unlogged: typer.flag("unlogged").unwrap_or(false),
         pointer: None,
         pre_hooks: typer.hooks("pre_hook"),

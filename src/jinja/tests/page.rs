@@ -328,6 +328,11 @@ const CONFIG: &[Line] = &[
         NotSupported,
         "for Python models, which PostgreSQL does not run",
     ),
+    (
+        "partition_by",
+        Supported,
+        "Assay's own on PostgreSQL: [Partitions](partitions.md)",
+    ),
     ("persist_docs", Supported, ""),
     ("post_hook", Supported, ""),
     ("pre_hook", Supported, ""),
