@@ -245,7 +245,7 @@ async fn finish(
     }
     let lost = |result: &NodeResult| {
         let code = result.diagnostic.as_ref().map(|diagnostic| diagnostic.code);
-        matches!(code, Some("connection-lost" | "server-unreachable"))
+        matches!(code, Some("connection-lost" | "server-unreachable" | "publication-unknown"))
     };
     let status = if refused || result.interrupted || result.results.iter().any(lost) {
         // A hook that cannot be rendered; or nothing is wrong with the project, and somebody stopped the run, or there was

@@ -333,7 +333,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Writes the certificate of a version; a candidate becomes certified, a published version stays published.
+    /// Writes the certificate of a version; a candidate becomes certified, a published version stays published. A version is
+    /// certified once in a run as a whole, however often this is asked for.
     pub async fn certify(
         &self,
         connection: &Connection,
@@ -353,6 +354,8 @@ impl Ledger {
                    update assay.versions set state = case state when 'candidate' then 'certified' else state end,
                                              rows = coalesce($5, rows)
                    where published_schema = $1 and version_name = $2
+                     and not exists (select from assay.certificates c where c.version_id = versions.version_id
+                                     and c.run_id = $3::text::uuid and c.scope = 'version' and $4 = 'version')
                    returning version_id)
                  insert into assay.certificates (version_id, run_id, scope, tests_passed, tests_warned, rows, data_as_of, tests)
                  select version_id, $3::text::uuid, $4, $6, $7, $5, $8::text::timestamptz, $9 from certified",

@@ -3,6 +3,7 @@
 mod collect;
 mod ledger;
 mod lock;
+mod outcome;
 mod publish;
 mod readers;
 mod rollback;

@@ -125,6 +125,10 @@ pub async fn publish(
         let Err(error) = connection.batch(&sql).await else {
             return Ok(());
         };
+        if error.lost {
+            // Whether it is done the ledger knows; see `Ledger::is_published`.
+            return Err(error.into());
+        }
         connection.batch("rollback").await?;
         match error.sqlstate.as_deref().unwrap_or_default() {
             // lock_not_available, deadlock_detected
@@ -155,10 +159,13 @@ fn publish_sql(
     shapes: &HashMap<String, Shape>,
     hanging: &[Dependent],
 ) -> String {
+    let names = |pick: fn(&Publication) -> &str| set.iter().map(|m| literal(pick(m))).collect::<Vec<_>>().join(", ");
+    let versions = names(|m| &m.version.identifier);
     let mut sql = format!(
-        "begin;\nset local lock_timeout = {};\n{}",
+        "begin;\nset local lock_timeout = {};\n{}{}",
         (LOCK_BUDGET_MS / (2 * set.len() + hanging.len()).max(1)).max(5),
-        ledger.fence_sql(run_id)
+        ledger.fence_sql(run_id),
+        ledger.hold_versions_sql(&versions)
     );
     for dependent in hanging.iter().rev() {
         sql.push_str(&dependent.drop_sql());
@@ -176,9 +183,7 @@ fn publish_sql(
         sql.push_str(&dependent.restore_sql());
     }
     let schema = literal(&ledger.schema);
-    let names = |pick: fn(&Publication) -> &str| set.iter().map(|m| literal(pick(m))).collect::<Vec<_>>().join(", ");
     let models = names(|m| &m.published.identifier);
-    let versions = names(|m| &m.version.identifier);
     let _ = write!(
         sql,
         "update assay.versions set state = 'retired' where published_schema = {schema} and state = 'published' and model in ({models});\n\

@@ -443,6 +443,11 @@ impl Connection {
         Some((failure, !self.attempt.is_settled()))
     }
 
+    /// What may have been settled is known to be undone.
+    pub fn attempt_undone(&self) {
+        self.attempt.set_settled(false);
+    }
+
     /// A batch that leaves the same however often it runs: it does not keep the work from being done again.
     pub async fn repeatable_batch(&self, sql: &str) -> Result<Vec<u64>, SqlError> {
         let settled = self.attempt.is_settled();

@@ -86,6 +86,11 @@ impl Pool {
         })
     }
 
+    /// A session beside those of the pool, for questions that must not wait for a place in it.
+    pub async fn beside(&self) -> Result<Connection, Diagnostic> {
+        Connection::open(&self.0.target, &self.0.session).await
+    }
+
     /// Stops every statement that runs now, on the server. They end with SQLSTATE 57014; the pool can still be used.
     pub async fn cancel_all(&self) -> Vec<SqlError> {
         let running: Vec<Cancel> = self.0.state().live.values().cloned().collect();

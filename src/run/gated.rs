@@ -5,12 +5,14 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::gate::{Certificate, Ledger, NewVersion, TestEvidence, candidate_relation, fingerprint, stage_relation};
 use crate::graph::{IncrementalStrategy, Materialization, Node, NodeId};
-use crate::postgres::{catalog, statements};
+use crate::postgres::{SqlError, catalog, statements};
 use crate::sql::{Relation, RelationKind};
 
 use super::compile::Compiled;
+use super::event::Level;
 use super::execute::{Done, NodeRun};
 use super::index::create_indexes;
+use super::publication::unknown;
 use super::result::Status;
 use super::statement::{create_contracted_table, create_table_as, create_view_as};
 use super::strategy::strategy_of;
@@ -187,9 +189,13 @@ impl NodeRun {
             ledger.record_delta(&self.connection, version_id, run_id).await?;
             self.connection.batch(&format!("drop table {stage};\ncommit;\n")).await
         };
-        if let Err(error) = sealed.await {
-            self.rollback().await;
-            return Err(self.database_error(&error));
+        match sealed.await {
+            Ok(_) => {}
+            Err(error) if error.lost => self.ask_for_delta(version_id, &error).await?,
+            Err(error) => {
+                self.rollback().await;
+                return Err(self.database_error(&error));
+            }
         }
         let strategy = strategy_of(&node.config);
         let (verb, written) = match strategy {
@@ -197,6 +203,29 @@ impl NodeRun {
             _ => ("INSERT 0", counts.last().copied().unwrap_or(0)),
         };
         Ok(Done::rows(verb, written))
+    }
+
+    /// The connection broke while a delta was sealed: fails unless the ledger says that it is in.
+    async fn ask_for_delta(&self, version_id: i64, lost: &SqlError) -> Result<(), Diagnostic> {
+        let ledger = self.ledger()?;
+        let asked = async {
+            let connection = self.context.pool.beside().await?;
+            let took = ledger.took_delta(&connection, version_id, &self.context.flags.invocation_id);
+            took.await.map_err(|error| error.diagnostic())
+        };
+        match asked.await {
+            Ok(true) => {
+                let told = format!("{}; the ledger says that the delta is in", lost.message);
+                let told = format!("{}: {told}", self.step.node.name);
+                self.context.events.message(Level::Warn, told);
+                Ok(())
+            }
+            Ok(false) => {
+                self.connection.attempt_undone();
+                Err(self.database_error(lost))
+            }
+            Err(second) => Err(unknown(&self.step.node.name, lost, &second)),
+        }
     }
 
     /// Runs every audit inside the open transaction. An audit that cannot run counts as failed.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -9,9 +10,10 @@ use crate::diagnostic::Diagnostic;
 use crate::gate::{Certificate, PublicAction, Publication, PublishError, TestEvidence, VersionState, publish};
 use crate::graph::{Node, NodeId, ResourceType};
 use crate::plan::{Action, Plan, Step};
-use crate::postgres::PooledConnection;
+use crate::postgres::{PooledConnection, SqlError};
 
 use super::context::{Gate, RunContext};
+use super::event::Level;
 use super::result::{FailedAudit, Held, HeldBecause, NodeResult, Published, Status};
 
 /// How a publish set ended.
@@ -59,10 +61,10 @@ pub(super) async fn finish_set(
         .filter(|s| matches!(s.action, Action::Version { .. }))
         .collect();
     let outcome = async {
-        let connection = context.pool.get().await?;
         if passed {
-            return release(context, gate, plan, &connection, &versions, results).await;
+            return release_surely(context, gate, plan, &versions, results).await;
         }
+        let connection = context.pool.get().await?;
         hold(gate, &connection, &versions, results).await?;
         Ok(Vec::new())
     };
@@ -174,6 +176,92 @@ fn tests_of<'a>(plan: &Plan, node: &Node, results: &'a IndexMap<NodeId, NodeResu
         .collect()
 }
 
+/// Publishes a set, again where the connection broke and the ledger says that nothing came of it. What is reported is what
+/// readers see.
+async fn release_surely(
+    context: &RunContext,
+    gate: &Gate,
+    plan: &Plan,
+    versions: &[&Step],
+    results: &IndexMap<NodeId, NodeResult>,
+) -> Result<Vec<Published>, Diagnostic> {
+    let (mut set, mut published) = (Vec::new(), Vec::new());
+    for step in versions {
+        let Action::Version { version, .. } = &step.action else {
+            continue;
+        };
+        let rows = results.get(&step.node.id).and_then(|r| r.rows_affected);
+        set.push(version);
+        published.push(Published {
+            model: Arc::clone(&step.node),
+            version: version.identifier.clone(),
+            rows,
+            tests: tests_of(plan, &step.node, results).len(),
+            changed: true,
+        });
+    }
+    if set.is_empty() {
+        return Ok(published);
+    }
+    let names: Vec<&str> = versions.iter().map(|step| step.node.name.as_str()).collect();
+    let names = names.join(", ");
+    let mut losses = 0;
+    let mut connection = context.pool.get().await?;
+    loop {
+        let lost = match release(context, gate, plan, &connection, versions, results).await {
+            Ok(()) => return Ok(published),
+            Err(PublishError::Sql(error)) if error.lost => error,
+            Err(error) => return Err(publish_diagnostic(&error)),
+        };
+        // Its place in the pool is needed for the new one.
+        drop(connection);
+        let asked = async {
+            let connection = context.pool.get().await?;
+            let published = gate.ledger.is_published(&connection, &set).await;
+            published
+                .map(|published| (connection, published))
+                .map_err(|error| error.diagnostic())
+        };
+        connection = match asked.await {
+            Ok((_, true)) => {
+                let told = format!("{names}: {}; the ledger says that it is published", lost.message);
+                context.events.message(Level::Warn, told);
+                return Ok(published);
+            }
+            Ok((connection, false)) => connection,
+            Err(second) => return Err(unknown(&names, &lost, &second)),
+        };
+        if losses >= context.pool.target().retries || context.interrupt.is_raised() {
+            let diagnostic = lost.diagnostic();
+            let cause = diagnostic.cause.clone().unwrap_or_default();
+            let cause = format!("{cause}\nthe ledger says that nothing of it was published");
+            return Err(diagnostic.because(cause.trim()));
+        }
+        let wait = Duration::from_secs(1 << losses.min(4));
+        losses += 1;
+        let told = format!(
+            "{names}: {}; publishing again in {} s",
+            lost.message,
+            wait.as_secs_f64()
+        );
+        context.events.message(Level::Warn, told);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// The connection broke before the server's answer came, and now there is nobody to ask.
+pub(super) fn unknown(names: &str, lost: &SqlError, second: &Diagnostic) -> Diagnostic {
+    Diagnostic::error(
+        "publication-unknown",
+        format!("nobody knows whether {names} changed for readers: {}", lost.message),
+    )
+    .because(format!(
+        "the connection broke before the server had answered, and then: {}",
+        second.message
+    ))
+    .help("once the server is there again, `assay history` says what was published; run the command again in any case")
+}
+
 async fn release(
     context: &RunContext,
     gate: &Gate,
@@ -181,10 +269,9 @@ async fn release(
     connection: &PooledConnection,
     versions: &[&Step],
     results: &IndexMap<NodeId, NodeResult>,
-) -> Result<Vec<Published>, Diagnostic> {
+) -> Result<(), PublishError> {
     let run_id = &context.flags.invocation_id;
     let mut set = Vec::new();
-    let mut published = Vec::new();
     for step in versions {
         let Action::Version { version, .. } = &step.action else {
             continue;
@@ -207,30 +294,18 @@ async fn release(
         };
         gate.ledger
             .certify(connection, version, run_id, &certificate)
-            .await
-            .map_err(|error| error.diagnostic())?;
+            .await?;
         set.push(publication(node, version));
-        published.push(Published {
-            model: Arc::clone(node),
-            version: version.identifier.clone(),
-            rows,
-            tests: tests.len(),
-            changed: true,
-        });
     }
-    if !set.is_empty() {
-        publish(
-            connection,
-            &gate.ledger,
-            run_id,
-            &gate.readers,
-            PublicAction::Publish,
-            &set,
-        )
-        .await
-        .map_err(|error| publish_diagnostic(&error))?;
-    }
-    Ok(published)
+    publish(
+        connection,
+        &gate.ledger,
+        run_id,
+        &gate.readers,
+        PublicAction::Publish,
+        &set,
+    )
+    .await
 }
 
 fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {
@@ -271,6 +346,9 @@ async fn hold(
 #[must_use]
 pub fn publish_diagnostic(error: &PublishError) -> Diagnostic {
     match error {
+        PublishError::Sql(error) if error.lost => error
+            .diagnostic()
+            .help("`assay history` says whether it is done; run the command again if not"),
         PublishError::Sql(error) => error.diagnostic(),
         PublishError::Occupied { relation, kind } => Diagnostic::error(
             "published-name-taken",

@@ -20,6 +20,8 @@ pub enum Fault {
     Cut,
     CutSent,
     Terminate,
+    /// The same as `CutSent`, and from then on nobody is let in.
+    GoneSent,
 }
 
 impl Fault {
@@ -56,6 +58,8 @@ struct State {
     /// The process to kill.
     victim: Option<u32>,
     statements: Vec<String>,
+    /// Whether new connections are refused.
+    closed: bool,
 }
 
 impl Proxy {
@@ -105,6 +109,9 @@ impl Proxy {
 impl Wire {
     fn serve(&self, client: &TcpStream) -> std::io::Result<()> {
         client.set_nodelay(true)?;
+        if self.state.lock().expect("no poison").closed {
+            return Ok(());
+        }
         let server = UnixStream::connect(&self.socket)?;
         let backend = Arc::new(Mutex::new(None));
         let (from, to, heard) = (server.try_clone()?, client.try_clone()?, Arc::clone(&backend));
@@ -148,7 +155,7 @@ impl Wire {
                     return Ok(());
                 }
                 Some(Fault::Cut) => return Ok(()),
-                Some(Fault::CutSent) => {
+                Some(Fault::CutSent | Fault::GoneSent) => {
                     client.shutdown(Shutdown::Both)?;
                     send(server)?;
                     // A moment for the server to do it, and to find nobody to tell.
@@ -181,7 +188,9 @@ impl Wire {
         let text = String::from_utf8_lossy(&text).into_owned();
         state.statements.push(format!("{} {text}", char::from(kind)));
         let reached = state.statements.len();
-        state.plan.filter(|plan| plan.at == reached).map(|plan| plan.fault)
+        let due = state.plan.filter(|plan| plan.at == reached).map(|plan| plan.fault);
+        state.closed |= due == Some(Fault::GoneSent);
+        due
     }
 
     fn kill(&self) {

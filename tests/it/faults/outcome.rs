@@ -1,0 +1,84 @@
+//! A publication whose answer never came is reported as what readers see.
+
+use super::proxy::{Fault, Plan};
+use super::{Bench, drop_database, facts, leftovers};
+
+const GATED: &str = "name: it\nprofile: it\ngate: {schema: analytics, readers: [it_fault_reader], keep: 2}\n\
+                     models: {it: {+access: public}}\n";
+
+const MODELS: &[(&str, &str)] = &[
+    (
+        "models/schema.yml",
+        "sources:\n  - name: raw\n    tables: [{name: orders}]\n\
+         models:\n  - name: replaced\n    columns:\n      - name: id\n        data_tests: [unique]\n",
+    ),
+    (
+        "models/totals.sql",
+        "{{ config(materialized='table') }} select day, sum(amount) as amount from {{ source('raw', 'orders') }} group by day",
+    ),
+    (
+        "models/replaced.sql",
+        "{{ config(materialized='incremental', unique_key='id', incremental_strategy='delete+insert') }}
+         select * from {{ source('raw', 'orders') }}
+         {% if is_incremental() %} where loaded_at >= (select max(loaded_at) from {{ this }}) {% endif %}",
+    ),
+];
+
+/// The statements that let readers see something, counted from 1.
+fn sealing(bench: &Bench, base: usize) -> (Vec<usize>, String) {
+    let (_, wanted) = bench.undisturbed(base);
+    let sent = bench.proxy.statements();
+    let seals = |text: &String| text.contains("commit;") && (text.contains("insert into assay.publications") || text.contains("__stage;"));
+    let at = (1..).zip(&sent).filter(|(_, text)| seals(text)).map(|(at, _)| at);
+    (at.collect(), wanted)
+}
+
+#[test]
+fn what_became_of_a_publication_is_asked_of_the_ledger() {
+    let bench = Bench::with(GATED, MODELS);
+    // Two tables; then a table, and a delta.
+    for base in 0..2 {
+        let (seals, wanted) = sealing(&bench, base);
+        assert_eq!(seals.len(), 2, "state {base}");
+        for at in seals {
+            for fault in [Fault::CutSent, Fault::Cut] {
+                let plan = Plan { at, fault };
+                let database = bench.copy(base);
+                let (status, said) = bench.build(&database.name, Some(plan));
+                assert_eq!(status, Some(0), "{plan} (state {base})\n{said}");
+                let told = if fault == Fault::CutSent {
+                    "the ledger says that"
+                } else {
+                    " again in 1 s"
+                };
+                assert!(said.contains(told), "{plan} (state {base})\n{said}");
+                assert_eq!(facts(&database), wanted, "{plan} (state {base})\n{said}");
+                let twice = "select model from assay.publications group by model, run_id having count(*) > 1";
+                assert_eq!(database.psql(twice), "");
+                assert_eq!(leftovers(&database), "", "{plan} (state {base})");
+                drop_database(&database);
+            }
+        }
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_that_is_said() {
+    let bench = Bench::with(GATED, MODELS);
+    for base in 0..2 {
+        let (seals, wanted) = sealing(&bench, base);
+        let at = seals[base];
+        let database = bench.copy(base);
+        let fault = Fault::GoneSent;
+        let (status, said) = bench.build(&database.name, Some(Plan { at, fault }));
+        assert_eq!(status, Some(2), "{said}");
+        assert!(
+            said.contains("error[publication-unknown]: nobody knows whether") && said.contains("`assay history` says"),
+            "{said}"
+        );
+        bench.settled(&database.name);
+        assert_eq!(facts(&database), wanted);
+        assert_eq!(leftovers(&database), "");
+        drop_database(&database);
+    }
+}
