@@ -20,6 +20,7 @@ use super::arguments::{Global, RunArguments, SeedArguments};
 use super::builders::Macros;
 use super::connect::{Connected, connect, watch_signals};
 use super::facts::{Asked, facts};
+use super::leftovers::drop_left;
 use super::select::select;
 use super::state::defer;
 use super::workspace::{Talk, Workspace};
@@ -143,6 +144,10 @@ async fn connected_build(
             let text = format!("Dropped what an earlier run left: {}", cleared.dropped.join(", "));
             workspace.talk.say(Level::Info, &text);
         }
+        for (relation, reader) in &cleared.kept {
+            let text = format!("What an earlier run left is kept as {relation}: {reader}");
+            workspace.talk.say(Level::Warn, &text);
+        }
         opened.guard(&context.interrupt, &context.events);
         session = Some(opened);
     }
@@ -197,6 +202,7 @@ async fn prepare(
 ) -> Result<(Arc<PooledConnection>, Plan), Diagnostics> {
     let connection = Arc::new(context.pool.get().await?);
     let mut facts = facts(workspace, context, &connection, asked, selected).await?;
+    drop_left(workspace, &connection, selected, &mut facts).await;
     facts.macros = macros;
     facts.unbatched = workspace.unbatched(selected);
     let plan = Plan::new(&workspace.graph, selected, &facts);
@@ -245,7 +251,10 @@ async fn finish(
     }
     let lost = |result: &NodeResult| {
         let code = result.diagnostic.as_ref().map(|diagnostic| diagnostic.code);
-        matches!(code, Some("connection-lost" | "server-unreachable" | "publication-unknown"))
+        matches!(
+            code,
+            Some("connection-lost" | "server-unreachable" | "publication-unknown")
+        )
     };
     let status = if refused || result.interrupted || result.results.iter().any(lost) {
         // A hook that cannot be rendered; or nothing is wrong with the project, and somebody stopped the run, or there was

@@ -18,6 +18,7 @@ mod freshness;
 mod generate;
 mod history;
 mod invocation;
+mod leftovers;
 mod load;
 mod ls;
 mod moot;

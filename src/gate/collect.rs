@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use crate::postgres::{Connection, SqlError};
-use crate::sql::Relation;
+use crate::sql::{Relation, ident};
 
 use super::ledger::Ledger;
-use super::version::versions_schema;
+use super::version::{NAME_BYTES, is_reused, versions_schema};
 
 /// How long a version that somebody is reading is waited for; the next run tries again.
 const LOCK_TIMEOUT_MS: u32 = 1_000;
@@ -24,7 +24,54 @@ pub struct Collected {
 /// may call it.
 pub async fn drop_leftovers(connection: &Connection, ledger: &Ledger) -> Result<Collected, SqlError> {
     let due = leftovers(connection, ledger).await?;
-    drop_versions(connection, ledger, due).await
+    let mut collected = drop_versions(connection, ledger, due).await?;
+    for (name, _) in &mut collected.kept {
+        make_way(connection, ledger, name).await?;
+    }
+    Ok(collected)
+}
+
+/// A candidate or a stage that somebody built a view on cannot be dropped, and the next ones need its name: it gets another,
+/// and the view goes on showing what it shows.
+async fn make_way(connection: &Connection, ledger: &Ledger, name: &mut String) -> Result<(), SqlError> {
+    if !is_reused(name) {
+        return Ok(());
+    }
+    let schema = versions_schema(&ledger.schema);
+    let found = connection
+        .query(
+            "select c.oid::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = $2",
+            &[&schema, name],
+        )
+        .await?;
+    let Some(oid) = found.first().map(|row| row.get::<_, String>(0)) else {
+        return Ok(());
+    };
+    let kept = kept_name(name, &oid);
+    // Views are renamed in the same words.
+    let rename = format!(
+        "begin; set local lock_timeout = {LOCK_TIMEOUT_MS}; alter table {} rename to {}; commit;",
+        Relation::new(None, &schema, name.as_str()),
+        ident(&kept)
+    );
+    match connection.batch(&rename).await {
+        Ok(_) => {
+            *name = kept;
+            Ok(())
+        }
+        Err(error) if error.is("55P03") => connection.rollback().await,
+        Err(error) => Err(error),
+    }
+}
+
+/// `m__candidate` becomes `m__candidate_kept_16385`.
+fn kept_name(name: &str, oid: &str) -> String {
+    let suffix = format!("_kept_{oid}");
+    let mut end = name.len().min(NAME_BYTES - suffix.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &name[..end])
 }
 
 /// What `drop_leftovers` would drop: name and kind of each, readers before what they read.

@@ -7,7 +7,10 @@ use sha2::{Digest, Sha256};
 use crate::sql::Relation;
 
 /// PostgreSQL's longest name, in bytes.
-const NAME_BYTES: usize = 63;
+pub(super) const NAME_BYTES: usize = 63;
+
+const STAGE: &str = "__stage";
+const CANDIDATE: &str = "__candidate";
 
 /// The schema that holds versions and candidates; no reader may use it.
 #[must_use]
@@ -41,13 +44,18 @@ pub fn version_relation(published: &Relation, definition: &str, run_id: &str) ->
 /// The rows that a delta brings, while they wait for their audit.
 #[must_use]
 pub fn stage_relation(published: &Relation) -> Relation {
-    in_versions(published, "__stage")
+    in_versions(published, STAGE)
 }
 
 /// What readers would see if the last refused delta had been let in.
 #[must_use]
 pub fn candidate_relation(published: &Relation) -> Relation {
-    in_versions(published, "__candidate")
+    in_versions(published, CANDIDATE)
+}
+
+/// Whether every run that builds the model uses this name again.
+pub(super) fn is_reused(name: &str) -> bool {
+    [STAGE, CANDIDATE].iter().any(|suffix| name.ends_with(suffix))
 }
 
 fn in_versions(published: &Relation, suffix: &str) -> Relation {

@@ -67,3 +67,4 @@ pub use result::{
 };
 pub use scheduler::{run, skip_all};
 pub use session::{GateSession, lock_refusal};
+pub use statement::drop_relation;

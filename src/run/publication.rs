@@ -292,9 +292,7 @@ async fn release(
             rows: rows.and_then(|n| i64::try_from(n).ok()),
             data_as_of: context.as_of.clone(),
         };
-        gate.ledger
-            .certify(connection, version, run_id, &certificate)
-            .await?;
+        gate.ledger.certify(connection, version, run_id, &certificate).await?;
         set.push(publication(node, version));
     }
     publish(

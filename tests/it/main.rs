@@ -14,6 +14,7 @@ mod hold;
 mod house;
 mod incremental;
 mod language;
+mod leftovers;
 mod lenience;
 mod local_server;
 mod materialization;

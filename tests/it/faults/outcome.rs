@@ -28,7 +28,9 @@ const MODELS: &[(&str, &str)] = &[
 fn sealing(bench: &Bench, base: usize) -> (Vec<usize>, String) {
     let (_, wanted) = bench.undisturbed(base);
     let sent = bench.proxy.statements();
-    let seals = |text: &String| text.contains("commit;") && (text.contains("insert into assay.publications") || text.contains("__stage;"));
+    let seals = |text: &String| {
+        text.contains("commit;") && (text.contains("insert into assay.publications") || text.contains("__stage;"))
+    };
     let at = (1..).zip(&sent).filter(|(_, text)| seals(text)).map(|(at, _)| at);
     (at.collect(), wanted)
 }
