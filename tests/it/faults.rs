@@ -206,7 +206,7 @@ impl Bench {
                 for (which, fault) in Fault::ALL.into_iter().enumerate() {
                     if chosen(at, which) {
                         tried += 1;
-                        if let Err(told) = self.trial(base, Plan { at, fault }, &wanted) {
+                        if let Err(told) = self.trial(base, Plan { at, of: "", fault }, &wanted) {
                             // A long run shows with `--nocapture` what it has found so far.
                             println!("{told}");
                             wrong.push(told);

@@ -28,16 +28,18 @@ impl Fault {
     pub const ALL: [Self; 5] = [Self::Kill, Self::KillSent, Self::Cut, Self::CutSent, Self::Terminate];
 }
 
-/// Which statement of a run, counted from 1 over all its connections, and what happens there.
+/// Which statement of a run, counted from 1 over all its connections, and what happens there. Where `of` is a text only
+/// statements that hold it are counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub at: usize,
+    pub of: &'static str,
     pub fault: Fault,
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} at statement {}", self.fault, self.at)
+        write!(f, "{:?} at statement {}{}", self.fault, self.at, self.of)
     }
 }
 
@@ -58,6 +60,8 @@ struct State {
     /// The process to kill.
     victim: Option<u32>,
     statements: Vec<String>,
+    /// How many of them the plan counts.
+    counted: usize,
     /// Whether new connections are refused.
     closed: bool,
 }
@@ -192,9 +196,14 @@ impl Wire {
         let mut state = self.state.lock().expect("no poison");
         let text: Vec<u8> = body[4..].iter().copied().filter(|byte| *byte != 0).collect();
         let text = String::from_utf8_lossy(&text).into_owned();
+        let counts = state.plan.is_some_and(|plan| text.contains(plan.of));
         state.statements.push(format!("{} {text}", char::from(kind)));
-        let reached = state.statements.len();
-        let due = state.plan.filter(|plan| plan.at == reached).map(|plan| plan.fault);
+        state.counted += usize::from(counts);
+        let reached = state.counted;
+        let due = state
+            .plan
+            .filter(|plan| counts && plan.at == reached)
+            .map(|plan| plan.fault);
         state.closed |= due == Some(Fault::GoneSent);
         due
     }
