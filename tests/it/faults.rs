@@ -86,6 +86,8 @@ struct Bench {
     proxy: Proxy,
     /// Before the first run, and after it with more to do.
     bases: [Database; 2],
+    /// The database of every run: behind a gate a model is another where its database has another name.
+    name: String,
 }
 
 impl Bench {
@@ -100,31 +102,29 @@ impl Bench {
         for (path, text) in models {
             project = project.write(path, text);
         }
-        let (first, second) = (server.database(), server.database());
+        let name = format!("fault{}", COPIES.fetch_add(1, Ordering::SeqCst));
+        let second = format!("{name}_second");
         let bench = Self {
             project,
             proxy,
-            bases: [first, second],
+            bases: [server.database(), Database { name: second.clone() }],
+            name,
         };
-        for base in &bench.bases {
-            base.psql(RAW);
-        }
-        bench.settled(&bench.bases[1].name);
-        bench.bases[1].psql(MORE);
+        bench.bases[0].psql(RAW);
+        let ran = bench.copy(0);
+        bench.settled(&ran.name);
+        ran.psql(MORE);
+        create_like(&second, &ran.name);
+        drop_database(&ran);
         bench
     }
 
-    /// A database like one of the two.
+    /// A database like one of the two. One at a time.
     fn copy(&self, base: usize) -> Database {
-        let name = format!("fault{}", COPIES.fetch_add(1, Ordering::SeqCst));
-        let make = format!("create database {name} template {}", self.bases[base].name);
-        let end = Instant::now() + Duration::from_secs(10);
-        // A session that has just ended may still be there.
-        while let Err(error) = Server::shared().try_psql("postgres", "postgres", &make) {
-            assert!(Instant::now() < end, "{error}");
-            thread::sleep(Duration::from_millis(20));
+        create_like(&self.name, &self.bases[base].name);
+        Database {
+            name: self.name.clone(),
         }
-        Database { name }
     }
 
     /// `build` of a database through the wire: its status, and what it said.
@@ -198,7 +198,7 @@ impl Bench {
     fn try_all(&self, chosen: impl Fn(usize, usize) -> bool) {
         let mut wrong = Vec::new();
         let mut tried = 0;
-        for base in 0..self.bases.len() {
+        for base in (0..self.bases.len()).rev() {
             let (count, wanted) = self.undisturbed(base);
             assert!(count > 20, "the wire sees the statements");
             for at in 1..=count {
@@ -222,6 +222,16 @@ impl Bench {
             wrong.len(),
             wrong.join("\n\n")
         );
+    }
+}
+
+fn create_like(name: &str, template: &str) {
+    let make = format!("create database {name} template {template}");
+    let end = Instant::now() + Duration::from_secs(10);
+    // A session that has just ended may still be there.
+    while let Err(error) = Server::shared().try_psql("postgres", "postgres", &make) {
+        assert!(Instant::now() < end, "{error}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
