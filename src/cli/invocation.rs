@@ -30,6 +30,11 @@ impl Invoked {
         Self { options }
     }
 
+    /// The command's name.
+    pub fn which(&self) -> &str {
+        self.options.get("which").and_then(Json::as_str).unwrap_or_default()
+    }
+
     /// `flags`
     pub fn flags(&self, which: &str) -> Map<String, Json> {
         let mut options = self.options.clone();

@@ -20,6 +20,7 @@ mod history;
 mod invocation;
 mod leftovers;
 mod load;
+mod log;
 mod ls;
 mod moot;
 mod operation;
@@ -46,8 +47,8 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, WarnError};
-use crate::report::{Format, Listener, Settings, diagnostic_text};
-use crate::run::Level;
+use crate::report::{Format, Listener, Settings, diagnostic_text, set_printer_width};
+use crate::run::{Event, Level};
 
 pub use arguments::Arguments;
 use arguments::{Command, Global, LogFormat, LogLevel, SourceAction};
@@ -87,10 +88,13 @@ pub fn main() -> ExitCode {
     let environment = |name: &str| std::env::var(name).ok();
     let mut told = Told::new(&environment);
     let mut problem = None;
+    let mut root = None;
+    let started = std::time::Instant::now();
     let read = read(&typed, &told).map(|first| match find_root(&first.0.global) {
         // Which project file is meant is only known now.
-        Ok(root) => {
-            told = Told::new(&environment).within(&root);
+        Ok(found) => {
+            told = Told::new(&environment).within(&found);
+            root = Some(found);
             let again = Some(())
                 .filter(|()| told.has_flags())
                 .map(|()| self::read(&typed, &told));
@@ -105,7 +109,7 @@ pub fn main() -> ExitCode {
         }
         Err(_) => first,
     });
-    let (arguments, invoked) = match read {
+    let (arguments, invoked, moot) = match read {
         Ok(read) => read,
         Err(error) => {
             // Help and version go to standard output and are no failure.
@@ -127,7 +131,10 @@ pub fn main() -> ExitCode {
     let settings = settings(&arguments.global);
     let given = arguments.global.invocation_id;
     let invocation_id = given.unwrap_or_else(uuid::Uuid::new_v4).to_string();
-    let (events, listener) = Listener::start(settings.renderer(&invocation_id));
+    set_printer_width(arguments.global.printer_width);
+    let shown = settings.renderer(&invocation_id);
+    let (renderer, unlogged) = log::with_log(shown, &arguments, root.as_deref(), &told, &invocation_id);
+    let (events, listener) = Listener::start(renderer);
     let warn_error = warn_error(&arguments.global).unwrap_or_else(|unreadable| {
         problem.get_or_insert(unreadable);
         WarnError::default()
@@ -137,20 +144,31 @@ pub fn main() -> ExitCode {
         invocation_id,
         invoked: Arc::new(invoked),
         warn_error: Arc::new(warn_error),
+        statements: log::hears_statements(&arguments, root.as_deref(), &told),
     };
+    talk.events.tell(Event::Called(talk.invoked.args(talk.invoked.which())));
+    let problem = problem.map(Diagnostics::from).or_else(|| {
+        let found: Vec<Diagnostic> = unlogged.into_iter().chain(moot).collect();
+        talk.warn(Diagnostics(found)).err()
+    });
     let outcome = match problem {
-        Some(problem) => Err(problem.into()),
+        Some(problem) => Err(problem),
         None => runtime.block_on(run(arguments, &talk)),
     };
     let status = match outcome {
         Ok(status) => status,
         Err(diagnostics) => {
             for diagnostic in diagnostics.0 {
-                talk.events.tell(crate::run::Event::Diagnostic(diagnostic));
+                talk.tell(diagnostic);
             }
             Status::Refused
         }
     };
+    talk.events.tell(Event::Completed {
+        command: talk.invoked.which().to_owned(),
+        success: status == Status::Success,
+        elapsed_seconds: started.elapsed().as_secs_f64(),
+    });
     drop(talk);
     // What still runs on a worker thread has been cancelled; it must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
@@ -159,11 +177,12 @@ pub fn main() -> ExitCode {
 }
 
 /// The arguments, with what is told beside the command line as defaults.
-fn read(typed: &[OsString], told: &Told<'_>) -> Result<(Arguments, Invoked), clap::Error> {
+fn read(typed: &[OsString], told: &Told<'_>) -> Result<(Arguments, Invoked, Vec<Diagnostic>), clap::Error> {
     let mut command = variable::heeded(moot::taken(Arguments::command()), typed, told);
     let matches = command.try_get_matches_from_mut(typed)?;
     let invoked = Invoked::of(&command, &matches, told);
-    Ok((Arguments::from_arg_matches(&matches)?, invoked))
+    let moot = moot::without_effect(&matches);
+    Ok((Arguments::from_arg_matches(&matches)?, invoked, moot))
 }
 
 /// The command line was understood, and is not together with `flags:` of the project file.
@@ -251,20 +270,19 @@ fn warn_error(global: &Global) -> Result<WarnError, Diagnostic> {
 fn settings(global: &Global) -> Settings {
     Settings {
         format: match global.log_format {
-            LogFormat::Json => Format::Json,
-            LogFormat::Otel => Format::Otel,
-            LogFormat::Default => Format::Text,
+            Some(LogFormat::Json) => Format::Json,
+            Some(LogFormat::Otel) => Format::Otel,
+            Some(LogFormat::Debug) => Format::Debug,
+            Some(LogFormat::Default | LogFormat::Text) | None => Format::Text,
         },
         quiet: global.quiet,
-        level: match global.log_level {
-            _ if global.debug => Some(Level::Debug),
-            LogLevel::Debug => Some(Level::Debug),
-            LogLevel::Info => Some(Level::Info),
-            LogLevel::Warn => Some(Level::Warn),
-            LogLevel::Error => Some(Level::Error),
-            LogLevel::None => None,
+        level: if global.debug {
+            Some(Level::Debug)
+        } else {
+            log::level(global.log_level.unwrap_or(LogLevel::Info))
         },
         no_colour: global.no_color,
+        force_colour: global.use_colors,
     }
 }
 

@@ -1,9 +1,12 @@
-//! Options of dbt that decide nothing here: every run reads the whole project, asks the catalogue when it needs to,
-//! writes no log file, and reports to nobody. Those that say no are what happens anyway.
+//! Options of dbt that decide nothing here. Of most there is nothing to say: they ask for what happens anyway, or make
+//! dbt's reading faster and change no result. Of the others it is said that they have no effect.
 
-use clap::{Arg, ArgAction, Command};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-const FLAGS: [&str; 23] = [
+use crate::diagnostic::Diagnostic;
+
+const FLAGS: [&str; 20] = [
     "cache-selected-only",
     "clean-project-files-only",
     "hints-enabled",
@@ -19,13 +22,10 @@ const FLAGS: [&str; 23] = [
     "show-all-deprecations",
     "snowflake-projects-otel",
     "static-parser",
-    "use-colors",
-    "use-colors-file",
     "use-experimental-parser",
     "use-fast-test-edges",
     "version-check",
     "write-json",
-    "no-use-colors-file",
     "no-use-v2-parser",
 ];
 
@@ -55,15 +55,41 @@ const DENIED: [&str; 21] = [
 ];
 
 /// With a value.
-const VALUES: [&str; 7] = [
-    "log-file-max-bytes",
-    "log-format-file",
-    "log-level-file",
-    "log-path",
-    "partial-parse-file-path",
-    "printer-width",
-    "sqlparse",
+const VALUES: [&str; 2] = ["partial-parse-file-path", "sqlparse"];
+
+/// Who types one of these expects something that does not happen, for this reason.
+const WITHOUT_EFFECT: [(&str, &str); 7] = [
+    ("log-cache-events", "Assay keeps no cache of relations; the catalogue is asked"),
+    ("macro-debugging", "macros are not translated into files that could be kept"),
+    ("no-hints-enabled", "what to do next is part of a message; --quiet shows errors only"),
+    ("no-show-all-deprecations", "each warning is shown; --warn-error-options can silence some"),
+    ("send-anonymous-usage-stats", "Assay reports to nobody"),
+    ("snowflake-projects-otel", "Assay reports to nobody"),
+    ("sqlparse", "the library that it is about is not used"),
 ];
+
+/// A warning for each option that was typed and is not listened to.
+pub(super) fn without_effect(matches: &ArgMatches) -> Vec<Diagnostic> {
+    let typed = |name: &str| {
+        let id = name.replace('-', "_");
+        let mut matches = Some(matches);
+        while let Some(level) = matches {
+            if level.try_contains_id(&id).is_ok() && level.value_source(&id) == Some(ValueSource::CommandLine) {
+                return true;
+            }
+            matches = level.subcommand().map(|(_, inner)| inner);
+        }
+        false
+    };
+    let found = WITHOUT_EFFECT.iter().filter(|(name, _)| typed(name));
+    found
+        .map(|(name, why)| {
+            Diagnostic::warning("no-effect", format!("`--{name}` has no effect"))
+                .because(*why)
+                .help("leave it out")
+        })
+        .collect()
+}
 
 /// The command, with all of them for every subcommand.
 pub(super) fn taken(command: Command) -> Command {
@@ -76,4 +102,37 @@ pub(super) fn taken(command: Command) -> Command {
             .global(true)
             .hide(true)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::Arguments;
+
+    fn told(words: &[&str]) -> Vec<String> {
+        let words = [&["assay"], words].concat();
+        let matches = taken(Arguments::command()).try_get_matches_from(words).expect("arguments");
+        without_effect(&matches).into_iter().map(|found| found.message).collect()
+    }
+
+    #[test]
+    fn every_option_is_taken_and_those_that_disappoint_are_named() {
+        let names: Vec<&str> = FLAGS.into_iter().chain(DENIED).collect();
+        let disappoints = |name: &str| WITHOUT_EFFECT.iter().any(|(known, _)| *known == name);
+        for name in names {
+            let option = format!("--{name}");
+            let expected: Vec<String> = Some(format!("`{option}` has no effect"))
+                .filter(|_| disappoints(name))
+                .into_iter()
+                .collect();
+            assert_eq!(told(&[&option, "run"]), expected);
+            assert_eq!(told(&["run", &option]), expected);
+        }
+        assert_eq!(told(&["run", "--sqlparse", "{}"]), ["`--sqlparse` has no effect"]);
+        assert_eq!(told(&["run", "--partial-parse-file-path", "x"]), Vec::<String>::new());
+        let known = |name: &str| FLAGS.into_iter().chain(DENIED).chain(VALUES).any(|other| other == name);
+        assert!(WITHOUT_EFFECT.iter().all(|(name, _)| known(name)));
+    }
 }

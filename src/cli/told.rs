@@ -8,13 +8,17 @@ use serde_json::{Map, Value as Json};
 const PREFIXES: [&str; 3] = ["ASSAY_", "DBT_ENGINE_", "DBT_"];
 
 /// Flags of the project file that are options, by their names in lower case.
-pub(super) const FLAGS: [&str; 9] = [
+pub(super) const FLAGS: [&str; 13] = [
     "debug",
     "fail_fast",
     "indirect_selection",
     "log_format",
+    "log_format_file",
     "log_level",
+    "log_level_file",
+    "printer_width",
     "use_colors",
+    "use_colors_file",
     "warn_error",
     "warn_error_options",
     "write_json",
@@ -24,6 +28,7 @@ pub(super) const FLAGS: [&str; 9] = [
 pub(super) struct Told<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
     flags: Map<String, Json>,
+    log_path: Option<String>,
 }
 
 impl<'a> Told<'a> {
@@ -31,6 +36,7 @@ impl<'a> Told<'a> {
         Self {
             variable,
             flags: Map::new(),
+            log_path: None,
         }
     }
 
@@ -41,6 +47,8 @@ impl<'a> Told<'a> {
             .iter()
             .find_map(|name| std::fs::read_to_string(root.join(name)).ok());
         let file = text.and_then(|text| serde_yaml::from_str::<Json>(&text).ok());
+        let log_path = file.as_ref().and_then(|file| file.get("log-path")?.as_str());
+        self.log_path = log_path.filter(|path| !path.contains("{{")).map(str::to_owned);
         if let Some(Json::Object(flags)) = file.and_then(|mut file| file.get_mut("flags").map(Json::take)) {
             self.flags = flags;
             self.flags
@@ -52,6 +60,11 @@ impl<'a> Told<'a> {
     /// Whether the project file says anything.
     pub fn has_flags(&self) -> bool {
         !self.flags.is_empty()
+    }
+
+    /// `log-path` of the project file; dbt reads it without Jinja too.
+    pub fn log_path(&self) -> Option<&str> {
+        self.log_path.as_deref()
     }
 
     /// The variable of this name, whatever its prefix.

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use super::told::Told;
 
 /// What each option is called in a variable. `--target` and `--profiles-dir` are looked up where a profile is.
-pub(super) const NAMES: [(&str, &str); 27] = [
+pub(super) const NAMES: [(&str, &str); 33] = [
     ("debug", "DEBUG"),
     ("defer", "DEFER"),
     ("defer_state", "DEFER_STATE"),
@@ -20,11 +20,16 @@ pub(super) const NAMES: [(&str, &str); 27] = [
     ("favor_state", "FAVOR_STATE"),
     ("full_refresh", "FULL_REFRESH"),
     ("indirect_selection", "INDIRECT_SELECTION"),
+    ("log_file_max_bytes", "LOG_FILE_MAX_BYTES"),
     ("log_format", "LOG_FORMAT"),
+    ("log_format_file", "LOG_FORMAT_FILE"),
     ("log_level", "LOG_LEVEL"),
+    ("log_level_file", "LOG_LEVEL_FILE"),
+    ("log_path", "LOG_PATH"),
     ("no_color", "USE_COLORS"),
     ("no_print", "PRINT"),
     ("no_write_json", "WRITE_JSON"),
+    ("printer_width", "PRINTER_WIDTH"),
     ("profile", "PROFILE"),
     ("project_dir", "PROJECT_DIR"),
     ("quiet", "QUIET"),
@@ -34,6 +39,7 @@ pub(super) const NAMES: [(&str, &str); 27] = [
     ("state", "STATE"),
     ("store_failures", "STORE_FAILURES"),
     ("target_path", "TARGET_PATH"),
+    ("use_colors_file", "USE_COLORS_FILE"),
     ("warn_error", "WARN_ERROR"),
     ("warn_error_options", "WARN_ERROR_OPTIONS"),
 ];

@@ -21,6 +21,7 @@ use crate::project::{DBT_VERSION, Flavour, Practice, Project, Seed, SeedOptions}
 use crate::report::artifact::{self, Contents, Invocation};
 use crate::run::{
     Event, Events, Flags, Gate, Interrupt, Layout, Level, Made, QueryComment, RunContext, RunResult, newest_arrival,
+    statement_log,
 };
 use crate::sql::Relation;
 
@@ -40,6 +41,8 @@ pub(super) struct Talk {
     pub invoked: Arc<Invoked>,
     /// Which warnings are errors.
     pub warn_error: Arc<WarnError>,
+    /// Whether single statements are told.
+    pub statements: bool,
 }
 
 impl Talk {
@@ -213,6 +216,7 @@ impl Workspace {
             pseudonym_secret: secret.map(Secret::new),
             settings: self.project.own().settings.session.clone(),
             notices: None,
+            observer: self.talk.statements.then(|| statement_log(&self.talk.events)),
         })
     }
 

@@ -108,6 +108,7 @@ pub const EVENTS: &[(&str, &[&str])] = &[
 /// Warnings of Assay's for which dbt has none.
 pub const OWN: &[&str] = &[
     "candidate-not-kept",
+    "log-not-written",
     "lost-view",
     "no-effect",
     "not-supported",

@@ -14,7 +14,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, Row, SimpleQuery
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::attempt::Attempt;
-use super::session::{self, Notice, Session};
+use super::session::{self, Notice, Observer, Passage, Session};
 use super::statements::{Block, block, statements};
 use super::{SqlError, tls};
 use crate::diagnostic::Diagnostic;
@@ -61,6 +61,7 @@ pub struct Connection {
     /// Types by object id and modifier, as `format_type` prints them.
     types: Mutex<HashMap<(u32, i32), String>>,
     pub(super) comment: Mutex<Option<super::Comment>>,
+    observer: Option<Observer>,
 }
 
 impl Connection {
@@ -201,6 +202,7 @@ impl Connection {
             attempt: Attempt::default(),
             types: Mutex::default(),
             comment: Mutex::default(),
+            observer: session.observer.clone(),
         };
         session::prepare(&connection.client, target, session)
             .await
@@ -474,6 +476,8 @@ impl Connection {
         sql: &str,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, SqlError> {
+        self.watched(Passage::Sent(sql));
+        let sent = Instant::now();
         self.cancel.running.fetch_add(1, Ordering::SeqCst);
         let result = work.await;
         self.cancel.running.fetch_sub(1, Ordering::SeqCst);
@@ -487,7 +491,18 @@ impl Connection {
             Err(_) if opened => self.in_transaction.store(true, Ordering::SeqCst),
             Err(_) => {}
         }
-        result.map_err(|error| self.explain(&error))
+        let result = result.map_err(|error| self.explain(&error));
+        self.watched(Passage::Answered {
+            seconds: sent.elapsed().as_secs_f64(),
+            error: result.as_ref().err(),
+        });
+        result
+    }
+
+    fn watched(&self, passage: Passage<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(passage);
+        }
     }
 
     fn explain(&self, error: &tokio_postgres::Error) -> SqlError {

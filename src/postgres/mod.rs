@@ -22,7 +22,7 @@ pub use dependents::{Dependent, dependents, is_read_by_views};
 pub use error::{Passing, SqlError};
 pub use find::find_relation;
 pub use pool::{Pool, PooledConnection};
-pub use session::{Notice, Notices, Session};
+pub use session::{Notice, Notices, Observer, Passage, Session};
 pub use statements::statements;
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;

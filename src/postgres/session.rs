@@ -21,6 +21,18 @@ pub struct Notice {
 /// Takes the notices of a session.
 pub type Notices = Arc<dyn Fn(Notice) + Send + Sync>;
 
+/// A statement on its way.
+#[derive(Clone, Copy, Debug)]
+pub enum Passage<'a> {
+    /// It is about to be sent.
+    Sent(&'a str),
+    /// The server has answered, or will not.
+    Answered { seconds: f64, error: Option<&'a SqlError> },
+}
+
+/// Watches the statements of a session. Those that set it up are not shown, for they hold secrets.
+pub type Observer = Arc<dyn Fn(Passage<'_>) + Send + Sync>;
+
 /// What sessions of one command share beside their target.
 #[derive(Clone, Default)]
 pub struct Session {
@@ -30,6 +42,7 @@ pub struct Session {
     /// What the project sets for every session, by name.
     pub settings: IndexMap<String, String>,
     pub notices: Option<Notices>,
+    pub observer: Option<Observer>,
 }
 
 impl fmt::Debug for Session {

@@ -6,10 +6,9 @@ use super::{Entry, Reader};
 
 /// Flags that would decide something in dbt and decide nothing here. Not listed are
 /// those that are heeded (as options: `cli/told.rs`), that only ask for what is always so, and that are about dbt's own cache and usage statistics.
-const UNHEEDED: [&str; 10] = [
+const UNHEEDED: [&str; 9] = [
     "allow_jinja_file_extensions",
     "maximum_seed_size_mib",
-    "printer_width",
     "require_corrected_analysis_fqns",
     "require_ref_searches_node_package_before_root",
     "require_source_and_semantic_model_names_without_spaces",
@@ -23,7 +22,6 @@ const UNHEEDED: [&str; 10] = [
 fn asks_for_nothing(name: &str, value: &Json) -> bool {
     let usual = match name {
         "maximum_seed_size_mib" => json!(1),
-        "printer_width" => json!(80),
         _ => json!(false),
     };
     value.is_null() || *value == usual
@@ -51,8 +49,8 @@ mod tests {
 
     #[test]
     fn what_is_usual_needs_no_word() {
-        assert!(asks_for_nothing("printer_width", &json!(80)));
-        assert!(!asks_for_nothing("printer_width", &json!(120)));
+        assert!(asks_for_nothing("maximum_seed_size_mib", &json!(1)));
+        assert!(!asks_for_nothing("maximum_seed_size_mib", &json!(5)));
         assert!(!asks_for_nothing("use_catalogs_v2", &json!(true)));
     }
 }

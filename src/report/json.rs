@@ -12,7 +12,7 @@ use super::Renderer;
 use super::narrate;
 
 pub struct JsonLines<W> {
-    out: W,
+    pub(super) out: W,
     least: Level,
     invocation_id: String,
     pid: u32,

@@ -1,7 +1,9 @@
 //! What to say about an event.
 
+use serde_json::{Map, Value as Json};
+
 use crate::diagnostic::{self, Diagnostic};
-use crate::graph::{Node, ResourceType};
+use crate::graph::{Node, NodeId, ResourceType};
 use crate::run::{Event, Held, HeldBecause, Level, Published, Stamped};
 
 use super::batch_line;
@@ -25,6 +27,14 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
                     .with("version", format!("={version}")),
             ]
         }
+        Event::Called(options) => vec![called(options)],
+        Event::StatementSent { node, thread, sql } => vec![sent(node.as_ref(), thread, sql)],
+        Event::StatementDone {
+            node,
+            thread,
+            seconds,
+            error,
+        } => vec![done(node.as_ref(), thread, *seconds, error.as_deref())],
         Event::Found(counts) => {
             let counted: Vec<String> = counts.iter().map(|(count, noun)| self::counted(*count, noun)).collect();
             let stats = counted.join(", ");
@@ -49,7 +59,10 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
             if is_hook(node, "on-run-end") && *index == 1 {
                 vec![Line::blank(), line]
             } else {
-                vec![line]
+                [Some(line), node_line::begun(node, thread, stamped.at)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
             }
         }
         Event::NodeFinished { index, total, result } => {
@@ -57,7 +70,7 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
             if is_hook(&result.node, "on-run-start") && index == total {
                 vec![line, Line::blank()]
             } else {
-                vec![line]
+                [Some(line), node_line::ended(result)].into_iter().flatten().collect()
             }
         }
         Event::BatchStarted {
@@ -94,7 +107,67 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
         }
         Event::Diagnostic(found) => vec![diagnosed(found)],
         Event::Finished(result) => summary::lines(result),
+        Event::Completed {
+            command,
+            success,
+            elapsed_seconds,
+        } => {
+            let how = if *success { "succeeded" } else { "failed" };
+            let text = format!("`assay {command}` {how} after {elapsed_seconds:.2}s");
+            let line = Line::new(Level::Debug, "Q039", "CommandCompleted", Text::plain(text))
+                .with("command", format!("assay {command}"))
+                .with(
+                    "completed_at",
+                    stamped.at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+                )
+                .with("elapsed", *elapsed_seconds)
+                .with("success", *success);
+            vec![line]
+        }
     }
+}
+
+fn called(options: &Map<String, Json>) -> Line {
+    let args: Map<String, Json> = options
+        .iter()
+        .map(|(name, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (name.clone(), text.into())
+        })
+        .collect();
+    let listed: Vec<String> = args
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    let text = Text::default().and(Style::Dim, format!("Options: {}", listed.join(", ")));
+    Line::new(Level::Debug, "A002", "MainReportArgs", text).with("args", args)
+}
+
+/// dbt names connections, and calls one after the node that it works for.
+fn connection(node: Option<&NodeId>) -> &str {
+    node.map_or("main", |id| id)
+}
+
+fn sent(node: Option<&NodeId>, thread: &str, sql: &str) -> Line {
+    let connection = connection(node);
+    let text = Text::default().and(Style::Dim, format!("On {connection}: {}", harmless(sql)));
+    Line::new(Level::Debug, "E016", "SQLQuery", text)
+        .with("conn_name", connection)
+        .with("sql", sql)
+        .by(thread)
+}
+
+fn done(node: Option<&NodeId>, thread: &str, seconds: f64, error: Option<&str>) -> Line {
+    let status = match error {
+        Some(error) => format!("ERROR {}", harmless(error)),
+        None => "OK".to_owned(),
+    };
+    let text = Text::default().and(Style::Dim, format!("SQL status: {status} in {seconds:.3} seconds"));
+    Line::new(Level::Debug, "E017", "SQLQueryStatus", text)
+        .with("conn_name", connection(node))
+        .with("status", status)
+        .with("elapsed", seconds)
+        .by(thread)
 }
 
 fn diagnosed(found: &Diagnostic) -> Line {

@@ -1,6 +1,9 @@
 //! The lines of one node: that it starts, and how it ended.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::graph::select::resource_type;
 use crate::graph::{Node, ResourceType};
@@ -9,8 +12,13 @@ use crate::run::{Level, NodeResult, Status};
 use super::line::{Line, node_info, result_info, timestamp};
 use super::text::{Style, Text, harmless};
 
-/// Columns up to the status, as dbt's `--printer-width` has it.
-pub const PRINTER_WIDTH: usize = 80;
+/// Columns up to the status. One for the whole process, which runs one command.
+static PRINTER_WIDTH: AtomicUsize = AtomicUsize::new(80);
+
+/// `--printer-width`
+pub fn set_printer_width(columns: usize) {
+    PRINTER_WIDTH.store(columns, Ordering::Relaxed);
+}
 
 /// `1 of 29 START sql view model shop.stg_orders ... [RUN]`.
 pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timestamp) -> Line {
@@ -40,6 +48,41 @@ pub fn started(index: usize, total: usize, node: &Node, thread: &str, at: Timest
         .with("total", total)
         .by(thread)
         .shown_live()
+}
+
+/// That a thread took up a node. Hooks have no such line.
+pub fn begun(node: &Node, thread: &str, at: Timestamp) -> Option<Line> {
+    let text = Text::default().and(Style::Dim, format!("Begun: {}", node.id));
+    let line = Line::new(Level::Debug, "Q024", "NodeStart", text)
+        .about(node_info(node, "started", &timestamp(at), ""))
+        .by(thread);
+    Some(line).filter(|_| node.resource_type != ResourceType::Operation)
+}
+
+/// The same at its end, with the result as machines read it.
+pub fn ended(result: &NodeResult) -> Option<Line> {
+    let node = &result.node;
+    let text = Text::default().and(Style::Dim, format!("Ended: {} ({})", node.id, result.status.name()));
+    let message = result
+        .message
+        .clone()
+        .or_else(|| Some(result.diagnostic.as_ref()?.to_string()));
+    let line = Line::new(Level::Debug, "Q025", "NodeFinished", text)
+        .about(result_info(result))
+        .with(
+            "run_result",
+            json!({
+                "adapter_response": result.adapter_response(),
+                "execution_time": result.execution_time_seconds,
+                "message": harmless(&message.unwrap_or_default()),
+                "num_failures": result.failures.unwrap_or_default(),
+                "status": result.status.name(),
+                "thread": result.thread,
+                "timing_info": result.timing(),
+            }),
+        )
+        .by(&result.thread);
+    Some(line).filter(|_| node.resource_type != ResourceType::Operation)
 }
 
 /// How a node ended.
@@ -230,7 +273,7 @@ fn full_name(node: &Node) -> String {
 pub(super) fn padded(index: usize, total: usize, said: &str, style: Style, status: &str, seconds: Option<f64>) -> Text {
     let start = format!("{index} of {total} {said} ");
     let width = unicode_width::UnicodeWidthStr::width(start.as_str());
-    let dots = ".".repeat(PRINTER_WIDTH.saturating_sub(width));
+    let dots = ".".repeat(PRINTER_WIDTH.load(Ordering::Relaxed).saturating_sub(width));
     let text = Text::plain(start)
         .and(Style::Dim, dots)
         .and(Style::Plain, " [")

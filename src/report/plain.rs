@@ -10,7 +10,7 @@ use super::Renderer;
 use super::narrate;
 
 pub struct Plain<W> {
-    out: W,
+    pub(super) out: W,
     least: Level,
     colour: bool,
 }

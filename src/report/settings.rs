@@ -7,6 +7,7 @@ use crate::run::Level;
 
 use super::Renderer;
 use super::json::JsonLines;
+use super::log_lines::LogLines;
 use super::mask::Mask;
 use super::otel::OtelLines;
 use super::plain::Plain;
@@ -19,11 +20,13 @@ pub enum Format {
     Text,
     /// One JSON object a line.
     Json,
+    /// Lines with day, level and thread.
+    Debug,
     /// One OpenTelemetry log record a line.
     Otel,
 }
 
-/// `--log-level`, `--log-format`, `--quiet`, `--no-color`.
+/// `--log-level`, `--log-format`, `--quiet`, `--no-color`, `--use-colors`.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub format: Format,
@@ -32,6 +35,8 @@ pub struct Settings {
     /// The least that is said; `None` says nothing at all.
     pub level: Option<Level>,
     pub no_colour: bool,
+    /// Colours wherever the output goes, unless `no_colour` says no.
+    pub force_colour: bool,
 }
 
 impl Default for Settings {
@@ -41,6 +46,7 @@ impl Default for Settings {
             quiet: false,
             level: Some(Level::Info),
             no_colour: false,
+            force_colour: false,
         }
     }
 }
@@ -76,7 +82,10 @@ impl Settings {
     /// Whether to colour what goes to standard error: a terminal that knows colours, `NO_COLOR` not set
     /// (<https://no-color.org>), `--no-color` not given.
     pub fn colour(self) -> bool {
-        !self.no_colour && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && is_terminal()
+        if self.no_colour || self.force_colour {
+            return !self.no_colour;
+        }
+        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && is_terminal()
     }
 
     /// The renderer for standard error.
@@ -88,6 +97,7 @@ impl Settings {
         match self.format {
             Format::Otel => Box::new(OtelLines::new(out, least, invocation_id)),
             Format::Json => Box::new(JsonLines::new(out, least, invocation_id, std::process::id())),
+            Format::Debug => Box::new(LogLines::new(out, least, self.colour(), invocation_id)),
             Format::Text if is_terminal() => Box::new(Terminal::new(out, least, self.colour(), size)),
             Format::Text => Box::new(Plain::new(out, least, self.colour())),
         }

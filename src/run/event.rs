@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::Diagnostic;
-use crate::graph::Node;
+use crate::graph::{Node, NodeId};
 
 use super::result::{Held, NodeResult, Published, RunResult};
 
@@ -21,6 +22,8 @@ pub enum Level {
 
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// The options in force, told to whoever reads the log.
+    Called(Map<String, Json>),
     /// The command began.
     Invoked,
     /// The project was read: how many there are of what, such as `(8, "model")`.
@@ -57,6 +60,19 @@ pub enum Event {
         total: usize,
         result: Arc<NodeResult>,
     },
+    /// A statement goes to the server; `node` is what is worked on.
+    StatementSent {
+        node: Option<NodeId>,
+        thread: String,
+        sql: String,
+    },
+    /// The last statement of that thread came back; `error` is what the server had against it.
+    StatementDone {
+        node: Option<NodeId>,
+        thread: String,
+        seconds: f64,
+        error: Option<String>,
+    },
     /// Every audit of a version passed; readers do not see it yet.
     Certified {
         model: Arc<Node>,
@@ -74,6 +90,12 @@ pub enum Event {
     Diagnostic(Diagnostic),
     /// The last event of a run.
     Finished(Arc<RunResult>),
+    /// The command ended.
+    Completed {
+        command: String,
+        success: bool,
+        elapsed_seconds: f64,
+    },
 }
 
 /// An event and when it happened.

@@ -39,6 +39,7 @@ mod scheduler;
 mod seed;
 mod session;
 mod statement;
+mod statement_log;
 mod stored_failures;
 mod strategy;
 mod test;
@@ -68,3 +69,4 @@ pub use result::{
 pub use scheduler::{run, skip_all};
 pub use session::{GateSession, lock_refusal};
 pub use statement::drop_relation;
+pub use statement_log::statement_log;

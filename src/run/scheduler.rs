@@ -461,7 +461,9 @@ async fn run_step(context: &Arc<RunContext>, step: Step, slot: usize) -> Vec<Nod
         }];
     }
     if let Action::Microbatch { .. } = &step.action {
-        return vec![on_thread(thread.clone(), Box::pin(run_batches(context, &step, &thread))).await];
+        let work = Box::pin(run_batches(context, &step, &thread));
+        return vec![on_thread(thread.clone(), Arc::clone(&node.id), work).await];
     }
-    on_thread(thread.clone(), Box::pin(run_node(context, step, &thread))).await
+    let work = Box::pin(run_node(context, step, &thread));
+    on_thread(thread.clone(), Arc::clone(&node.id), work).await
 }

@@ -1,17 +1,29 @@
-//! Who works on a node, for `thread_id`.
+//! Who works on what, for `thread_id` and the log.
 
-tokio::task_local! {
-    static THREAD: String;
+use crate::graph::NodeId;
+
+struct Worker {
+    name: String,
+    node: NodeId,
 }
 
-/// Does the work under a name.
-pub(super) async fn on_thread<T>(name: String, work: impl Future<Output = T>) -> T {
-    THREAD.scope(name, work).await
+tokio::task_local! {
+    static WORKER: Worker;
+}
+
+/// Does the work on a node under a name.
+pub(super) async fn on_thread<T>(name: String, node: NodeId, work: impl Future<Output = T>) -> T {
+    WORKER.scope(Worker { name, node }, work).await
 }
 
 /// The name of whoever works here, such as `Thread-1`; dbt's name of the main thread where nobody said.
 pub(super) fn current_thread() -> String {
-    THREAD
-        .try_with(Clone::clone)
+    WORKER
+        .try_with(|worker| worker.name.clone())
         .unwrap_or_else(|_| "MainThread".to_owned())
+}
+
+/// What is worked on here; nothing between the nodes.
+pub(super) fn current_node() -> Option<NodeId> {
+    WORKER.try_with(|worker| NodeId::clone(&worker.node)).ok()
 }

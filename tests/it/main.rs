@@ -17,6 +17,7 @@ mod language;
 mod leftovers;
 mod lenience;
 mod local_server;
+mod log;
 mod materialization;
 mod microbatch;
 mod operation;

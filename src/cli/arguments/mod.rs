@@ -64,11 +64,31 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub target_path: Option<PathBuf>,
     /// How to tell what happens
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Default)]
-    pub log_format: LogFormat,
-    /// Least important messages to show
-    #[arg(long, global = true, value_enum, default_value_t = LogLevel::Info)]
-    pub log_level: LogLevel,
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Least important messages to show (default: info)
+    #[arg(long, global = true, value_enum)]
+    pub log_level: Option<LogLevel>,
+    /// Folder of the log file `assay.log` (default: logs/ in the project)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub log_path: Option<PathBuf>,
+    /// Least important messages in the log file (default: as `--log-level`, else debug)
+    #[arg(long, global = true, value_enum, value_name = "LEVEL")]
+    pub log_level_file: Option<LogLevel>,
+    /// How the log file tells it (default: as `--log-format`, else debug)
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub log_format_file: Option<LogFormat>,
+    /// Size at which the log file is moved aside; five are kept, and 0 means never
+    #[arg(long, global = true, value_name = "BYTES", default_value_t = 10 * 1024 * 1024)]
+    pub log_file_max_bytes: u64,
+    /// Colour the log file
+    #[arg(long, global = true, overrides_with = "no_use_colors_file")]
+    pub use_colors_file: bool,
+    #[arg(long, global = true, hide = true)]
+    pub no_use_colors_file: bool,
+    /// Columns up to the status of a node
+    #[arg(long, global = true, value_name = "COLUMNS", default_value_t = 80)]
+    pub printer_width: usize,
     /// Id that the artifacts give to this call of the program (default: a new one)
     #[arg(long, global = true, value_name = "UUID")]
     pub invocation_id: Option<uuid::Uuid>,
@@ -78,6 +98,9 @@ pub struct Global {
     /// Never colour the output (so does the `NO_COLOR` variable)
     #[arg(long, alias = "no-use-colors", global = true)]
     pub no_color: bool,
+    /// Colour the output even where it goes to no terminal
+    #[arg(long, global = true)]
+    pub use_colors: bool,
     /// Never download PostgreSQL for the local server
     #[arg(long, global = true)]
     pub no_download: bool,
@@ -164,8 +187,11 @@ impl Unsupported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people; progress where there is a terminal
-    #[value(alias = "text")]
     Default,
+    /// The same
+    Text,
+    /// Lines with day, level and thread
+    Debug,
     /// One JSON object a line
     Json,
     /// One OpenTelemetry log record a line, for `dbt --use-v2-parser`
