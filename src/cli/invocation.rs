@@ -42,6 +42,17 @@ impl Invoked {
         shown_flags(&options)
     }
 
+    /// What is not as it is where nothing is said.
+    pub fn unusual(&self) -> Map<String, Json> {
+        let usual = flag_defaults();
+        let mut args = self.args(self.which());
+        args.retain(|name, value| {
+            let says_nothing = matches!(value, Json::Bool(false)) || value.as_array().is_some_and(Vec::is_empty);
+            !says_nothing && usual.get(name) != Some(value)
+        });
+        args
+    }
+
     /// `invocation_args_dict`: like dbt's, without what is not set or simply off, and without secrets.
     pub fn args(&self, which: &str) -> Map<String, Json> {
         let mut args = self.options.clone();
@@ -51,9 +62,18 @@ impl Invoked {
             Json::Bool(false) => !UNTOLD.contains(&name.as_str()),
             _ => true,
         });
+        let mut hidden = Vec::new();
         if let Some(Json::Object(vars)) = args.get_mut("vars") {
             for (_, value) in vars.iter_mut().filter(|(name, _)| name.starts_with(SECRET_PREFIX)) {
-                *value = "*****".into();
+                hidden.push(std::mem::replace(value, "*****".into()));
+            }
+        }
+        if let Some(Json::String(command)) = args.get_mut("invocation_command") {
+            for value in hidden {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if !text.is_empty() {
+                    *command = command.replace(&text, "*****");
+                }
             }
         }
         args

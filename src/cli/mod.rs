@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
         warn_error: Arc::new(warn_error),
         statements: log::hears_statements(&arguments, root.as_deref(), &told),
     };
-    talk.events.tell(Event::Called(talk.invoked.args(talk.invoked.which())));
+    talk.events.tell(Event::Called(talk.invoked.unusual()));
     let problem = problem.map(Diagnostics::from).or_else(|| {
         let found: Vec<Diagnostic> = unlogged.into_iter().chain(moot).collect();
         talk.warn(Diagnostics(found)).err()

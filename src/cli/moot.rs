@@ -59,10 +59,22 @@ const VALUES: [&str; 2] = ["partial-parse-file-path", "sqlparse"];
 
 /// Who types one of these expects something that does not happen, for this reason.
 const WITHOUT_EFFECT: [(&str, &str); 7] = [
-    ("log-cache-events", "Assay keeps no cache of relations; the catalogue is asked"),
-    ("macro-debugging", "macros are not translated into files that could be kept"),
-    ("no-hints-enabled", "what to do next is part of a message; --quiet shows errors only"),
-    ("no-show-all-deprecations", "each warning is shown; --warn-error-options can silence some"),
+    (
+        "log-cache-events",
+        "Assay keeps no cache of relations; the catalogue is asked",
+    ),
+    (
+        "macro-debugging",
+        "macros are not translated into files that could be kept",
+    ),
+    (
+        "no-hints-enabled",
+        "what to do next is part of a message; --quiet shows errors only",
+    ),
+    (
+        "no-show-all-deprecations",
+        "each warning is shown; --warn-error-options can silence some",
+    ),
     ("send-anonymous-usage-stats", "Assay reports to nobody"),
     ("snowflake-projects-otel", "Assay reports to nobody"),
     ("sqlparse", "the library that it is about is not used"),
@@ -113,8 +125,13 @@ mod tests {
 
     fn told(words: &[&str]) -> Vec<String> {
         let words = [&["assay"], words].concat();
-        let matches = taken(Arguments::command()).try_get_matches_from(words).expect("arguments");
-        without_effect(&matches).into_iter().map(|found| found.message).collect()
+        let matches = taken(Arguments::command())
+            .try_get_matches_from(words)
+            .expect("arguments");
+        without_effect(&matches)
+            .into_iter()
+            .map(|found| found.message)
+            .collect()
     }
 
     #[test]

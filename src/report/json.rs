@@ -4,11 +4,12 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::run::{Level, Stamped};
 
 use super::Renderer;
+use super::artifact::Invocation;
 use super::narrate;
 
 pub struct JsonLines<W> {
@@ -16,6 +17,8 @@ pub struct JsonLines<W> {
     least: Level,
     invocation_id: String,
     pid: u32,
+    /// What variables of the environment add to every event.
+    extra: Json,
 }
 
 impl<W: Write> JsonLines<W> {
@@ -26,6 +29,7 @@ impl<W: Write> JsonLines<W> {
             least,
             invocation_id: invocation_id.into(),
             pid,
+            extra: json!(Invocation::told_environment()),
         }
     }
 }
@@ -47,7 +51,7 @@ impl<W: Write> Renderer for JsonLines<W> {
                 "info": {
                     "category": "",
                     "code": line.code,
-                    "extra": {},
+                    "extra": self.extra,
                     "invocation_id": self.invocation_id,
                     "level": level,
                     "msg": line.text.to_string(),

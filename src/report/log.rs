@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use crate::diagnostic::Diagnostic;
 use crate::run::{Event, Level, Stamped};
 
+use super::Renderer;
 use super::json::JsonLines;
 use super::log_file::LogFile;
 use super::log_lines::LogLines;
 use super::mask::Mask;
 use super::plain::Plain;
-use super::Renderer;
 
 /// `--log-format-file`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +71,12 @@ impl Log {
 }
 
 fn unwritable(path: &std::path::Path, error: &io::Error) -> Diagnostic {
-    Diagnostic::warning("log-not-written", format!("the log {} cannot be written", path.display()))
-        .because(error.to_string())
-        .help("name another folder with --log-path, or write none: --log-level-file none")
+    Diagnostic::warning(
+        "log-not-written",
+        format!("the log {} cannot be written", path.display()),
+    )
+    .because(error.to_string())
+    .help("name another folder with --log-path, or write none: --log-level-file none")
 }
 
 /// One event as text.
@@ -134,7 +137,13 @@ impl Renderer for Logged {
         // Whatever ends the command next, why it may have ended is to be read.
         let grave = matches!(
             stamped.event,
-            Event::Diagnostic(_) | Event::Finished(_) | Event::Completed { .. } | Event::Message { level: Level::Error, .. }
+            Event::Diagnostic(_)
+                | Event::Finished(_)
+                | Event::Completed { .. }
+                | Event::Message {
+                    level: Level::Error,
+                    ..
+                }
         );
         let written = if grave { written.and(self.file.flush()) } else { written };
         let noted = self.noted(stamped.at, written);

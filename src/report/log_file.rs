@@ -156,7 +156,8 @@ mod tests {
         let folder = folder.path().join("logs");
         for number in 0..8 {
             let mut log = LogFile::open(&folder, 20).expect("a log");
-            log.append(format!("line {number} is long\n").as_bytes()).expect("taken");
+            log.append(format!("line {number} is long\n").as_bytes())
+                .expect("taken");
         }
         let mut names: Vec<String> = std::fs::read_dir(&folder)
             .expect("a folder")

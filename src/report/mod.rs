@@ -19,6 +19,7 @@ mod list;
 mod listener;
 mod log;
 mod log_file;
+mod log_line;
 mod log_lines;
 mod mask;
 mod narrate;

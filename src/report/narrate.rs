@@ -1,14 +1,13 @@
 //! What to say about an event.
 
-use serde_json::{Map, Value as Json};
-
 use crate::diagnostic::{self, Diagnostic};
-use crate::graph::{Node, NodeId, ResourceType};
+use crate::graph::{Node, ResourceType};
 use crate::run::{Event, Held, HeldBecause, Level, Published, Stamped};
 
 use super::batch_line;
 use super::diagnostic::{fields, text};
 use super::line::Line;
+use super::log_line;
 use super::node_line;
 use super::summary;
 use super::text::{Style, Text, counted, counted_u64, harmless};
@@ -27,14 +26,14 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
                     .with("version", format!("={version}")),
             ]
         }
-        Event::Called(options) => vec![called(options)],
-        Event::StatementSent { node, thread, sql } => vec![sent(node.as_ref(), thread, sql)],
+        Event::Called(options) => vec![log_line::called(options)],
+        Event::StatementSent { node, thread, sql } => vec![log_line::sent(node.as_ref(), thread, sql)],
         Event::StatementDone {
             node,
             thread,
             seconds,
             error,
-        } => vec![done(node.as_ref(), thread, *seconds, error.as_deref())],
+        } => vec![log_line::done(node.as_ref(), thread, *seconds, error.as_deref())],
         Event::Found(counts) => {
             let counted: Vec<String> = counts.iter().map(|(count, noun)| self::counted(*count, noun)).collect();
             let stats = counted.join(", ");
@@ -80,19 +79,7 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
             thread,
         } => vec![batch_line::started(*index, *total, node, thread, stamped.at)],
         Event::BatchFinished { index, total, result } => vec![batch_line::finished(*index, *total, result)],
-        Event::Certified { model, tests } => {
-            let text = gate_line(
-                Style::Good,
-                "certified",
-                model,
-                &format!("{} passed", counted(*tests, "test")),
-            );
-            vec![
-                Line::new(Level::Info, "G001", "Certified", text)
-                    .with("unique_id", &*model.id)
-                    .with("tests", *tests),
-            ]
-        }
+        Event::Certified { model, tests } => vec![certified(model, *tests)],
         Event::Published(published) => vec![self::published(published)],
         Event::HeldBack(held) => vec![held_back(held)],
         Event::Message { level, text } => {
@@ -111,63 +98,8 @@ pub fn lines(stamped: &Stamped) -> Vec<Line> {
             command,
             success,
             elapsed_seconds,
-        } => {
-            let how = if *success { "succeeded" } else { "failed" };
-            let text = format!("`assay {command}` {how} after {elapsed_seconds:.2}s");
-            let line = Line::new(Level::Debug, "Q039", "CommandCompleted", Text::plain(text))
-                .with("command", format!("assay {command}"))
-                .with(
-                    "completed_at",
-                    stamped.at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
-                )
-                .with("elapsed", *elapsed_seconds)
-                .with("success", *success);
-            vec![line]
-        }
+        } => vec![log_line::completed(command, *success, *elapsed_seconds, stamped.at)],
     }
-}
-
-fn called(options: &Map<String, Json>) -> Line {
-    let args: Map<String, Json> = options
-        .iter()
-        .map(|(name, value)| {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            (name.clone(), text.into())
-        })
-        .collect();
-    let listed: Vec<String> = args
-        .iter()
-        .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
-        .collect();
-    let text = Text::default().and(Style::Dim, format!("Options: {}", listed.join(", ")));
-    Line::new(Level::Debug, "A002", "MainReportArgs", text).with("args", args)
-}
-
-/// dbt names connections, and calls one after the node that it works for.
-fn connection(node: Option<&NodeId>) -> &str {
-    node.map_or("main", |id| id)
-}
-
-fn sent(node: Option<&NodeId>, thread: &str, sql: &str) -> Line {
-    let connection = connection(node);
-    let text = Text::default().and(Style::Dim, format!("On {connection}: {}", harmless(sql)));
-    Line::new(Level::Debug, "E016", "SQLQuery", text)
-        .with("conn_name", connection)
-        .with("sql", sql)
-        .by(thread)
-}
-
-fn done(node: Option<&NodeId>, thread: &str, seconds: f64, error: Option<&str>) -> Line {
-    let status = match error {
-        Some(error) => format!("ERROR {}", harmless(error)),
-        None => "OK".to_owned(),
-    };
-    let text = Text::default().and(Style::Dim, format!("SQL status: {status} in {seconds:.3} seconds"));
-    Line::new(Level::Debug, "E017", "SQLQueryStatus", text)
-        .with("conn_name", connection(node))
-        .with("status", status)
-        .with("elapsed", seconds)
-        .by(thread)
 }
 
 fn diagnosed(found: &Diagnostic) -> Line {
@@ -179,6 +111,14 @@ fn diagnosed(found: &Diagnostic) -> Line {
     fields(found)
         .into_iter()
         .fold(line, |line, (key, value)| line.with(&key, value))
+}
+
+fn certified(model: &Node, tests: usize) -> Line {
+    let said = format!("{} passed", counted(tests, "test"));
+    let text = gate_line(Style::Good, "certified", model, &said);
+    Line::new(Level::Info, "G001", "Certified", text)
+        .with("unique_id", &*model.id)
+        .with("tests", tests)
 }
 
 /// One published model in the middle of a run; the summary tells all of them again.

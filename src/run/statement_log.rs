@@ -59,8 +59,14 @@ mod tests {
     fn passwords_are_not_told() {
         for (sql, told) in [
             ("create role r password 'it''s'", "create role r password '*****'"),
-            ("select dblink('host=h password=abc dbname=d')", "select dblink('host=h password=***** dbname=d')"),
-            ("options (user 'u', PASSWORD 'p')", "options (user 'u', PASSWORD '*****')"),
+            (
+                "select dblink('host=h password=abc dbname=d')",
+                "select dblink('host=h password=***** dbname=d')",
+            ),
+            (
+                "options (user 'u', PASSWORD 'p')",
+                "options (user 'u', PASSWORD '*****')",
+            ),
             ("select password from users", "select password from users"),
         ] {
             assert_eq!(without_passwords(sql), told);
