@@ -139,8 +139,8 @@ const MEMBERS: &[Line] = &[
     ("local_md5", Supported, ""),
     (
         "log",
-        Differs,
-        "there is no log file: `info=false` shows with `--log-level debug`",
+        Supported,
+        "`info=false` goes to the log file, and shows with `--log-level debug`",
     ),
     (
         "metric",
