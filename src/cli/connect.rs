@@ -64,6 +64,8 @@ pub(super) async fn connect_to(
         server = Some(started);
     }
     let pool = Pool::new(target.clone(), session.clone(), threads);
+    let events = talk.events.clone();
+    pool.tell(move |text| events.message(Level::Warn, text));
     Ok(Connected {
         target,
         pool,

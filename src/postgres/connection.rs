@@ -54,6 +54,7 @@ pub struct Connection {
     client: Client,
     cancel: Cancel,
     server_version: String,
+    facts: session::Facts,
     /// Why the connection ended, once it has.
     ended: Arc<Mutex<Option<SqlError>>>,
     in_transaction: AtomicBool,
@@ -189,7 +190,7 @@ impl Connection {
                 }
             }
         });
-        let connection = Self {
+        let mut connection = Self {
             cancel: Cancel {
                 token: client.cancel_token(),
                 tls: tls.clone(),
@@ -197,6 +198,7 @@ impl Connection {
             },
             client,
             server_version,
+            facts: session::Facts::default(),
             ended,
             in_transaction: AtomicBool::new(false),
             attempt: Attempt::default(),
@@ -204,7 +206,7 @@ impl Connection {
             comment: Mutex::default(),
             observer: session.observer.clone(),
         };
-        session::prepare(&connection.client, target, session)
+        connection.facts = session::prepare(&connection.client, target, session)
             .await
             .map_err(|error| connection.explain(&error))?;
         Ok(connection)
@@ -213,6 +215,16 @@ impl Connection {
     /// Such as `15.4 (Debian 15.4-1)`.
     pub fn server_version(&self) -> &str {
         &self.server_version
+    }
+
+    /// The number of the server's process, as `pg_stat_activity` knows it.
+    pub fn process(&self) -> i32 {
+        self.facts.process
+    }
+
+    /// How long the session waits for a lock, unless somebody has set that anew; zero where it waits for ever.
+    pub fn lock_timeout(&self) -> Duration {
+        self.facts.lock_timeout
     }
 
     /// Such as 15; zero where the server does not tell.

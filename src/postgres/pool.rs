@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -21,20 +22,55 @@ struct Inner {
     session: Session,
     places: Arc<Semaphore>,
     state: Mutex<State>,
+    tell: OnceLock<Tell>,
 }
+
+/// Takes what a user should be told.
+type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
     idle: Vec<(u64, Connection)>,
     live: HashMap<u64, Cancel>,
     next: u64,
+    /// The server had no connection left at least once.
+    full: bool,
 }
 
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn idle(&self) -> Option<(u64, Connection)> {
+        let mut state = self.state();
+        loop {
+            match state.idle.pop() {
+                Some((id, connection)) if connection.is_lost() => {
+                    state.live.remove(&id);
+                    drop(connection);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Whether there are connections to wait for. The first who waits says so.
+    fn some_live(&self, full: &Diagnostic) -> bool {
+        let (some, first) = {
+            let mut state = self.state();
+            (!state.live.is_empty(), !std::mem::replace(&mut state.full, true))
+        };
+        if let (Some(tell), true) = (self.tell.get(), first && some) {
+            let help = full.help.as_deref().unwrap_or_default();
+            tell(format!("{}; going on with those that are open: {help}", full.message));
+        }
+        some
+    }
 }
+
+/// How long to wait before a server that is full is asked again.
+const FULL: Duration = Duration::from_millis(500);
 
 impl Pool {
     /// Opens nothing yet. `size` is the most connections at a time; at least one.
@@ -44,7 +80,14 @@ impl Pool {
             session,
             places: Arc::new(Semaphore::new(size.max(1))),
             state: Mutex::default(),
+            tell: OnceLock::new(),
         }))
+    }
+
+    /// Lets somebody hear that the pool has to do with fewer connections than it may have.
+    pub fn tell(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        // Whoever comes first is told.
+        let _ = self.0.tell.set(Box::new(tell));
     }
 
     pub fn target(&self) -> &Target {
@@ -57,27 +100,24 @@ impl Pool {
             .acquire_owned()
             .await
             .map_err(|_| Diagnostic::error("connection-lost", "the pool of connections is closed"))?;
-        let idle = {
-            let mut state = self.0.state();
-            loop {
-                match state.idle.pop() {
-                    Some((id, connection)) if connection.is_lost() => {
-                        state.live.remove(&id);
-                        drop(connection);
-                    }
-                    other => break other,
-                }
+        let (id, connection) = loop {
+            if let Some(found) = self.0.idle() {
+                break found;
             }
-        };
-        let (id, connection) = if let Some(found) = idle {
-            found
-        } else {
-            let connection = Connection::open(&self.0.target, &self.0.session).await?;
-            let mut state = self.0.state();
-            state.next += 1;
-            let id = state.next;
-            state.live.insert(id, connection.cancel_handle());
-            (id, connection)
+            match Connection::open(&self.0.target, &self.0.session).await {
+                Ok(connection) => {
+                    let mut state = self.0.state();
+                    state.next += 1;
+                    let id = state.next;
+                    state.live.insert(id, connection.cancel_handle());
+                    break (id, connection);
+                }
+                // The server is full: those that work give theirs back in the end.
+                Err(full) if full.code == "too-many-connections" && self.0.some_live(&full) => {
+                    tokio::time::sleep(FULL).await;
+                }
+                Err(error) => return Err(error),
+            }
         };
         Ok(PooledConnection {
             inner: Arc::clone(&self.0),

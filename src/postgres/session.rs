@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use tokio_postgres::types::{ToSql, Type};
@@ -61,12 +62,20 @@ const WISHES: [(&str, &str); 2] = [
     ("jit", "off"),
 ];
 
+/// What the server says of a session that it has opened.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Zero where the session waits for locks without a limit.
+    pub lock_timeout: Duration,
+    pub process: i32,
+}
+
 /// One round trip. The target's own settings come last, so that a role's rights do not stand in the way.
 pub(super) async fn prepare(
     client: &tokio_postgres::Client,
     target: &Target,
     session: &Session,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Facts, tokio_postgres::Error> {
     match configure(client, target, session, true).await {
         // Where the operating system cannot tell that a client is gone, the server refuses the interval.
         Err(error) if SqlError::of(&error).is("22023") => configure(client, target, session, false).await,
@@ -79,7 +88,7 @@ async fn configure(
     target: &Target,
     session: &Session,
     check_client: bool,
-) -> Result<(), tokio_postgres::Error> {
+) -> Result<Facts, tokio_postgres::Error> {
     let mut calls: Vec<String> = Vec::new();
     let mut values: Vec<&str> = Vec::new();
     for (name, value) in &WISHES[usize::from(!check_client)..] {
@@ -113,10 +122,21 @@ async fn configure(
         // The same as SET ROLE with the name quoted.
         set("role", role);
     }
+    // After everything that may set it.
+    calls.push("(select setting::int8 from pg_catalog.pg_settings where name = 'lock_timeout')".to_owned());
+    calls.push("pg_catalog.pg_backend_pid()".to_owned());
     let sql = format!("select {}", calls.join(", "));
     let values: Vec<(&(dyn ToSql + Sync), Type)> = values
         .iter()
         .map(|value| (value as &(dyn ToSql + Sync), Type::TEXT))
         .collect();
-    client.query_typed(&sql, &values).await.map(|_| ())
+    let rows = client.query_typed(&sql, &values).await?;
+    let Some(row) = rows.first() else {
+        return Ok(Facts::default());
+    };
+    let milliseconds: Option<i64> = row.get(row.len() - 2);
+    Ok(Facts {
+        lock_timeout: Duration::from_millis(milliseconds.and_then(|n| u64::try_from(n).ok()).unwrap_or(0)),
+        process: row.get(row.len() - 1),
+    })
 }

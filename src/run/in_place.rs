@@ -157,12 +157,9 @@ impl NodeRun {
         format!("begin;\n{}", self.in_turn())
     }
 
-    /// Waits until no other run builds the node's relation; until the end of the transaction, others wait. Behind a gate
-    /// one run at a time is let in as it is.
+    /// Waits until no other run builds the node's relation; until the end of the transaction, others wait. Behind a gate too:
+    /// a project without one, or with another published schema, may write to the same relations.
     pub(super) fn in_turn(&self) -> String {
-        if self.context.gate.is_some() {
-            return String::new();
-        }
         let relation = &self.step.node.relation;
         let name = format!("assay {}.{}", relation.stored_schema(), relation.stored_identifier());
         let key = format!("pg_catalog.hashtextextended({}, 0)", literal(&name));

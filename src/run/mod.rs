@@ -1,6 +1,7 @@
 //! Plan in, results out: compiling, materializing, testing, in order and in parallel.
 
 mod as_of;
+mod blocker;
 mod catalog;
 mod columns;
 mod compile;

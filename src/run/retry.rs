@@ -11,6 +11,7 @@ use crate::plan::{Action, Step};
 use crate::postgres::{Connection, Passing, PooledConnection, SqlError, find_relation};
 use crate::sql::RelationKind;
 
+use super::blocker::Blockers;
 use super::context::RunContext;
 use super::event::Level;
 use super::execute::{NodeRun, ended};
@@ -73,13 +74,20 @@ pub(super) async fn run_node(context: &Arc<RunContext>, mut step: Step, thread: 
                 return results;
             }
         };
+        // Waiting for a connection may have taken a while.
+        if repeats.reason.is_none() && context.interrupt.is_raised() {
+            return vec![NodeResult::skipped(node, None)];
+        }
         if repeats.reason.is_some() {
             look_again(&connection, &mut step).await;
         }
         connection.begin_attempt();
         let run = NodeRun::new(context, step.clone(), connection, thread.to_owned());
         let connection = Arc::clone(&run.connection);
+        let blockers = Blockers::of(&context.pool, &connection);
         let mut results = run.execute().await;
+        let blocked_by = blockers.told();
+        drop(blockers);
         let Some((error, unsettled)) = cause(&results, &connection) else {
             repeats.tell(&mut results);
             return results;
@@ -87,7 +95,12 @@ pub(super) async fn run_node(context: &Arc<RunContext>, mut step: Step, thread: 
         if error.is("55P03")
             && let Some(diagnostic) = results.first_mut().and_then(|own| own.diagnostic.as_mut())
         {
-            let holders = holders(&connection, context, &node).await;
+            // A limit that a hook sets is not known before: then all that can be said is who holds locks now.
+            let holders = if blocked_by.is_empty() {
+                holders(&connection, context, &node).await
+            } else {
+                blocked_by
+            };
             let cause = diagnostic.cause.take().unwrap_or_default();
             diagnostic.cause = Some(format!("{cause}{holders}").trim().to_owned());
         }

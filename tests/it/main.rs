@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod building;
+mod conflicts;
 mod connection;
 mod db;
 mod described_elsewhere;
 mod docs;
+mod exhausted;
 mod faults;
 mod freshness;
 mod gate;
@@ -35,6 +37,7 @@ mod said_while_parsing;
 mod server;
 mod shipped;
 mod shop;
+mod signals;
 mod state;
 mod support;
 mod tls;

@@ -108,7 +108,16 @@ fn a_lost_connection_is_opened_again() {
 
 #[test]
 fn a_server_that_crashes_and_comes_back() {
-    let server = Server::own("crash");
+    restarted("immediate");
+}
+
+#[test]
+fn a_server_that_is_restarted() {
+    restarted("fast");
+}
+
+fn restarted(mode: &str) {
+    let server = Server::own(mode);
     server.psql("postgres", "postgres", "create database shop");
     let project = Project::with(&[
         (
@@ -127,7 +136,7 @@ fn a_server_that_crashes_and_comes_back() {
     );
     let child = project.spawn(&["run"]);
     wait_for(&server, "shop", "pg_sleep(1.5)");
-    server.restart();
+    server.restart(mode);
     let output = child.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
@@ -163,10 +172,10 @@ fn who_holds_a_lock_is_named() {
         outcome
             .stderr
             .contains("error[lock-timeout]: canceling statement due to lock timeout")
-            && outcome
-                .stderr
-                .contains("process [pid] (user postgres, application \"a reader\", active, in a transaction since")
-            && outcome.stderr.contains("holds AccessShareLock on dev.m"),
+            && outcome.stderr.contains(
+                "process [pid] (user postgres, application \"a reader\", active, its query begun [timestamp], in a transaction \
+                 since [timestamp]) kept it from AccessExclusiveLock on dev.m"
+            ),
         "{}",
         outcome.stderr
     );

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -35,11 +35,20 @@ impl Server {
         Self::start(&format!("-{name}"))
     }
 
-    /// As if it had crashed; answers once it is there again.
-    pub fn restart(&self) {
-        let done = self
-            .command("pg_ctl")
-            .args(["restart", "-w", "-m", "immediate", "-D"])
+    /// `immediate` is as if it had crashed, `fast` as an administrator does it; answers once it is there again.
+    pub fn restart(&self, mode: &str) {
+        self.restart_with(mode, "");
+    }
+
+    /// The same with other settings than it began with.
+    pub fn restart_with(&self, mode: &str, settings: &str) {
+        let mut command = self.command("pg_ctl");
+        if !settings.is_empty() {
+            let all = format!("-k {} -c listen_addresses= {settings}", self.socket.display());
+            command.arg("-o").arg(all);
+        }
+        let done = command
+            .args(["restart", "-w", "-m", mode, "-D"])
             .arg(self.socket.join("data"))
             .arg("-l")
             .arg(self.socket.join("log-again"))
@@ -47,6 +56,28 @@ impl Server {
             .status()
             .expect("pg_ctl runs");
         assert!(done.success());
+    }
+
+    /// A folder below the server's own that it may write to.
+    pub fn owned_folder(&self, path: &str) -> PathBuf {
+        let folder = self.socket.join(path);
+        fs::create_dir_all(&folder).expect("a folder");
+        if let Some((uid, gid)) = self.owner {
+            chown(&folder, Some(uid), Some(gid)).expect("root may give files away");
+        }
+        folder
+    }
+
+    /// A psql that runs on beside the test.
+    pub fn spawn_psql(&self, database: &str, user: &str, sql: &str) -> Child {
+        Command::new(self.bin.join("psql"))
+            .args(["-X", "-q", "-U", user, "-d", database, "-c", sql, "-h"])
+            .arg(&self.socket)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("psql starts")
     }
 
     fn start(name: &str) -> Self {

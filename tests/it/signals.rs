@@ -1,0 +1,100 @@
+//! Requests to end, as a terminal or a service manager sends them.
+
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::support::Project;
+
+/// Does not let itself be cancelled.
+const STUBBORN: &str = "{{ config(materialized='table', pre_hook=\"do $$ begin loop begin perform pg_sleep(62); exception when \
+                        query_canceled then null; end; end loop; end $$\") }} select 1 as id";
+
+fn sessions(project: &Project) -> String {
+    project.psql(
+        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+         and backend_type = 'client backend' and query like '%pg_sleep(62)%'",
+    )
+}
+
+fn wait_for_sessions(project: &Project, wanted: &str) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while sessions(project) != wanted {
+        assert!(Instant::now() < end, "not {wanted} session(s)");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn send(child: &Child, signal: &str) {
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+fn ends_within(mut child: Child, limit: Duration) -> ExitStatus {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status;
+        }
+        assert!(Instant::now() < end, "it goes on");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_second_request_ends_at_once() {
+    for (first, second) in [("-INT", "-INT"), ("-TERM", "-INT")] {
+        let project = Project::with(&[("models/m.sql", STUBBORN)]);
+        let child = project.spawn(&["run"]);
+        wait_for_sessions(&project, "1");
+        send(&child, first);
+        thread::sleep(Duration::from_millis(700));
+        assert_eq!(sessions(&project), "1", "the statement does not heed the first");
+        send(&child, second);
+        assert_eq!(ends_within(child, Duration::from_secs(10)).code(), Some(130));
+        // The server finds that the client is gone.
+        wait_for_sessions(&project, "0");
+    }
+}
+
+/// The terminal is gone: nobody reads what could still be said. `nohup` keeps a run alive, as it does any program.
+#[test]
+fn a_hangup_ends_at_once_and_leaves_nothing() {
+    let project = Project::with(&[(
+        "models/m.sql",
+        "{{ config(materialized='table') }} select pg_sleep(62)::text as x",
+    )]);
+    let child = project.spawn(&["run"]);
+    wait_for_sessions(&project, "1");
+    send(&child, "-HUP");
+    assert_eq!(ends_within(child, Duration::from_secs(10)).code(), None);
+    wait_for_sessions(&project, "0");
+    assert_eq!(
+        project.psql("select count(*) from pg_class where relnamespace = to_regnamespace('dev')"),
+        "0"
+    );
+}
+
+#[test]
+fn a_limit_on_a_statement_is_told() {
+    let project = Project::with(&[(
+        "models/m.sql",
+        "{{ config(materialized='table') }} select pg_sleep(62)::text as x",
+    )]);
+    let profile = project.read("profiles.yml");
+    project.put(
+        "profiles.yml",
+        &profile.replace("threads: 4", "threads: 4\n      options: '-c statement_timeout=300ms'"),
+    );
+    let outcome = project.ends(1, &["run"]);
+    assert!(
+        outcome
+            .stderr
+            .contains("error[statement-timeout]: canceling statement due to statement timeout")
+            && outcome
+                .stderr
+                .contains("raise statement_timeout (`options` in the profile"),
+        "{}",
+        outcome.stderr
+    );
+}
