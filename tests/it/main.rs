@@ -21,6 +21,7 @@ mod lenience;
 mod local_server;
 mod log;
 mod materialization;
+mod materialized_view;
 mod microbatch;
 mod operation;
 mod options;

@@ -2,8 +2,10 @@
 
 mod hub;
 mod project;
+mod reader;
 mod server;
 
 pub use hub::{Hub, archive};
 pub use project::{Outcome, Project};
+pub use reader::Reader;
 pub use server::{Database, Server};

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 pub struct Server {
-    bin: PathBuf,
+    pub(super) bin: PathBuf,
     pub socket: PathBuf,
     /// Who runs the server where we are root.
     owner: Option<(u32, u32)>,

@@ -9,8 +9,26 @@
     drop materialized view if exists {{ relation }} cascade
 {%- endmacro %}
 
+{# Readers go on reading where PostgreSQL can tell the rows apart. #}
 {% macro postgres__refresh_materialized_view(relation) %}
-    refresh materialized view {{ relation }}
+    refresh materialized view {{ 'concurrently ' if postgres__refreshes_concurrently(relation) }}{{ relation }}
+{% endmacro %}
+
+{# PostgreSQL wants rows, and an index that is unique in columns over all of them. #}
+{% macro postgres__refreshes_concurrently(relation) %}
+    {%- set question -%}
+        select c.relispopulated and exists (
+            select from pg_catalog.pg_index i
+            where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
+                and 0 <> all (i.indkey::int2[])
+        )
+        from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = '{{ relation.schema | replace("'", "''") }}' and c.relname = '{{ relation.identifier | replace("'", "''") }}'
+            and c.relkind = 'm'
+    {%- endset -%}
+    {%- set answer = run_query(question) if execute and relation.is_materialized_view -%}
+    {{ return(answer and answer.rows | length > 0 and answer.rows[0][0]) }}
 {% endmacro %}
 
 {% macro postgres__get_rename_materialized_view_sql(relation, new_name) %}
