@@ -7,6 +7,7 @@ use crate::graph::rename_constraints;
 use crate::postgres::{Dependent, catalog, dependents, find_relation, is_read_by_views};
 use crate::sql::{Relation, RelationKind, literal};
 
+use super::comment::forget_comments;
 use super::execute::{Done, NodeRun};
 use super::index::create_indexes;
 use super::revoke::{Kept, revoke_lost};
@@ -35,6 +36,7 @@ impl NodeRun {
                 let mut create = create_view_as(&relation, &compiled.sql, existing.is_some());
                 if existing.is_some() {
                     create.push_str(&revoke_lost(&relation, &self.step.node.config, Kept::Replaced));
+                    create.push_str(&forget_comments(&relation));
                 }
                 let sql = write(&self.begin(), &create);
                 self.note_sql(&create);

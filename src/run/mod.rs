@@ -4,6 +4,7 @@ mod as_of;
 mod blocker;
 mod catalog;
 mod columns;
+mod comment;
 mod compile;
 mod context;
 mod contract;

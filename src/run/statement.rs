@@ -101,7 +101,8 @@ pub fn column_comments(relation: &Relation, node: &Node, present: &[String]) -> 
     if !node.config.persist_docs_columns {
         return sql;
     }
-    for column in node.columns.values().filter(|c| !c.description.is_empty()) {
+    // An empty description takes away what was said before, as in dbt.
+    for column in node.columns.values() {
         let name = present
             .iter()
             .find(|p| **p == column.name || (!column.quote && p.eq_ignore_ascii_case(&column.name)));

@@ -33,7 +33,11 @@ pub fn merge(below: &mut Settings, above: &Settings) {
                 all.extend(items(new));
                 Json::Array(all)
             }
-            ("meta" | "docs" | "column_types" | "quoting" | "persist_docs", Json::Object(old), Json::Object(new)) => {
+            (
+                "meta" | "docs" | "column_types" | "quoting" | "contract" | "latest_version_pointer",
+                Json::Object(old),
+                Json::Object(new),
+            ) => {
                 let mut merged = old.clone();
                 merged.extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
                 Json::Object(merged)
