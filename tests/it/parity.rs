@@ -19,6 +19,7 @@ macro_rules! fixtures {
 }
 
 fixtures!(
+    contract_kinds,
     contracts,
     cross_database,
     custom_materialization,
@@ -36,8 +37,10 @@ fixtures!(
     materializations,
     materialized_views,
     microbatch,
+    microbatch_retry,
     model_rules,
     overrides,
+    persisted,
     sample,
     schema_change,
     seeds,

@@ -1,0 +1,1 @@
+select 'ab'::varchar as word

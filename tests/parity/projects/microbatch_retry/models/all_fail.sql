@@ -1,0 +1,1 @@
+{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened', begin='2024-01-01', unique_key='id', batch_size='month') }} select id, 10 / amount as share, happened from {{ ref('events') }}

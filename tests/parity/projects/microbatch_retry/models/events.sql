@@ -1,0 +1,1 @@
+{{ config(event_time='happened') }} select id, amount, happened from {{ source('raw', 'source_events') }}

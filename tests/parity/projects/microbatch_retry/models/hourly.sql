@@ -1,0 +1,1 @@
+{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened', begin='2024-01-01', unique_key='id', batch_size="hour") }} select id, amount, happened from {{ ref('events') }} where happened >= '2024-01-02'

@@ -1,0 +1,1 @@
+{{ config(materialized='incremental', incremental_strategy='microbatch', event_time='happened', begin='2024-01-01', unique_key='id', batch_size='day', concurrent_batches=true, lookback=2) }} select id, amount, happened from {{ source('raw', 'source_events') }}

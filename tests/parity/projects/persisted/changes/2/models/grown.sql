@@ -1,0 +1,1 @@
+{{ config(materialized='incremental', unique_key='id', grants={}) }} select 3 as id

@@ -1,0 +1,1 @@
+{{ config(materialized='table', grants={'select': [], '+insert': 'parity_two'}) }} select 1 as id

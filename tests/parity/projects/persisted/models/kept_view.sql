@@ -1,0 +1,1 @@
+{{ config(materialized='materialized_view', grants={'+select': ['parity_two']}) }} select 1 as id
