@@ -401,7 +401,7 @@ impl Workspace {
         let seeds = selected.iter().filter_map(|id| self.graph.node(id));
         for node in seeds.filter(|node| node.resource_type == ResourceType::Seed && !self.is_lenient()) {
             let options = SeedOptions {
-                delimiter: node.config.delimiter,
+                delimiter: &node.config.delimiter,
                 column_types: &node.config.column_types,
                 lenient: false,
             };

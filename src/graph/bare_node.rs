@@ -75,7 +75,7 @@ pub(super) fn bare_config() -> NodeConfig {
         persist_docs_columns: false,
         contract_enforced: false,
         column_types: IndexMap::new(),
-        delimiter: ',',
+        delimiter: ",".to_owned(),
         quote_columns: false,
         raw: IndexMap::new(),
         unrendered: IndexMap::new(),

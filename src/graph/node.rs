@@ -145,7 +145,8 @@ pub struct NodeConfig {
     pub contract_enforced: bool,
     /// Seeds: column name to `PostgreSQL` type.
     pub column_types: IndexMap<String, String>,
-    pub delimiter: char,
+    /// Seeds: what separates values; one character, where it is right.
+    pub delimiter: String,
     pub quote_columns: bool,
     pub raw: IndexMap<String, Json>,
     /// What was set, as it was written: neither rendered nor merged.

@@ -92,10 +92,11 @@ fn selector(node: &Node) -> String {
     }
 }
 
+/// A version by its number too.
 fn name(node: &Node) -> String {
     match &node.source_spec {
         Some(spec) => format!("{}.{}", spec.source_name, node.name),
-        None => node.name.clone(),
+        None => node.ref_names().swap_remove(0),
     }
 }
 

@@ -126,7 +126,7 @@ impl NodeRun {
 /// The file of a seed, with types.
 pub(super) fn read_seed(context: &RunContext, node: &Node) -> Result<Seed, Diagnostic> {
     let options = SeedOptions {
-        delimiter: node.config.delimiter,
+        delimiter: &node.config.delimiter,
         column_types: &node.config.column_types,
         lenient: context.flags.lenient,
     };

@@ -40,23 +40,120 @@ fn variables_of_the_environment_are_options() {
 #[test]
 fn options_that_decide_nothing_are_taken_and_the_others_are_not_swallowed() {
     let project = shop();
-    let taken = [
+    let silent = [
         "--no-partial-parse",
+        "--static-parser",
+        "--populate-cache",
+        "--cache-selected-only",
+        "--partial-parse-file-path",
+        "x",
         "--no-debug",
-        "--log-path",
-        "logs",
-        "--printer-width",
-        "120",
         "--no-fail-fast",
-        "--log-level-file",
-        "debug",
+        "--no-send-anonymous-usage-stats",
+        "--version-check",
         "ls",
     ];
-    project.ok(&taken);
+    assert_eq!(project.ok(&silent).stderr, project.ok(&["ls"]).stderr);
+    for named in [
+        "--log-cache-events",
+        "--macro-debugging",
+        "--no-hints-enabled",
+        "--no-show-all-deprecations",
+        "--send-anonymous-usage-stats",
+        "--snowflake-projects-otel",
+    ] {
+        let told = project.ok(&["ls", named]).stderr;
+        assert!(
+            told.contains(&format!("warning[no-effect]: `{named}` has no effect")),
+            "{told}"
+        );
+        project.ends(2, &["ls", named, "--warn-error"]);
+        project.ok(&[
+            "ls",
+            named,
+            "--warn-error-options",
+            "{error: all, silence: [no-effect]}",
+        ]);
+    }
+    let told = project.ok(&["ls", "--sqlparse", "{MAX_GROUPING_DEPTH: 1}"]).stderr;
+    assert!(told.contains("warning[no-effect]: `--sqlparse`"), "{told}");
     for refused in ["--no-introspect", "--no-version-check"] {
         let outcome = project.ends(2, &["compile", refused]);
         assert!(outcome.stderr.contains(refused), "{}", outcome.stderr);
     }
+}
+
+#[test]
+fn lines_are_as_wide_and_as_colourful_as_was_asked_for() {
+    let project = shop();
+    let line = |arguments: &[&str]| {
+        let told = project.ok(&[&["run", "-s", "other"], arguments].concat()).stderr;
+        let line = told.lines().find(|line| line.contains("START")).expect("a start");
+        line.replacen("[time]  ", "", 1)
+    };
+    let start = "1 of 1 START sql view model dev.other ";
+    for (width, arguments) in [
+        (80, &[][..]),
+        (60, &["--printer-width", "60"][..]),
+        (120, &["--printer-width", "120"][..]),
+    ] {
+        assert_eq!(line(arguments), format!("{start:.<width$} [RUN]"));
+    }
+    project.put("dbt_project.yml", "name: it\nprofile: it\nflags: {printer_width: 50}\n");
+    std::fs::remove_file(project.path().join("project.yml")).expect("removed");
+    assert_eq!(line(&[]), format!("{start:.<50} [RUN]"));
+    // The tests' own NO_COLOR is what the option is stronger than.
+    assert!(line(&["--use-colors"]).contains('\x1b'));
+    assert!(!line(&["--use-colors", "--no-use-colors"]).contains('\x1b'));
+}
+
+#[test]
+fn versions_are_listed_by_their_number() {
+    let project = shop();
+    project.put("models/prices_v1.sql", "select 1 as x");
+    project.put("models/prices_v2.sql", "select 2 as x");
+    project.put(
+        "models/prices.yml",
+        "models: [{name: prices, latest_version: 2, versions: [{v: 1}, {v: 2}]}]\n",
+    );
+    let listed = project.ok(&["ls", "--output", "name", "-s", "prices"]).stdout;
+    assert_eq!(listed, "prices.v1\nprices.v2\n");
+}
+
+#[test]
+fn a_delimiter_that_separates_nothing_fails_its_seed() {
+    let project = shop();
+    project.put("seeds/good.csv", "a,b\n1,2\n");
+    let file = "name: it\nprofile: it\nseeds: {it: {raw: {+delimiter: ''}}}\n";
+    project.put("project.yml", file);
+    project.ends(2, &["seed"]);
+    std::fs::remove_file(project.path().join("project.yml")).expect("removed");
+    project.put("dbt_project.yml", file);
+    let told = project.ends(1, &["seed"]).stderr;
+    assert!(
+        told.contains("error[seed-delimiter]") && told.contains("PASS=1 WARN=0 ERROR=1"),
+        "{told}"
+    );
+}
+
+#[test]
+fn nothing_goes_over_none() {
+    let project = shop();
+    project.put(
+        "models/loop.sql",
+        "{% for x in config.get('parts') %}{% endfor %} select 1 as x",
+    );
+    project.put(
+        "models/undefined.sql",
+        "{% for x in nowhere %}{% endfor %} select 1 as x",
+    );
+    project.ok(&["parse"]);
+    project.put("models/bad.sql", "{% for x in none %}{{ x }}{% endfor %} select 1 as x");
+    let told = project.ends(2, &["parse"]).stderr;
+    assert!(
+        told.contains("none is not iterable") && told.contains("models/bad.sql:1"),
+        "{told}"
+    );
 }
 
 #[test]

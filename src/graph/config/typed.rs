@@ -512,16 +512,18 @@ impl Typer<'_> {
         types
     }
 
-    fn delimiter(&mut self) -> char {
+    fn delimiter(&mut self) -> String {
         let Some(setting) = self.get("delimiter") else {
-            return ',';
+            return ",".to_owned();
         };
-        let mut chars = setting.value.as_str().unwrap_or("").chars();
-        if let (Some(delimiter), None) = (chars.next(), chars.next()) {
-            return delimiter;
+        match setting.value.as_str() {
+            // In dbt a text that cannot separate anything is the failure of the seed.
+            Some(text) if self.owner.flavour == Flavour::Dbt || text.chars().count() == 1 => text.to_owned(),
+            _ => {
+                self.bad(&setting, "delimiter", "one character");
+                ",".to_owned()
+            }
         }
-        self.bad(&setting, "delimiter", "one character");
-        ','
     }
 }
 

@@ -94,7 +94,7 @@ fn built_config(node: &Node) -> Map<String, Json> {
             "snowflake": raw("snowflake", json!({ "quote_args": true })),
         }),
         ResourceType::Seed => json!({
-            "delimiter": config.delimiter.to_string(),
+            "delimiter": config.delimiter,
             "quote_columns": config.raw.get("quote_columns").filter(|v| !v.is_null()).map(|_| config.quote_columns),
         }),
         _ => json!({}),

@@ -272,7 +272,7 @@ fn in_force(node: &Node, key: &str) -> Option<Json> {
             "enforced": config.contract_enforced,
             "alias_types": true,
         })),
-        "delimiter" if node.resource_type == ResourceType::Seed => Some(config.delimiter.to_string().into()),
+        "delimiter" if node.resource_type == ResourceType::Seed => Some(config.delimiter.as_str().into()),
         "severity" => test.map(|test| match test.severity {
             Severity::Warn => "WARN".into(),
             Severity::Error => "ERROR".into(),

@@ -132,17 +132,19 @@ pub fn own(value: Value) -> Value {
 }
 
 /// What a `for` goes over: strings by character, dicts by key, with a length where there is one.
-pub fn iterated(value: Value) -> Value {
+/// Over none nothing can go.
+pub fn iterated(value: Value) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::String => Value::from(
+        ValueKind::None => Err(invalid(format!("{} is not iterable", describe(&value)))),
+        ValueKind::String => Ok(Value::from(
             value
                 .as_str()
                 .unwrap_or("")
                 .chars()
                 .map(Value::from)
                 .collect::<Vec<_>>(),
-        ),
-        _ => value,
+        )),
+        _ => Ok(value),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::sql::{Column, Table};
 /// How a file is to be read.
 #[derive(Clone, Debug)]
 pub struct SeedOptions<'a> {
-    pub delimiter: char,
+    pub delimiter: &'a str,
     /// Column name to `PostgreSQL` type; other columns get the type that all of their values fit.
     pub column_types: &'a IndexMap<String, String>,
     /// As dbt reads it: a row may end early, and the columns after its end are empty. A line with nothing on it is such a
@@ -56,17 +56,13 @@ impl Seed {
 
     /// The same for text that is there already.
     pub fn parse(file: &Arc<SourceFile>, options: &SeedOptions) -> Result<Self, Diagnostics> {
-        let delimiter = u8::try_from(options.delimiter)
-            .ok()
-            .filter(u8::is_ascii)
-            .ok_or_else(|| {
-                Diagnostic::error(
-                    "seed-delimiter",
-                    format!("`{}` cannot separate values", options.delimiter),
-                )
+        let &[delimiter @ 0..=0x7f] = options.delimiter.as_bytes() else {
+            let message = format!("`{}` cannot separate values", options.delimiter);
+            return Err(Diagnostic::error("seed-delimiter", message)
                 .at(Place::new(file, 0..0))
                 .help("set `delimiter` to a single ASCII character, such as `;`")
-            })?;
+                .into());
+        };
         let source = Source {
             file,
             delimiter,
@@ -377,7 +373,7 @@ fn counted(count: usize, word: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str, column_types: &[(&str, &str)], delimiter: char) -> Result<Seed, Diagnostics> {
+    fn parse(text: &str, column_types: &[(&str, &str)], delimiter: &str) -> Result<Seed, Diagnostics> {
         let column_types = column_types
             .iter()
             .map(|(name, kind)| ((*name).to_owned(), (*kind).to_owned()))
@@ -402,7 +398,7 @@ mod tests {
              1,99999999999,1.5,true,yes,2020-01-01,2020-01-01 10:00:00,2020-01-01 10:00:00,2020-01-01T10:00:00+02:00,,1,$5,\"1,000\",1e5, 5,2.0\n\
              2,5,2,FALSE,no,,,2020-01-01 10:00:00.5,null,NULL,,6,3,2,6 ,3\n",
             &[],
-            ',',
+            ",",
         )
         .unwrap();
         assert_eq!(
@@ -435,14 +431,14 @@ mod tests {
 
     #[test]
     fn text_is_escaped_and_quotes_and_separators_obeyed() {
-        let seed = parse("\u{feff}a;b\r\n\"x;\ty\";\"l1\nl\\2\"\r\n\r\n", &[], ';').unwrap();
+        let seed = parse("\u{feff}a;b\r\n\"x;\ty\";\"l1\nl\\2\"\r\n\r\n", &[], ";").unwrap();
         assert_eq!(String::from_utf8(seed.copy).unwrap(), "x;\\ty\tl1\\nl\\\\2\n");
         assert_eq!((seed.rows, seed.columns[0].name.as_str()), (1, "a"));
     }
 
     #[test]
     fn ragged_rows_are_named() {
-        let shown = parse("a,b\n1,2\n1,2,3\n4\n", &[], ',').unwrap_err().to_string();
+        let shown = parse("a,b\n1,2\n1,2,3\n4\n", &[], ",").unwrap_err().to_string();
         assert!(
             shown.contains("row 2 has 3 values, and there are 2 columns\n  --> seeds/t.csv:3:1"),
             "{shown}"
@@ -453,7 +449,7 @@ mod tests {
     #[test]
     fn short_rows_are_filled_where_that_is_asked_for() {
         let options = SeedOptions {
-            delimiter: ',',
+            delimiter: ",",
             column_types: &IndexMap::new(),
             lenient: true,
         };
@@ -481,7 +477,7 @@ mod tests {
     #[test]
     fn columns_without_a_name_or_of_one_name_get_one_where_that_is_asked_for() {
         let options = SeedOptions {
-            delimiter: ',',
+            delimiter: ",",
             column_types: &IndexMap::new(),
             lenient: true,
         };
@@ -494,13 +490,13 @@ mod tests {
 
     #[test]
     fn headers_are_checked() {
-        let shown = parse("a,,a\n1,2,3\n", &[], ',').unwrap_err().to_string();
+        let shown = parse("a,,a\n1,2,3\n", &[], ",").unwrap_err().to_string();
         assert!(
             shown.contains("column 2 has no name") && shown.contains("two columns are called `a`"),
             "{shown}"
         );
         assert!(
-            parse("", &[], ',')
+            parse("", &[], ",")
                 .unwrap_err()
                 .to_string()
                 .contains("the file is empty")
@@ -517,7 +513,7 @@ mod tests {
                 ("ok", "boolean"),
                 ("n", "numeric(10,2)"),
             ],
-            ',',
+            ",",
         )
         .unwrap_err()
         .to_string();
@@ -538,7 +534,7 @@ mod tests {
         let file = SourceFile::new("seeds/a.csv", "id,text\n1,\"a\tb\nc\\d\"\n,\n2,plain\n");
         let types = IndexMap::new();
         let options = SeedOptions {
-            delimiter: ',',
+            delimiter: ",",
             column_types: &types,
             lenient: true,
         };
