@@ -22,9 +22,10 @@ impl Mask {
     fn new(secrets: impl Iterator<Item = String>) -> Self {
         let mut all = Vec::new();
         for secret in secrets {
-            // As a JSON string has it, too.
-            let quoted = serde_json::Value::from(secret.as_str()).to_string();
-            all.push(quoted[1..quoted.len() - 1].to_owned());
+            // As a JSON string has it, too, and JSON in a JSON string.
+            let once = quoted(&secret);
+            all.push(quoted(&once));
+            all.push(once);
             all.extend(secret.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
         }
         // A secret may be part of another one.
@@ -46,6 +47,12 @@ impl Mask {
             line: Vec::new(),
         }
     }
+}
+
+/// What stands between the quotes of a JSON string.
+fn quoted(text: &str) -> String {
+    let string = serde_json::Value::from(text).to_string();
+    string[1..string.len() - 1].to_owned()
 }
 
 /// Writes whole lines, without the secrets in them.
@@ -95,9 +102,14 @@ mod tests {
         write!(masked, "1 ab").unwrap();
         write!(masked, "c 2\n3 abcdef").unwrap();
         writeln!(masked, " {}", serde_json::json!("q\"x")).unwrap();
+        let inner = serde_json::json!({ "x": "q\"x" }).to_string();
+        writeln!(masked, "{}", serde_json::json!(inner)).unwrap();
         write!(masked, "ab").unwrap();
         masked.flush().unwrap();
         drop(masked);
-        assert_eq!(String::from_utf8(out).unwrap(), "1 ***** 2\n3 ***** \"*****\"\nab");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "1 ***** 2\n3 ***** \"*****\"\n\"{\\\"x\\\":\\\"*****\\\"}\"\nab"
+        );
     }
 }
