@@ -89,9 +89,26 @@ fn compare(promised: &IndexMap<String, String>, found: &[Column]) -> Vec<[String
     rows
 }
 
-/// Lengths and precisions are left out, as in dbt: the table is made with those of the contract.
+/// As dbt tells types apart: by the class in which its driver reads them, without lengths and precisions. The table is
+/// made with the types of the contract all the same, and PostgreSQL converts within a class when rows are assigned.
 fn same_type(promised: &str, found: &str) -> bool {
-    base(promised) == base(found)
+    let (promised, found) = (base(promised), base(found));
+    promised == found || class(&promised).is_some_and(|one| class(&found) == Some(one))
+}
+
+/// Types that a contract takes for one another, and the same for their arrays.
+const CLASSES: [&[&str]; 4] = [
+    &["text", "character varying", "character", "name", "\"char\""],
+    &["smallint", "integer"],
+    &["real", "double precision"],
+    &["time without time zone", "time with time zone"],
+];
+
+/// The class of a type, and whether it is an array.
+fn class(data_type: &str) -> Option<(usize, bool)> {
+    let (element, is_array) = data_type.strip_suffix("[]").map_or((data_type, false), |e| (e, true));
+    let class = CLASSES.iter().position(|class| class.contains(&element))?;
+    Some((class, is_array))
 }
 
 fn base(data_type: &str) -> String {
@@ -117,6 +134,34 @@ async fn canonical(connection: &Connection, promised: &[(String, &str)]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_a_class_are_the_same() {
+        for (promised, found) in [
+            ("character varying(10)", "text"),
+            ("smallint", "integer"),
+            ("real", "double precision"),
+            ("text[]", "character varying[]"),
+            ("time with time zone", "time(3) without time zone"),
+            ("numeric(3,1)", "numeric"),
+            ("uuid", "uuid"),
+        ] {
+            assert!(
+                same_type(promised, found) && same_type(found, promised),
+                "{promised} {found}"
+            );
+        }
+        for (promised, found) in [
+            ("bigint", "integer"),
+            ("text[]", "text"),
+            ("numeric", "double precision"),
+            ("json", "jsonb"),
+            ("timestamp with time zone", "timestamp without time zone"),
+            ("uuid", "text"),
+        ] {
+            assert!(!same_type(promised, found), "{promised} {found}");
+        }
+    }
 
     #[test]
     fn every_difference_is_named() {
