@@ -149,6 +149,10 @@ fn untouched(node: &Arc<Node>) -> NodeResult {
 /// The node as a view on the other run's relation, with its grants, hooks and descriptions.
 fn view(node: &Node, there: &Relation) -> Node {
     let mut view = node.clone();
+    if node.resource_type == ResourceType::Snapshot {
+        // Its compiled SQL lies in a folder named for the file that declares it.
+        view.original_path = format!("{}/{}.sql", node.original_path, node.name);
+    }
     view.resource_type = ResourceType::Model;
     view.source = SourceFile::new(node.source.path.clone(), format!("select * from {there}"));
     view.part = None;
