@@ -50,6 +50,27 @@ impl RunContext {
         self.deferral.get()?.relation(&node.id)
     }
 
+    /// The node with foreign keys that point at what its query reads: the other run's table, where a parent is not here.
+    pub(super) fn with_deferred_keys(&self, node: &Arc<Node>) -> Arc<Node> {
+        let parents = self.graph.parents(&node.id);
+        let moved: Vec<(String, String)> = parents
+            .iter()
+            .filter_map(|parent| Some((parent.relation.to_string(), self.deferred(parent)?.to_string())))
+            .collect();
+        if moved.is_empty() {
+            return Arc::clone(node);
+        }
+        let mut node = Node::clone(node);
+        let of_columns = node.columns.values_mut().flat_map(|column| &mut column.constraints);
+        for constraint in node.constraints.iter_mut().chain(of_columns) {
+            let there = moved.iter().find(|(here, _)| constraint.referenced() == Some(here));
+            if let Some((_, there)) = there {
+                constraint.relation = Some(there.clone());
+            }
+        }
+        Arc::new(node)
+    }
+
     /// A node that this run has made is read here from now on.
     pub(super) fn note_built(&self, id: &NodeId) {
         if let Some(deferral) = self.deferral.get() {

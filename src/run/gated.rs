@@ -64,7 +64,7 @@ impl NodeRun {
             let create = if view {
                 create_view_as(version, &compiled.sql, false)
             } else {
-                new_table(version, &node, &compiled.sql)
+                new_table(version, &self.context.with_deferred_keys(&node), &compiled.sql)
             };
             self.note_sql(&create);
             let first = begin + &create;

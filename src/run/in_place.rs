@@ -94,7 +94,7 @@ impl NodeRun {
             (divided.rows, Some(divided))
         } else {
             let create = if contracted {
-                create_contracted_table(&new, &node, &compiled.sql, suffix)
+                create_contracted_table(&new, &self.context.with_deferred_keys(&node), &compiled.sql, suffix)
             } else {
                 create_table_as(&new, &compiled.sql, node.config.unlogged)
             };

@@ -244,7 +244,7 @@ pub async fn create_schemas(connection: &Connection, plan: &Plan, flags: &Flags)
             match step.action {
                 // Made here and not by each test, since tests that meet in making it would fail.
                 Action::Test => keeps,
-                Action::AuditInside { .. } | Action::Nothing => false,
+                Action::UnitTest | Action::AuditInside { .. } | Action::Nothing => false,
                 _ => !step.is_gated(),
             }
         })

@@ -205,19 +205,18 @@ impl NodeRun {
         Ok(selects.join("\nunion all\n"))
     }
 
-    /// The columns of an input: those of its relation or, where a model has none yet, those that its query would have.
+    /// The columns of an input: those of its relation, here or where another run built it, or those that a model's query
+    /// would have.
     async fn input_columns(&self, target: &Arc<Node>) -> Result<Vec<Column>, Diagnostic> {
-        let readable = self.context.readable(target);
         if target.config.materialized != Materialization::Ephemeral {
-            let found = catalog::columns(
-                &self.connection,
-                &readable.stored_schema(),
-                &readable.stored_identifier(),
-            )
-            .await;
-            let found = found.map_err(|error| self.database_error(&error))?;
-            if !found.is_empty() {
-                return Ok(found);
+            let own = self.context.readable(target);
+            for place in std::iter::once(&own).chain(self.context.deferred(target)) {
+                let found =
+                    catalog::columns(&self.connection, &place.stored_schema(), &place.stored_identifier()).await;
+                let found = found.map_err(|error| self.database_error(&error))?;
+                if !found.is_empty() {
+                    return Ok(found);
+                }
             }
         }
         if target.resource_type != ResourceType::Model {

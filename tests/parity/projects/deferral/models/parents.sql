@@ -1,0 +1,1 @@
+{{ config(materialized='table') }} select id, label from {{ ref('raw') }}
