@@ -37,7 +37,10 @@ pub(super) fn previous_state(workspace: &Workspace) -> Result<Option<Arc<Previou
     };
     let sources = [freshness(&workspace.root.join(&folder))?, freshness(&target)?];
     let current = workspace.manifest(HashMap::new());
-    let previous = PreviousState::new(before, current, sources, Timestamp::now());
+    let mut previous = PreviousState::new(before, current, sources, Timestamp::now());
+    if !workspace.project.compares_what_is_written() {
+        previous = previous.by_value();
+    }
     Ok(Some(Arc::new(previous)))
 }
 

@@ -70,6 +70,18 @@ pub struct Project {
 }
 
 impl Project {
+    /// Whether `state:` compares what `config()` and the properties say as it is written; by its values otherwise, which
+    /// change with variables and the target.
+    #[must_use]
+    pub fn compares_what_is_written(&self) -> bool {
+        let flag = self
+            .own()
+            .settings
+            .flags
+            .get("state_modified_compare_more_unrendered_values");
+        flag != Some(&Json::Bool(false))
+    }
+
     /// Reads a project with its packages. The second value holds warnings; the error holds those and every error found.
     pub fn load(root: &Path, jinja: &RenderYaml) -> Result<(Self, Diagnostics), Diagnostics> {
         let mut problems = Diagnostics::default();
@@ -134,6 +146,10 @@ impl Project {
                     .retain(|problem| problem.level == Level::Error || problem.code == "not-supported");
             }
             problems.0.append(&mut reader.problems.0);
+            if !project.compares_what_is_written() {
+                let settings = properties.nodes.iter_mut().flat_map(|node| node.config.values_mut());
+                settings.for_each(|setting| setting.written = None);
+            }
             project.packages[index].properties = properties;
         }
         project.selectors = {

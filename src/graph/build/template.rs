@@ -255,6 +255,7 @@ impl Builder<'_> {
         let mut settings = draft.settings.clone();
         // dbt renders only what it cannot read as it is, and then keeps the text.
         let kept = match draft.resource_type {
+            _ if !self.project.compares_what_is_written() => IndexMap::new(),
             ResourceType::Model if is_static(&draft.source.text) => IndexMap::new(),
             _ => written_config(&draft.source.text),
         };

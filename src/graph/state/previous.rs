@@ -67,6 +67,20 @@ impl PreviousState {
         }
     }
 
+    /// Compares the places of sources by their values, not by how they are written.
+    #[must_use]
+    pub fn by_value(mut self) -> Self {
+        for manifest in self.before.manifest.iter_mut().chain([&mut self.current]) {
+            let sources = manifest.get_mut("sources").and_then(Json::as_object_mut);
+            for source in sources.into_iter().flat_map(|sources| sources.values_mut()) {
+                for part in ["database", "schema"] {
+                    source[format!("unrendered_{part}")] = source[part].clone();
+                }
+            }
+        }
+        self
+    }
+
     /// What was found to be worth a warning while nodes were looked for.
     pub fn warnings(&self) -> Vec<Diagnostic> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
