@@ -1,0 +1,1 @@
+{% macro parity_now() %}current_date{% endmacro %}

@@ -1,0 +1,1 @@
+{% macro project_says() %}nothing{% endmacro %}

@@ -1,0 +1,1 @@
+select * from {{ ref('passing_through') }}

@@ -1,0 +1,1 @@
+select sum(person) as total from {{ ref('visits') }}

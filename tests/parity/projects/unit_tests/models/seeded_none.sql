@@ -1,0 +1,1 @@
+select person from {{ ref('visits') }}
