@@ -275,7 +275,7 @@ impl NodeRun {
             }
         };
         let (lines, names) = if node.config.contract_enforced {
-            let (lines, names) = contracted_columns(node, suffix);
+            let (lines, names) = contracted_columns(&self.context.with_deferred_keys(node), suffix);
             (format!("\n  {lines}\n"), names)
         } else {
             let names: Vec<String> = incoming.iter().map(|c| ident(&c.name)).collect();
