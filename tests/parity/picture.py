@@ -59,22 +59,32 @@ def still(relation, database, volatile):
     return relation
 
 
-def results(target):
-    """unique_id -> [status, failures] of the last command, None where it left no results."""
-    path = target / "run_results.json"
-    if not path.exists():
-        return None
-    found = json.loads(path.read_text())["results"]
-    return {one["unique_id"]: [one["status"], one.get("failures")] for one in sorted(found, key=lambda one: one["unique_id"])}
+class Written:
+    """What a command writes below `target`, told from what stood there before it."""
 
+    def __init__(self, target):
+        self.target = target
+        self.before = {name: self.text(name) for name in ("run_results.json", "sources.json")}
 
-def sources(target):
-    """What `source freshness` told: unique_id -> [status, criteria]; nothing where the last command was another."""
-    path = target / "sources.json"
-    if not path.exists():
-        return {}
-    found = json.loads(path.read_text())["results"]
-    return {"sources": {one["unique_id"]: [one["status"], one["criteria"]] for one in sorted(found, key=lambda one: one["unique_id"])}}
+    def text(self, name):
+        path = self.target / name
+        return path.read_text() if path.exists() else None
+
+    def found(self, name):
+        text = self.text(name)
+        if text is None or text == self.before[name]:
+            return None
+        return sorted(json.loads(text)["results"], key=lambda one: one["unique_id"])
+
+    def results(self):
+        """unique_id -> [status, failures] of the last command, None where it left no results."""
+        found = self.found("run_results.json")
+        return None if found is None else {one["unique_id"]: [one["status"], one.get("failures")] for one in found}
+
+    def sources(self):
+        """What `source freshness` told: unique_id -> [status, criteria]; nothing where the last command was another."""
+        found = self.found("sources.json")
+        return {} if found is None else {"sources": {one["unique_id"]: [one["status"], one["criteria"]] for one in found}}
 
 
 def manifest(target, parts, package, database):

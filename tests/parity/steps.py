@@ -21,6 +21,15 @@ PROFILE = """parity:
       dbname: {database}
       schema: parity
       threads: 1
+    prod:
+      type: postgres
+      host: {host}
+      port: {port}
+      user: {user}
+      password: '{password}'
+      dbname: {database}
+      schema: prod
+      threads: 1
 """
 NOT_COPIED = shutil.ignore_patterns("target", "logs", "dbt_packages", "expected.json", "package-lock.yml")
 
@@ -35,6 +44,7 @@ class Fixture:
     manifest  parts of the manifest to compare at the end: `exposures`, `nodes.fqn,alias`
     env       environment of the commands
     steps     "seed --full-refresh" runs a command; {"sql": ".."} changes data; {"files": "changes/2"} lays a folder over the project;
+              {"keep": "before"} copies what the last command left in `target`; `ls` is compared by what it lists;
               {"run": "..", "as": {..}} runs a command with further environment; with "look": false the database is not looked at
               after it (where Assay leaves dependent views standing that dbt drops, see docs/dbt.md)
     """
@@ -81,22 +91,27 @@ def run(fixture, tool, server, database, scratch, extra=(), keep_log=None):
         if isinstance(step, dict) and "files" in step:
             shutil.copytree(project / step["files"], project, dirs_exist_ok=True)
             continue
+        if isinstance(step, dict) and "keep" in step:
+            shutil.copytree(project / "target", project / step["keep"])
+            continue
         words = step["run"] if isinstance(step, dict) else step
-        for left in ("run_results.json", "sources.json"):
-            (project / "target" / left).unlink(missing_ok=True)
+        arguments = shlex.split(words)
+        lists = arguments[0] == "ls"
+        old = picture.Written(project / "target")
         done = subprocess.run(
-            [*tool, *shlex.split(words), *extra],
+            [*tool, *arguments, *(["--quiet"] if lists else []), *extra],
             cwd=project,
             env={**environment, **(step.get("as", {}) if isinstance(step, dict) else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if lists else subprocess.STDOUT,
             text=True,
         )
-        log.append(f"$ {words}\n{done.stdout}")
+        log.append(f"$ {words}\n{done.stdout}{done.stderr or ''}")
         look = not isinstance(step, dict) or step.get("look", True)
         after = server.picture(database, plan.get("volatile", [])) if look else before
-        kept.append({"command": words, "exit": done.returncode, "results": picture.results(project / "target"), **picture.sources(project / "target"), **changes(before, after)})
+        listed = {"listed": sorted(done.stdout.splitlines())} if lists else {}
+        kept.append({"command": words, "exit": done.returncode, "results": old.results(), **listed, **old.sources(), **changes(before, after)})
         before = after
     if keep_log:
         keep_log.write_text("".join(log))

@@ -1,0 +1,3 @@
+{% macro twice(column) %}{{ column }} * {{ factor() }}{% endmacro %}
+
+{% macro factor() %}3{% endmacro %}

@@ -1,0 +1,2 @@
+{{ config(materialized='incremental', unique_key='id') }}
+select id from {{ ref('a') }} {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}

@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+select id, 'a' as word from {{ ref('c') }}
