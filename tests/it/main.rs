@@ -1,5 +1,6 @@
 //! The integration tests: whole commands on a private PostgreSQL, one file a feature.
 
+mod artifacts;
 mod bad_input;
 mod building;
 mod conflicts;

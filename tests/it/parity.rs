@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json, json};
 
+use super::artifacts::wrong_in;
 use super::support::{Project, Server};
 
 macro_rules! fixtures {
@@ -24,6 +25,7 @@ fixtures!(
     cross_database,
     custom_materialization,
     custom_strategy,
+    deferral,
     described,
     dispatching,
     docs_blocks,
@@ -39,6 +41,7 @@ fixtures!(
     microbatch,
     microbatch_retry,
     model_rules,
+    other_runs,
     overrides,
     persisted,
     sample,
@@ -49,6 +52,7 @@ fixtures!(
     snapshots_matrix,
     source_freshness,
     sources,
+    state_by_value,
     test_configs,
     unit_tests,
     versions,
@@ -117,9 +121,9 @@ fn run(fixture: &Path, name: &str) -> Json {
     project.put(
         "profiles.yml",
         &format!(
-            "parity:\n  target: dev\n  outputs:\n    dev:\n      type: postgres\n      host: {}\n      port: 5432\n      \
-             user: postgres\n      password: ''\n      dbname: {database}\n      schema: parity\n      threads: 1\n",
-            server.socket.display()
+            "parity:\n  target: dev\n  outputs:\n{}{}",
+            output(server, &database, "dev", "parity"),
+            output(server, &database, "prod", "prod")
         ),
     );
     for role in strings(&plan["roles"]) {
@@ -148,14 +152,18 @@ fn run(fixture: &Path, name: &str) -> Json {
             project.lay_over(&project.path().join(files), "");
             continue;
         }
+        if let Some(folder) = step["keep"].as_str() {
+            project.lay_over(&project.path().join("target"), folder);
+            continue;
+        }
         let words = step.as_str().or(step["run"].as_str()).expect("a command");
         let [results, sources] = ["run_results.json", "sources.json"].map(|n| project.path().join("target").join(n));
-        for left in [&results, &sources] {
-            if left.exists() {
-                fs::remove_file(left).expect("own file");
-            }
+        let [old_results, old_sources] = [&results, &sources].map(|path| fs::read(path).ok());
+        let mut arguments = split(words);
+        let lists = arguments[0] == "ls";
+        if lists {
+            arguments.push("--quiet".to_owned());
         }
-        let arguments = split(words);
         let mut command = project.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         command.env("TZ", "UTC");
         for (key, value) in step["as"].as_object().into_iter().flatten() {
@@ -170,14 +178,24 @@ fn run(fixture: &Path, name: &str) -> Json {
         let mut left = Map::new();
         left.insert("command".to_owned(), json!(words));
         left.insert("exit".to_owned(), json!(output.status.code()));
-        left.insert("results".to_owned(), statuses(&results));
-        if sources.exists() {
+        let is_new = |path: &Path, old| path.exists() && fs::read(path).ok() != old;
+        let statuses = is_new(&results, old_results).then(|| statuses(&results));
+        left.insert("results".to_owned(), statuses.unwrap_or_default());
+        if lists {
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let mut lines: Vec<&str> = stdout.lines().collect();
+            lines.sort_unstable();
+            left.insert("listed".to_owned(), json!(lines));
+        }
+        if is_new(&sources, old_sources) {
             left.insert("sources".to_owned(), ages(&sources));
         }
         changes(&before, &after, &mut left);
         kept.push(Json::Object(left));
         before = after;
     }
+    let (_, wrong) = wrong_in(&project.path().join("target"));
+    assert!(wrong.is_empty(), "{name}: artifacts:\n{}", wrong.join("\n"));
     let mut left = Map::new();
     left.insert("steps".to_owned(), Json::Array(kept));
     if plan["manifest"].is_array() {
@@ -187,6 +205,15 @@ fn run(fixture: &Path, name: &str) -> Json {
         );
     }
     Json::Object(left)
+}
+
+/// A target of the profile, in a schema of its own.
+fn output(server: &Server, database: &str, target: &str, schema: &str) -> String {
+    format!(
+        "    {target}:\n      type: postgres\n      host: {}\n      port: 5432\n      user: postgres\n      password: ''\n      \
+         dbname: {database}\n      schema: {schema}\n      threads: 1\n",
+        server.socket.display()
+    )
 }
 
 /// What `source freshness` told of each source: its status, and the limits.
@@ -256,9 +283,6 @@ fn picture(database: &str, volatile: &[String]) -> Json {
 }
 
 fn statuses(path: &Path) -> Json {
-    if !path.exists() {
-        return Json::Null;
-    }
     let results = read(path);
     let results = results["results"].as_array().expect("a list");
     results

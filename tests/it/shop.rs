@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::support::{Project, Server};
 
-fn shop() -> Project {
+pub fn shop() -> Project {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/shop");
     let project = Project::copy_of(&folder);
     // The copy brought the fixture's own profile, which asks the environment.
