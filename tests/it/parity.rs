@@ -185,7 +185,8 @@ fn run(fixture: &Path, name: &str) -> Json {
             let stdout = String::from_utf8_lossy(&output.stdout);
             let mut lines: Vec<&str> = stdout.lines().collect();
             lines.sort_unstable();
-            left.insert("listed".to_owned(), json!(lines));
+            let read = |line: &&str| serde_json::from_str(line).unwrap_or_else(|_| json!(line));
+            left.insert("listed".to_owned(), lines.iter().map(read).collect());
         }
         if is_new(&sources, old_sources) {
             left.insert("sources".to_owned(), ages(&sources));

@@ -110,7 +110,7 @@ def run(fixture, tool, server, database, scratch, extra=(), keep_log=None):
         log.append(f"$ {words}\n{done.stdout}{done.stderr or ''}")
         look = not isinstance(step, dict) or step.get("look", True)
         after = server.picture(database, plan.get("volatile", [])) if look else before
-        listed = {"listed": sorted(done.stdout.splitlines())} if lists else {}
+        listed = {"listed": [json.loads(line) if line.startswith("{") else line for line in sorted(done.stdout.splitlines())]} if lists else {}
         kept.append({"command": words, "exit": done.returncode, "results": old.results(), **listed, **old.sources(), **changes(before, after)})
         before = after
     if keep_log:
