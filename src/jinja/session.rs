@@ -157,6 +157,8 @@ impl Session {
     /// Everything that a bare name may mean, for suggestions.
     pub(super) fn known_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.shared.table.names(&self.package).cloned().collect();
+        // Of two names that are as near, the same one is suggested every time.
+        names.sort_unstable();
         names.extend(self.member_names());
         names
     }

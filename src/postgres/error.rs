@@ -169,7 +169,9 @@ impl SqlError {
         } else {
             diagnostic.because(causes.join("\n"))
         };
-        match self.hint.clone().or_else(|| self.next_step()) {
+        // "Check free disk space", says the server.
+        let hint = self.hint.clone().filter(|_| !self.is("53100"));
+        match hint.or_else(|| self.next_step()) {
             Some(help) => diagnostic.help(help),
             None => diagnostic,
         }
