@@ -1,4 +1,5 @@
 {% test accepted_range(model, column_name, min_value=none, max_value=none, inclusive=true) %}
+{{ config(audit_scope='rows') }}
 {%- set below = '<' if inclusive else '<=' -%}
 {%- set above = '>' if inclusive else '>=' -%}
 select {{ column_name }}

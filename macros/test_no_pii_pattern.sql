@@ -1,4 +1,5 @@
 {% test no_pii_pattern(model, column_name) %}
+{{ config(audit_scope='rows') }}
 {# Digits inside a longer word or id (a hash, a UUID) are no telephone number, so a match stands alone. #}
 select {{ column_name }}
 from {{ model }}

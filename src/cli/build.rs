@@ -16,7 +16,7 @@ use crate::run::{
     end_context, run_project_hooks,
 };
 
-use super::arguments::{Global, RunArguments, SeedArguments};
+use super::arguments::{AuditScope, Global, RunArguments, SeedArguments};
 use super::builders::Macros;
 use super::connect::{Connected, connect, watch_signals};
 use super::facts::{Asked, facts};
@@ -106,6 +106,7 @@ async fn connected_build(
     let as_of = workspace.as_of(connected, selected).await?;
     let mut flags = workspace.flags(kind.name(), connected.threads);
     flags.full_refresh = running.full_refresh;
+    flags.audit_full = running.audit == Some(AuditScope::Full);
     flags.empty = running.empty && kind != Kind::Test;
     flags.store_failures = running.store_failures;
     flags.event_time = running.event_time_start.zip(running.event_time_end);
@@ -121,7 +122,10 @@ async fn connected_build(
         .filter(|_| builds && touches_gate(workspace, selected))
     {
         if sample.is_some() {
-            return Err(sampled_gate().into());
+            return Err(partial("--sample").into());
+        }
+        if running.empty {
+            return Err(partial("--empty").into());
         }
         let record = RunRecord {
             run_id: workspace.talk.invocation_id.clone(),
@@ -186,8 +190,8 @@ async fn connected_build(
     outcome
 }
 
-fn sampled_gate() -> Diagnostic {
-    Diagnostic::error("not-supported", "--sample would publish a part of the rows")
+fn partial(option: &str) -> Diagnostic {
+    Diagnostic::error("not-supported", format!("{option} would publish a part of the rows"))
         .because("the selection builds published models, and readers take what is published to be complete")
         .help("select models that are not published, or build a target without `gate:`")
 }
@@ -233,7 +237,7 @@ async fn finish(
         }
         let connection = Arc::new(context.pool.get().await?);
         if let Some(session) = session {
-            let collected = session.close(&connection, &result).await?;
+            let collected = session.close(&connection, &result, &context.spent()).await?;
             for (version, reader) in collected.kept {
                 let text = format!("The old version {version} is kept: {reader}");
                 workspace.talk.say(Level::Info, &text);

@@ -97,7 +97,11 @@ pub(super) async fn facts(
             })
             .collect(),
     );
-    for node in nodes {
+    // Views that a plan brings along are not selected.
+    let views = workspace.graph.nodes().filter(|node| {
+        node.is_published() && node.config.materialized == Materialization::View && !selected.contains(&node.id)
+    });
+    for node in nodes.into_iter().chain(views) {
         if node.is_published() && node.config.materialized != Materialization::Ephemeral {
             let definition = run::definition(context, node)?;
             let version = version_relation(&node.relation, &definition, &context.flags.invocation_id);

@@ -80,7 +80,14 @@ async fn forecast(
         let published = published.filter(|_| step.is_gated()).cloned();
         looked.at(context, connection, step, published).await?;
     }
-    let steps = preview(plan, &workspace.graph, &looked.seen);
+    let mut steps = preview(plan, &workspace.graph, &looked.seen);
+    for told in &mut steps {
+        if let Some(step) = plan.steps.get(&told.node.id)
+            && matches!(step.action, Action::PublishedDelta { .. })
+        {
+            told.whole_audits = whole_audits(context, step);
+        }
+    }
     let mut drops = Vec::new();
     let mut orphans = Vec::new();
     if let (Some(gate), Some(current)) = (context.gate.as_ref(), current) {
@@ -119,11 +126,23 @@ async fn forecast(
         invocation_id: workspace.talk.invocation_id.clone(),
         target: workspace.target.name.clone(),
         steps,
-        sets: plan.sets.clone(),
+        sets: plan.sets.iter().map(|set| set.members.clone()).collect(),
         drops,
         orphans,
         graph: Arc::clone(&workspace.graph),
     })
+}
+
+/// The audits of a delta that cannot be narrowed to what it touched.
+fn whole_audits(context: &RunContext, step: &Step) -> Vec<(NodeId, String)> {
+    let own = step.audits.iter().filter_map(|id| {
+        let test = context.graph.node(id)?;
+        let why = run::scope_of(context, test, &step.node.id).err()?;
+        Some((Arc::clone(id), why))
+    });
+    let of_views = step.audits_of_views.iter();
+    let of_views = of_views.map(|id| (Arc::clone(id), "it looks at a view of this model".to_owned()));
+    own.chain(of_views).collect()
 }
 
 /// What was found out about each step.

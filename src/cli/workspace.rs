@@ -226,6 +226,7 @@ impl Workspace {
             invocation_id: self.talk.invocation_id.clone(),
             threads,
             full_refresh: false,
+            audit_full: false,
             fail_fast: self.fail_fast,
             print: self.print,
             lenient: self.is_lenient(),

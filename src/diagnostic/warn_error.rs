@@ -123,6 +123,7 @@ pub const OWN: &[&str] = &[
     "undescribed-column",
     "unpinned-ref",
     "unreadable-file",
+    "view-not-settled",
 ];
 
 /// dbt merely informs of it, so `--warn-error` alone makes no error of it.

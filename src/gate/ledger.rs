@@ -3,10 +3,10 @@
 //! Every row belongs to a published schema, so that several projects or targets can share a database. Rows are never
 //! deleted; a version that is gone is in state `dropped`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::postgres::{Connection, SqlError};
 use crate::sql::{Relation, RelationKind, literal};
@@ -72,11 +72,40 @@ pub struct NewVersion<'a> {
 }
 
 /// How one audit ended.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TestEvidence {
     pub test: String,
     pub status: String,
     pub failures: u64,
+    /// `delta` where it looked at what the delta touched, else `all`.
+    #[serde(default = "everything")]
+    pub scope: String,
+    /// A fingerprint of what it asked; `None` where that cannot be told from its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// Other published models that it looked at: node id to the run that had certified what they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, String>,
+}
+
+fn everything() -> String {
+    "all".to_owned()
+}
+
+/// The newest certificate of a published model.
+#[derive(Clone, Debug)]
+pub struct LastAudits {
+    pub relation: Relation,
+    pub run_id: String,
+    pub tests: Vec<TestEvidence>,
+}
+
+/// How rows differ from those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    pub added: i64,
+    pub changed: i64,
+    pub removed: i64,
 }
 
 /// The record that a version passed its audits.
@@ -375,13 +404,56 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes that a published version took in a delta.
-    pub async fn record_delta(&self, connection: &Connection, version_id: i64, run_id: &str) -> Result<(), SqlError> {
+    /// The newest certificate of each published model, by node.
+    pub async fn last_audits(&self, connection: &Connection) -> Result<HashMap<String, LastAudits>, SqlError> {
+        let rows = connection
+            .query(
+                "select v.node_id, v.version_name, c.run_id::text, c.tests
+                 from assay.versions v
+                 join lateral (select * from assay.certificates c where c.version_id = v.version_id
+                               order by c.certificate_id desc limit 1) c on true
+                 where v.published_schema = $1 and v.state = 'published'",
+                &[&self.schema],
+            )
+            .await?;
+        let schema = versions_schema(&self.schema);
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let last = LastAudits {
+                    relation: Relation::new(None, &schema, row.get::<_, String>(1)),
+                    run_id: row.get(2),
+                    tests: serde_json::from_value(row.get(3)).unwrap_or_default(),
+                };
+                (row.get(0), last)
+            })
+            .collect())
+    }
+
+    /// Notes that a published version took in a delta, and what the model was defined as by then.
+    pub async fn record_delta(
+        &self,
+        connection: &Connection,
+        version_id: i64,
+        run_id: &str,
+        definition: &str,
+        changes: Option<Changes>,
+    ) -> Result<(), SqlError> {
         connection
             .query(
-                "insert into assay.publications (published_schema, model, version_id, run_id, action)
-                 select published_schema, model, version_id, $2::text::uuid, 'delta' from assay.versions where version_id = $1",
-                &[&version_id, &run_id],
+                "with taken as (update assay.versions set definition = $6 where version_id = $1
+                                returning published_schema, model, version_id)
+                 insert into assay.publications (published_schema, model, version_id, run_id, action,
+                                                 rows_added, rows_changed, rows_removed)
+                 select published_schema, model, version_id, $2::text::uuid, 'delta', $3, $4, $5 from taken",
+                &[
+                    &version_id,
+                    &run_id,
+                    &changes.map(|c| c.added),
+                    &changes.map(|c| c.changed),
+                    &changes.map(|c| c.removed),
+                    &definition,
+                ],
             )
             .await?;
         Ok(())

@@ -48,7 +48,11 @@ create table if not exists assay.publications (
   version_id bigint not null references assay.versions,
   run_id uuid not null references assay.runs,
   action text not null check (action in ('publish', 'delta', 'rollback')),
-  published_at timestamptz not null default clock_timestamp()
+  published_at timestamptz not null default clock_timestamp(),
+  -- Against what readers saw before; null where that was not compared.
+  rows_added bigint,
+  rows_changed bigint,
+  rows_removed bigint
 );
 create table if not exists assay.node_runs (
   run_id uuid not null references assay.runs,

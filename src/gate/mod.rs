@@ -11,10 +11,11 @@ mod version;
 
 pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
 pub use ledger::{
-    Certificate, Certified, CurrentVersion, HistoryEntry, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
+    Certificate, Certified, Changes, CurrentVersion, HistoryEntry, LastAudits, Ledger, NewVersion, RunRecord,
+    TestEvidence, VersionState,
 };
 pub use lock::{Holder, RunLock};
-pub use publish::{PublicAction, Publication, PublishError, publish};
+pub use publish::{PublicAction, Publication, PublishError, evidence_sql, publish};
 pub use readers::{create_published_schema, grant_readers};
 pub use rollback::{RolledBack, rollback};
-pub use version::{candidate_relation, fingerprint, stage_relation, version_relation, versions_schema};
+pub use version::{candidate_relation, fingerprint, gone_relation, stage_relation, version_relation, versions_schema};

@@ -162,7 +162,8 @@ fn publish_sql(
     let names = |pick: fn(&Publication) -> &str| set.iter().map(|m| literal(pick(m))).collect::<Vec<_>>().join(", ");
     let versions = names(|m| &m.version.identifier);
     let mut sql = format!(
-        "begin;\nset local lock_timeout = {};\n{}{}",
+        "begin;\nselect pg_advisory_xact_lock(hashtextextended({}, 0));\nset local lock_timeout = {};\n{}{}",
+        literal(&format!("assay publish {}", ledger.schema)),
         (LOCK_BUDGET_MS / (2 * set.len() + hanging.len()).max(1)).max(5),
         ledger.fence_sql(run_id),
         ledger.hold_versions_sql(&versions)
@@ -190,13 +191,12 @@ fn publish_sql(
          update assay.versions set state = 'published' where published_schema = {schema} and version_name in ({versions});\n\
          insert into assay.publications (published_schema, model, version_id, run_id, action)\n\
          select published_schema, model, version_id, {run}::uuid, '{action}' from assay.versions\n\
-         where published_schema = {schema} and version_name in ({versions}) order by model;\n{evidence}commit;",
+         where published_schema = {schema} and version_name in ({versions}) order by model;\ncommit;",
         run = literal(run_id),
         action = match action {
             PublicAction::Publish => "publish",
             PublicAction::Rollback => "rollback",
         },
-        evidence = evidence_sql(ledger, readers),
     );
     sql
 }
@@ -234,7 +234,8 @@ impl Publication {
 }
 
 /// The view `published_models`: what each published model is, and why it may be trusted.
-fn evidence_sql(ledger: &Ledger, readers: &[String]) -> String {
+#[must_use]
+pub fn evidence_sql(ledger: &Ledger, readers: &[String]) -> String {
     let view = Relation::new(None, &ledger.schema, "published_models").to_string();
     let schema = literal(&ledger.schema);
     let create = format!(

@@ -47,6 +47,12 @@ pub fn stage_relation(published: &Relation) -> Relation {
     in_versions(published, STAGE)
 }
 
+/// Values of a column that a delta took away, while tests of what points to them wait.
+#[must_use]
+pub fn gone_relation(published: &Relation, field: &str) -> Relation {
+    in_versions(published, &format!("__gone_{}", &fingerprint(&[field])[..8]))
+}
+
 /// What readers would see if the last refused delta had been let in.
 #[must_use]
 pub fn candidate_relation(published: &Relation) -> Relation {

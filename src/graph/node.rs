@@ -197,6 +197,19 @@ pub struct TestSpec {
     pub store_failures: Option<bool>,
     /// Failing rows that are kept are a view, which follows the data.
     pub stored_as_view: bool,
+    /// How much it looks at after a delta, where the project says so.
+    pub audit_scope: Option<AuditScope>,
+}
+
+/// What a test judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditScope {
+    /// Rows, one by one.
+    Rows,
+    /// Rows that share the values of some columns.
+    Keys,
+    /// The relation as a whole.
+    All,
 }
 
 #[derive(Clone, Debug)]

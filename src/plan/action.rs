@@ -57,7 +57,10 @@ fn gated_action(node: &Node, facts: &Facts, current: Option<&Current>, full_refr
         _ if !incremental => Why::Always,
         None => Why::First,
         Some(_) if full_refresh => Why::FullRefresh,
-        Some(current) if current.definition != definition => Why::DefinitionChanged,
+        // The project says that it is never built anew.
+        Some(current) if current.definition != definition && node.config.full_refresh != Some(false) => {
+            Why::DefinitionChanged
+        }
         Some(current) => {
             return Action::PublishedDelta {
                 current: current.relation.clone(),

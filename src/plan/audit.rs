@@ -81,25 +81,14 @@ impl Plan {
                 if !test.depends_on.iter().any(|p| views.contains(p)) {
                     continue;
                 }
-                // Looks at what will be made from the delta, or at something that may not be there: it comes later.
+                // What looks at something that will be made from the delta comes later.
                 let apart: Vec<&NodeId> = test
                     .depends_on
                     .iter()
                     .filter(|p| !views.contains(*p) && **p != id)
                     .collect();
-                let (planned, standing): (Vec<&NodeId>, Vec<&NodeId>) =
-                    apart.into_iter().partition(|p| self.steps.contains_key(*p));
-                let published = |p: &NodeId| {
-                    graph.node(p).is_some_and(|node| {
-                        node.resource_type == ResourceType::Source
-                            || (node.is_published()
-                                && facts
-                                    .current
-                                    .as_ref()
-                                    .is_some_and(|current| current.contains_key(&node.relation.identifier)))
-                    })
-                };
-                if planned.iter().any(|p| self.comes_after(p, &id)) || !standing.into_iter().all(published) {
+                let planned: Vec<&NodeId> = apart.into_iter().filter(|p| self.steps.contains_key(*p)).collect();
+                if planned.iter().any(|p| self.comes_after(p, &id)) {
                     continue;
                 }
                 let step = &mut self.steps[&id];

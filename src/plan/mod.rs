@@ -4,10 +4,13 @@ mod action;
 mod audit;
 mod hold;
 mod preview;
+mod scope;
 mod set;
 mod step;
 
 use action::action;
 pub use preview::{ColumnChanges, Effect, Preview, Seen, describes, preview, standing};
-pub use set::publish_sets;
+pub use scope::{SCOPED_TESTS, Scope, Scoped, scope};
+pub use set::PublishSet;
+use set::publish_sets;
 pub use step::{Action, Current, Facts, Plan, Step, Why};

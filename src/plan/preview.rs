@@ -111,6 +111,8 @@ pub struct Preview {
     pub columns: ColumnChanges,
     /// Tests that the step must pass before anybody sees what it built.
     pub audits: Vec<NodeId>,
+    /// Those of a delta that look at the whole relation, and why.
+    pub whole_audits: Vec<(NodeId, String)>,
 }
 
 /// The relation that stands where the step builds, if any; `published` is the version that readers see.
@@ -185,6 +187,7 @@ fn told(step: &Step, seen: &Seen) -> Preview {
         why,
         columns,
         audits: step.audits.iter().chain(&step.audits_of_views).cloned().collect(),
+        whole_audits: Vec::new(),
     }
 }
 

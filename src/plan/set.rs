@@ -1,6 +1,6 @@
-//! Which published models become visible together.
+//! Which published models become visible together, and what waits until they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use petgraph::unionfind::UnionFind;
@@ -9,10 +9,29 @@ use crate::graph::{Graph, Materialization, NodeId, ResourceType};
 
 use super::{Action, Plan};
 
+/// Published models that change what readers see in one transaction, and the tests that decide about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublishSet {
+    pub members: Vec<NodeId>,
+    pub audits: Vec<NodeId>,
+}
+
+/// Where a step stands in relation to publications.
+#[derive(Clone, Copy, Default)]
+struct Layer {
+    /// How many publications must have happened before it.
+    level: usize,
+    /// A version that is not yet published by then lies above it, or it is one.
+    pending: bool,
+}
+
 /// Published models of the plan that hang together: one is made from the other, both are made from the same model of the
 /// plan, or a test looks at both.
-#[must_use]
-pub fn publish_sets(graph: &Graph, plan: &Plan) -> Vec<Vec<NodeId>> {
+///
+/// What takes in rows for good never takes them from a version that may yet be refused: it starts once that version is
+/// published, which parts the sets above it from those below.
+pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
+    let layers = layers(plan);
     let index: HashMap<&str, usize> = plan.steps.keys().enumerate().map(|(i, id)| (&**id, i)).collect();
     let mut groups: UnionFind<usize> = UnionFind::new(plan.steps.len());
     for (id, step) in &plan.steps {
@@ -23,7 +42,7 @@ pub fn publish_sets(graph: &Graph, plan: &Plan) -> Vec<Vec<NodeId>> {
                 .node(parent)
                 .is_some_and(|n| n.config.materialized == Materialization::Seed);
             // A lookup table that everything joins does not tie everything together.
-            if !seed {
+            if !seed && layers[own].level == layers[other].level {
                 groups.union(own, other);
             }
         }
@@ -31,16 +50,107 @@ pub fn publish_sets(graph: &Graph, plan: &Plan) -> Vec<Vec<NodeId>> {
             groups.union(own, index[&**owner]);
         }
     }
-    let mut sets: Vec<(usize, Vec<NodeId>)> = Vec::new();
+    let mut sets: Vec<(usize, PublishSet)> = Vec::new();
     for (id, step) in &plan.steps {
         if !step.is_gated() || step.node.resource_type != ResourceType::Model {
             continue;
         }
         let group = groups.find(index[&**id]);
         match sets.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, set)) => set.push(Arc::clone(id)),
-            None => sets.push((group, vec![Arc::clone(id)])),
+            Some((_, set)) => set.members.push(Arc::clone(id)),
+            None => sets.push((
+                group,
+                PublishSet {
+                    members: vec![Arc::clone(id)],
+                    audits: Vec::new(),
+                },
+            )),
         }
     }
-    sets.into_iter().map(|(_, set)| set).collect()
+    for (_, set) in &mut sets {
+        let level = set.members.iter().map(|id| layers[index[&**id]].level).max();
+        let tests = plan.steps.iter().filter(|(id, step)| {
+            step.node.resource_type == ResourceType::Test
+                && step.node.depends_on.iter().any(|parent| set.members.contains(parent))
+                // One that also looks at what is made later cannot be waited for.
+                && Some(layers[index[&***id]].level) <= level
+        });
+        set.audits = tests.map(|(id, _)| Arc::clone(id)).collect();
+    }
+    let sets: Vec<PublishSet> = sets.into_iter().map(|(_, set)| set).collect();
+    let waits: Vec<(NodeId, Vec<usize>)> = plan
+        .steps
+        .iter()
+        .filter(|(id, step)| is_kept(&step.action) && layers[index[&***id]].level > 0)
+        .map(|(id, _)| (Arc::clone(id), published_before(plan, id, &sets)))
+        .collect();
+    for (id, after) in waits {
+        plan.steps[&id].after_sets = after;
+    }
+    sets
+}
+
+/// Whether rows that a step took in stay there in later runs.
+fn is_kept(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::PublishedDelta { .. }
+            | Action::Delta
+            | Action::Incremental { .. }
+            | Action::Microbatch { .. }
+            | Action::Jinja { .. }
+    )
+}
+
+fn layers(plan: &Plan) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = Vec::with_capacity(plan.steps.len());
+    for (_, step) in &plan.steps {
+        let above = || {
+            let places = step.waits_for.iter().filter_map(|id| plan.steps.get_index_of(id));
+            places.filter_map(|place| layers.get(place)).copied()
+        };
+        let level = above().map(|layer| layer.level).max().unwrap_or(0);
+        let pending = above().any(|layer| layer.level == level && layer.pending);
+        let own = if pending && is_kept(&step.action) {
+            Layer {
+                level: level + 1,
+                pending: false,
+            }
+        } else {
+            Layer {
+                level,
+                pending: pending || matches!(step.action, Action::Version { .. }),
+            }
+        };
+        layers.push(own);
+    }
+    // The audits of a delta run inside it.
+    for place in 0..layers.len() {
+        if let Action::AuditInside { owner } = &plan.steps[place].action
+            && let Some(owner) = plan.steps.get_index_of(owner)
+        {
+            layers[place] = layers[owner];
+        }
+    }
+    layers
+}
+
+/// The sets with versions that a step stands on.
+fn published_before(plan: &Plan, id: &NodeId, sets: &[PublishSet]) -> Vec<usize> {
+    let mut above: HashSet<&NodeId> = HashSet::new();
+    let mut open = vec![id];
+    while let Some(next) = open.pop() {
+        for parent in plan.steps.get(next).into_iter().flat_map(|step| &step.waits_for) {
+            if above.insert(parent) {
+                open.push(parent);
+            }
+        }
+    }
+    let version = |id: &NodeId| {
+        let step = plan.steps.get(id);
+        step.is_some_and(|step| matches!(step.action, Action::Version { .. }))
+    };
+    (0..sets.len())
+        .filter(|set| sets[*set].members.iter().any(|id| above.contains(id) && version(id)))
+        .collect()
 }

@@ -99,6 +99,8 @@ pub struct Step {
     pub action: Action,
     /// Steps that must have ended well before this one starts.
     pub waits_for: Vec<NodeId>,
+    /// Publish sets, by their place in [`Plan::sets`], that must be what readers see before this one starts.
+    pub after_sets: Vec<usize>,
     /// Tests that this step runs inside its own transaction.
     pub audits: Vec<NodeId>,
     /// Tests of published views that read this model and so show its delta at once; run like `audits`.
@@ -154,7 +156,7 @@ pub struct Plan {
     /// In topological order.
     pub steps: IndexMap<NodeId, Step>,
     /// Published models that become visible together.
-    pub sets: Vec<Vec<NodeId>>,
+    pub sets: Vec<super::PublishSet>,
 }
 
 impl Plan {
@@ -166,6 +168,7 @@ impl Plan {
         let rank: HashMap<&str, usize> = order.iter().enumerate().map(|(i, id)| (&**id, i)).collect();
         let mut chosen: HashSet<NodeId> = selected.iter().filter(|id| becomes_step(graph, id)).cloned().collect();
         if facts.current.is_some() {
+            bring_views(graph, &order, facts, &mut chosen);
             for node in graph.nodes().filter(|n| n.resource_type == ResourceType::Test) {
                 let audits = |id: &NodeId| chosen.contains(id) && graph.node(id).is_some_and(|n| n.is_published());
                 if node.config.enabled && node.depends_on.iter().any(audits) {
@@ -188,6 +191,7 @@ impl Plan {
                 node: Arc::clone(node),
                 action,
                 waits_for: nearest.get(id).cloned().unwrap_or_default().into_iter().collect(),
+                after_sets: Vec::new(),
                 audits: Vec::new(),
                 audits_of_views: Vec::new(),
                 definition,
@@ -202,7 +206,7 @@ impl Plan {
         plan.attach_view_audits(graph, facts);
         plan.hold_below_any(graph, facts);
         plan.sort(facts);
-        plan.sets = super::publish_sets(graph, &plan);
+        plan.sets = super::publish_sets(graph, &mut plan);
         plan
     }
 
@@ -215,6 +219,7 @@ impl Plan {
             node: Arc::clone(node),
             action: Action::Freshness,
             waits_for: Vec::new(),
+            after_sets: Vec::new(),
             audits: Vec::new(),
             audits_of_views: Vec::new(),
             definition: String::new(),
@@ -316,6 +321,34 @@ impl Plan {
         for id in order {
             if let Some(step) = steps.swap_remove(&id) {
                 self.steps.insert(id, step);
+            }
+        }
+    }
+}
+
+/// A published view shows the version that it was made on. Where that is replaced, the view is made anew with it.
+fn bring_views(graph: &Graph, order: &[NodeId], facts: &Facts, chosen: &mut HashSet<NodeId>) {
+    let stands = |node: &Node| {
+        let current = facts.current.as_ref();
+        current.is_some_and(|current| current.contains_key(&node.relation.identifier))
+    };
+    for id in order {
+        let renewed = graph
+            .node(id)
+            .is_some_and(|node| chosen.contains(id) && matches!(super::action(node, facts), Action::Version { .. }));
+        if !renewed {
+            continue;
+        }
+        let mut open = vec![Arc::clone(id)];
+        while let Some(next) = open.pop() {
+            for child in graph.children(&next) {
+                match child.config.materialized {
+                    Materialization::Ephemeral => open.push(Arc::clone(&child.id)),
+                    Materialization::View if child.is_published() && child.config.enabled && stands(child) => {
+                        chosen.insert(Arc::clone(&child.id));
+                    }
+                    _ => {}
+                }
             }
         }
     }
@@ -531,9 +564,18 @@ mod tests {
 
     #[test]
     fn what_hangs_together_is_published_together() {
-        let plan = plan(&["a", "b", "c"], gated);
-        assert_eq!(plan.sets.len(), 1);
-        assert_eq!(names(&plan.sets[0]), ["a", "b", "c"]);
+        // What keeps rows takes them from what is published; what is made anew is published with what it is made from.
+        let kept = plan(&["a", "b", "c"], gated);
+        assert_eq!(kept.sets.len(), 2);
+        assert_eq!(names(&kept.sets[0].members), ["a"]);
+        assert_eq!(names(&kept.sets[1].members), ["b", "c"]);
+        assert_eq!(kept.steps[&id("b")].after_sets, [0]);
+        let anew = plan(&["a", "b", "c"], |facts| {
+            gated(&mut *facts);
+            facts.full_refresh = true;
+        });
+        assert_eq!(anew.sets.len(), 1);
+        assert_eq!(names(&anew.sets[0].members), ["a", "b", "c"]);
     }
 
     #[test]

@@ -23,6 +23,6 @@ pub use error::{Passing, SqlError};
 pub use find::find_relation;
 pub use pool::{Pool, PooledConnection};
 pub use session::{Notice, Notices, Observer, Passage, Session};
-pub use statements::statements;
+pub use statements::{ends_block, statements};
 pub use tokio_postgres::Row;
 pub use tokio_postgres::types::ToSql;

@@ -51,6 +51,14 @@ pub(super) fn block(sql: &str) -> (Block, bool) {
     (state, opened)
 }
 
+/// Whether a statement of the text ends the transaction block around it.
+#[must_use]
+pub fn ends_block(sql: &str) -> bool {
+    statements(sql)
+        .into_iter()
+        .any(|statement| block(statement).0 == Block::Closed)
+}
+
 /// The words of a statement, in lower case, without its comments.
 fn words(statement: &str) -> impl Iterator<Item = String> {
     let mut scan = Scan::new(statement);
@@ -234,6 +242,29 @@ fn comment_length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_end_a_transaction() {
+        for sql in [
+            "COMMIT;",
+            "select 1;\nend\n;",
+            "rollback and chain",
+            "prepare transaction 'a'",
+            "/* flush */ commit",
+            "-- done\ncommit",
+            "commit; begin",
+        ] {
+            assert!(ends_block(sql), "{sql}");
+        }
+        for sql in [
+            "select 'commit;'",
+            "rollback to savepoint a",
+            "do $$ begin end; $$",
+            "prepare p as select 1",
+        ] {
+            assert!(!ends_block(sql), "{sql}");
+        }
+    }
 
     #[test]
     fn splits_where_psql_splits() {

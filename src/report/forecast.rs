@@ -83,6 +83,21 @@ pub fn plan_text(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
             )?;
         }
     }
+    for step in &forecast.steps {
+        if step.audits.is_empty() || step.effect != Effect::Append {
+            continue;
+        }
+        let whole = step.whole_audits.len();
+        let name = harmless(&step.node.relation.plain());
+        writeln!(
+            out,
+            "Audits of {name}: {} look at what the delta touches, {whole} at everything",
+            step.audits.len() - whole
+        )?;
+        for (test, why) in &step.whole_audits {
+            writeln!(out, "  {}: {}", harmless(&forecast.name(test)), harmless(why))?;
+        }
+    }
     for set in forecast.sets.iter().filter(|set| set.len() > 1) {
         let names: Vec<String> = set.iter().map(|id| forecast.name(id)).collect();
         writeln!(out, "Published together: {}", names.join(", "))?;
@@ -166,5 +181,6 @@ fn step_json(step: &Preview) -> Json {
             "retyped": columns.retyped.iter().map(retyped).collect::<Vec<_>>(),
         },
         "audits": step.audits,
+        "whole_audits": step.whole_audits.iter().map(|(test, why)| json!({"test": &**test, "why": why})).collect::<Vec<_>>(),
     })
 }

@@ -15,7 +15,7 @@ use crate::project::Fixture;
 use crate::sql::{Relation, with_expressions, with_own_aliases};
 
 use super::context::RunContext;
-use super::host::RunHost;
+use super::host::{Instead, RunHost};
 use super::transaction::Transaction;
 
 /// The text of a node as the server gets it, with ephemeral parents written in.
@@ -44,6 +44,24 @@ pub fn compile_node(
 ) -> Result<Compiled, Diagnostic> {
     let sql = render(context, node, view, connection, None)?;
     written(context, node, sql)
+}
+
+/// The text of a node that reads something else `instead`; it is neither written nor kept.
+pub(super) fn compile_instead(
+    context: &Arc<RunContext>,
+    node: &Arc<Node>,
+    instead: Instead,
+    connection: Option<&Arc<PooledConnection>>,
+) -> Result<String, Diagnostic> {
+    let view = View {
+        this: node.relation.clone(),
+        incremental: false,
+    };
+    let host = Arc::new(RunHost::new(context, node, connection.cloned()).reading(instead));
+    let sql = render_with(context, node, &view, &host, true)?;
+    let mut expressions = Expressions::new();
+    let needed = collect_ephemeral(context, &host, connection, &mut expressions)?;
+    Ok(injected(as_rendered(&sql, &node.source.text), &needed, &expressions))
 }
 
 /// The same, with the template's own queries inside a transaction.

@@ -22,6 +22,7 @@ use super::interrupt::Interrupt;
 use super::layout::Layout;
 use super::microbatch::BatchSpans;
 use super::query_comment::QueryComment;
+use super::touched::Gone;
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Flags {
     pub invocation_id: String,
     pub threads: usize,
     pub full_refresh: bool,
+    /// Audits of deltas look at whole relations.
+    pub audit_full: bool,
     pub fail_fast: bool,
     /// Whether `print(..)` is heard.
     pub print: bool,
@@ -92,6 +95,8 @@ pub struct Made {
     versions: RwLock<HashMap<NodeId, Relation>>,
     /// The version that readers saw of each published model when the run began.
     standing: RwLock<HashMap<NodeId, Relation>>,
+    /// What deltas of this run took away.
+    gone: RwLock<HashMap<NodeId, Gone>>,
     /// What was compiled, for the manifest.
     compiled: RwLock<HashMap<NodeId, Compiled>>,
     /// A warning that counts as an error came up.
@@ -157,6 +162,38 @@ impl RunContext {
     pub fn set_standing(&self, id: &NodeId, version: Relation) {
         let mut standing = self.made.standing.write().unwrap_or_else(PoisonError::into_inner);
         standing.insert(Arc::clone(id), version);
+    }
+
+    /// What a delta of this run took away, once it is committed.
+    pub(super) fn gone(&self, id: &NodeId) -> Option<Gone> {
+        let gone = self.made.gone.read().unwrap_or_else(PoisonError::into_inner);
+        gone.get(id).cloned()
+    }
+
+    pub(super) fn set_gone(&self, id: &NodeId, what: Gone) {
+        let mut gone = self.made.gone.write().unwrap_or_else(PoisonError::into_inner);
+        gone.insert(Arc::clone(id), what);
+    }
+
+    /// Relations that steps left for later ones, and that nothing needs once the run is over.
+    #[must_use]
+    pub fn spent(&self) -> Vec<Relation> {
+        let gone = self.made.gone.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = gone.values().flat_map(|gone| gone.tables.values().flatten());
+        tables.filter(|table| table.schema != "pg_temp").cloned().collect()
+    }
+
+    /// From now on the node is read where its readers read it.
+    pub fn clear_readable(&self, id: &NodeId) {
+        let mut made = self.made.versions.write().unwrap_or_else(PoisonError::into_inner);
+        made.remove(id);
+    }
+
+    /// Whether readers see a version of the node.
+    #[must_use]
+    pub fn stands(&self, id: &NodeId) -> bool {
+        let standing = self.made.standing.read().unwrap_or_else(PoisonError::into_inner);
+        standing.contains_key(id)
     }
 
     pub fn set_readable(&self, id: &NodeId, relation: Relation) {

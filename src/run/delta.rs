@@ -34,7 +34,7 @@ impl NodeRun {
         }
         let incoming = self.temporary_columns("assay_delta").await?;
         let widened = self.widen(&target, &incoming).await?;
-        let (alter, columns) = match self.align(&target, &incoming).await {
+        let (alter, columns) = match self.align(&target, &target, &incoming).await {
             Ok(aligned) => aligned,
             Err(diagnostic) => {
                 self.rollback().await;
@@ -121,12 +121,13 @@ impl NodeRun {
         columns: &[String],
     ) -> Result<Vec<String>, Diagnostic> {
         let config = &self.step.node.config;
-        let mut batch = Batch {
+        let null_keys = self.null_keys(source).await?;
+        let batch = Batch {
             target,
             source,
             columns,
             config,
-            null_keys: &[],
+            null_keys: &null_keys,
         };
         if let Some((cause, help)) = batch.problem() {
             let name = &self.step.node.name;
@@ -137,14 +138,17 @@ impl NodeRun {
                     .help(help),
             );
         }
-        let mut null_keys = Vec::new();
-        if let Some(query) = null_keys_query(source, config) {
-            let rows = self.connection.query(&query, &[]).await;
-            let rows = rows.map_err(|error| self.database_error(&error))?;
-            null_keys.extend(rows.iter().map(|row| row.get::<_, Vec<bool>>(0)));
-        }
-        batch.null_keys = &null_keys;
         Ok(batch.statements())
+    }
+
+    /// Which parts of the key are NULL together in rows of `source`.
+    pub(super) async fn null_keys(&self, source: &str) -> Result<Vec<Vec<bool>>, Diagnostic> {
+        let Some(query) = null_keys_query(source, &self.step.node.config) else {
+            return Ok(Vec::new());
+        };
+        let rows = self.connection.query(&query, &[]).await;
+        let rows = rows.map_err(|error| self.database_error(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// The same as [`NodeRun::refused`]; says what PostgreSQL means where the batch has a key twice.
@@ -186,13 +190,15 @@ impl NodeRun {
             .collect())
     }
 
-    /// What must be altered before the rows fit, and the columns that are then written: `on_schema_change`.
+    /// What must be altered in `target`, which has or will have the columns of `current`, before the rows fit, and the
+    /// columns that are then written: `on_schema_change`.
     pub(super) async fn align(
         &self,
+        current: &Relation,
         target: &Relation,
         incoming: &[Column],
     ) -> Result<(String, Vec<String>), Diagnostic> {
-        let standing = catalog::columns(&self.connection, &target.stored_schema(), &target.stored_identifier())
+        let standing = catalog::columns(&self.connection, &current.stored_schema(), &current.stored_identifier())
             .await
             .map_err(|error| self.database_error(&error))?;
         let added: Vec<&Column> = incoming.iter().filter(|c| !has(&standing, &c.name)).collect();

@@ -13,8 +13,8 @@ use crate::sql::Relation;
 
 use super::compile::{Compiled, View, compile_node};
 use super::context::RunContext;
-use super::gated::Audit;
 use super::hook::render_hooks;
+use super::published_delta::Audit;
 use super::result::{NodeResult, Span, Status};
 use super::statement::{absent_columns, column_comments};
 use super::test::Verdict;
@@ -224,7 +224,12 @@ impl NodeRun {
         Ok(())
     }
 
-    fn hook_sql(&self, hooks: &[Hook], this: &Relation, transaction: bool) -> Result<Vec<String>, Diagnostic> {
+    pub(super) fn hook_sql(
+        &self,
+        hooks: &[Hook],
+        this: &Relation,
+        transaction: bool,
+    ) -> Result<Vec<String>, Diagnostic> {
         let chosen: Vec<&Hook> = hooks.iter().filter(|h| h.transaction == transaction).collect();
         let incremental = matches!(self.step.action, Action::Delta | Action::PublishedDelta { .. });
         let view = View {

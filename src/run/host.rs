@@ -35,6 +35,18 @@ pub struct RunHost {
     stage: Option<Arc<Stage>>,
     /// The text is that of a published model, or of an ephemeral one written into it.
     version: bool,
+    /// What is read instead of other nodes.
+    instead: Instead,
+}
+
+/// What a render reads in place of the relations that stand.
+#[derive(Clone, Debug)]
+pub(super) enum Instead {
+    Nothing,
+    /// Of one node, this relation.
+    Part(NodeId, Relation),
+    /// Of every node, the name that its readers know, so that texts of two runs can be compared.
+    Names,
 }
 
 impl RunHost {
@@ -49,6 +61,7 @@ impl RunHost {
             stable: false,
             stage: None,
             version: context.gate.is_some() && node.is_published(),
+            instead: Instead::Nothing,
         }
     }
 
@@ -68,6 +81,12 @@ impl RunHost {
             version: published,
             ..self
         }
+    }
+
+    /// A host that reads something else in place of other nodes.
+    #[must_use]
+    pub(super) fn reading(self, instead: Instead) -> Self {
+        Self { instead, ..self }
     }
 
     /// A host whose statements share a transaction.
@@ -152,6 +171,11 @@ impl RunHost {
             met.insert(Arc::clone(&target.id));
             return Relation::new(None, "", format!("__dbt__cte__{}", target.relation.identifier))
                 .of_kind(RelationKind::Ephemeral);
+        }
+        match &self.instead {
+            Instead::Part(id, part) if *id == target.id => return part.clone(),
+            Instead::Names => return target.relation.clone(),
+            _ => {}
         }
         if self.stable {
             return target.relation.clone();

@@ -1,6 +1,6 @@
 //! The end of a publish set: certificates and the switch, or the reasons why not.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use crate::postgres::{PooledConnection, SqlError};
 use super::context::{Gate, RunContext};
 use super::event::Level;
 use super::result::{FailedAudit, Held, HeldBecause, NodeResult, Published, Status};
+use super::settle::settle_views;
+use super::touched::definition_of;
 
 /// How a publish set ended.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +38,7 @@ pub(super) async fn finish_set(
     results: &IndexMap<NodeId, NodeResult>,
 ) -> SetEnd {
     let mut end = SetEnd {
-        members: plan.sets[index].clone(),
+        members: plan.sets[index].members.clone(),
         ..SetEnd::default()
     };
     let Some(gate) = &context.gate else { return end };
@@ -61,12 +63,28 @@ pub(super) async fn finish_set(
         .filter(|s| matches!(s.action, Action::Version { .. }))
         .collect();
     let outcome = async {
-        if passed {
-            return release_surely(context, gate, plan, &versions, results).await;
+        let released = if passed {
+            release_surely(context, gate, plan, &versions, results).await
+        } else {
+            let connection = context.pool.get().await?;
+            hold(gate, &connection, &versions, results).await.map(|()| Vec::new())
+        };
+        let ids = || versions.iter().map(|step| Arc::clone(&step.node.id));
+        if passed && released.is_ok() {
+            for step in &versions {
+                if let Action::Version { version, .. } = &step.action {
+                    context.set_standing(&step.node.id, version.clone());
+                }
+            }
         }
-        let connection = context.pool.get().await?;
-        hold(gate, &connection, &versions, results).await?;
-        Ok(Vec::new())
+        // Whatever comes later reads what readers read, or the candidate where there is nothing else.
+        let settled: Vec<NodeId> = ids().filter(|id| context.stands(id)).collect();
+        for id in &settled {
+            context.clear_readable(id);
+        }
+        let built = |id: &NodeId| results.get(id).is_some_and(|result| result.status == Status::Success);
+        settle_views(context, plan, &settled, built).await;
+        released
     };
     match outcome.await {
         Ok(published) => end.published.extend(published),
@@ -179,7 +197,7 @@ fn tests_of<'a>(plan: &Plan, node: &Node, results: &'a IndexMap<NodeId, NodeResu
 /// Publishes a set, again where the connection broke and the ledger says that nothing came of it. What is reported is what
 /// readers see.
 async fn release_surely(
-    context: &RunContext,
+    context: &Arc<RunContext>,
     gate: &Gate,
     plan: &Plan,
     versions: &[&Step],
@@ -263,7 +281,7 @@ pub(super) fn unknown(names: &str, lost: &SqlError, second: &Diagnostic) -> Diag
 }
 
 async fn release(
-    context: &RunContext,
+    context: &Arc<RunContext>,
     gate: &Gate,
     plan: &Plan,
     connection: &PooledConnection,
@@ -271,6 +289,18 @@ async fn release(
     results: &IndexMap<NodeId, NodeResult>,
 ) -> Result<(), PublishError> {
     let run_id = &context.flags.invocation_id;
+    let last = gate.ledger.last_audits(connection).await?;
+    // What this set certifies with it, and what stood beside it all the while.
+    let beside = |test: &Node, own: &NodeId| {
+        let others = test.depends_on.iter().filter(|id| *id != own);
+        let certified = others.filter_map(|id| {
+            if versions.iter().any(|step| step.node.id == *id) {
+                return Some((id.to_string(), run_id.clone()));
+            }
+            last.get(&**id).map(|last| (id.to_string(), last.run_id.clone()))
+        });
+        certified.collect::<BTreeMap<_, _>>()
+    };
     let mut set = Vec::new();
     for step in versions {
         let Action::Version { version, .. } = &step.action else {
@@ -287,6 +317,9 @@ async fn release(
                     test: r.node.id.to_string(),
                     status: r.status.name().to_owned(),
                     failures: r.failures.unwrap_or(0),
+                    scope: "all".to_owned(),
+                    definition: definition_of(context, &r.node),
+                    beside: beside(&r.node, &node.id),
                 })
                 .collect(),
             rows: rows.and_then(|n| i64::try_from(n).ok()),
@@ -304,6 +337,28 @@ async fn release(
         &set,
     )
     .await
+}
+
+/// Publishes one certified version by itself.
+pub(super) async fn publish_alone(
+    context: &RunContext,
+    connection: &PooledConnection,
+    node: &Node,
+    version: &crate::sql::Relation,
+) -> Result<(), Diagnostic> {
+    let Some(gate) = &context.gate else { return Ok(()) };
+    publish(
+        connection,
+        &gate.ledger,
+        &context.flags.invocation_id,
+        &gate.readers,
+        PublicAction::Publish,
+        &[publication(node, version)],
+    )
+    .await
+    .map_err(|error| publish_diagnostic(&error))?;
+    context.set_standing(&node.id, version.clone());
+    Ok(())
 }
 
 fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::graph::{NodeId, ResourceType};
+use crate::graph::NodeId;
 use crate::plan::{Action, Plan, Step};
 
 use super::context::RunContext;
@@ -52,7 +52,7 @@ enum Finished {
         slot: usize,
         results: Vec<NodeResult>,
     },
-    Set(SetEnd),
+    Set(usize, SetEnd),
 }
 
 struct Scheduler {
@@ -71,6 +71,8 @@ struct Scheduler {
     /// For each publish set, how many of its models and tests are still to come.
     set_open: Vec<usize>,
     sets_of: HashMap<NodeId, Vec<usize>>,
+    /// Steps that wait for the end of a publish set.
+    after_sets: HashMap<usize, Vec<NodeId>>,
     started: usize,
     total: usize,
     stopping: bool,
@@ -142,6 +144,7 @@ impl Scheduler {
             results: IndexMap::new(),
             set_open: vec![0; plan.sets.len()],
             sets_of: HashMap::new(),
+            after_sets: HashMap::new(),
             started: 0,
             total: plan.steps.len(),
             stopping: false,
@@ -156,23 +159,20 @@ impl Scheduler {
                     .or_default()
                     .push(Arc::clone(id));
             }
-            scheduler.open.insert(Arc::clone(id), waits.len());
+            for set in &step.after_sets {
+                scheduler.after_sets.entry(*set).or_default().push(Arc::clone(id));
+            }
+            scheduler
+                .open
+                .insert(Arc::clone(id), waits.len() + step.after_sets.len());
         }
         if context.flags.lenient {
             scheduler.generations = scheduler.generations();
         }
         for (index, set) in plan.sets.iter().enumerate() {
-            let tests = plan.steps.values().filter(|step| {
-                step.node.resource_type == ResourceType::Test && step.node.depends_on.iter().any(|p| set.contains(p))
-            });
-            let members: Vec<NodeId> = set
-                .iter()
-                .cloned()
-                .chain(tests.map(|s| Arc::clone(&s.node.id)))
-                .collect();
-            scheduler.set_open[index] = members.len();
-            for id in members {
-                scheduler.sets_of.entry(id).or_default().push(index);
+            scheduler.set_open[index] = set.members.len() + set.audits.len();
+            for id in set.members.iter().chain(&set.audits) {
+                scheduler.sets_of.entry(Arc::clone(id)).or_default().push(index);
             }
         }
         let ready: Vec<NodeId> = plan
@@ -190,6 +190,11 @@ impl Scheduler {
     /// The longest way from a step that waits for nothing.
     fn generations(&self) -> HashMap<NodeId, usize> {
         let mut open = self.open.clone();
+        for (id, step) in &self.plan.steps {
+            if let Some(waits) = open.get_mut(id) {
+                *waits -= step.after_sets.len();
+            }
+        }
         let mut due: Vec<NodeId> = self.plan.steps.keys().filter(|id| open[*id] == 0).cloned().collect();
         let mut found = HashMap::new();
         for generation in 0.. {
@@ -238,7 +243,7 @@ impl Scheduler {
             while let Some(set) = finishing.pop() {
                 let (context, plan) = (Arc::clone(&self.context), Arc::clone(&self.plan));
                 let results: IndexMap<NodeId, NodeResult> = self.results.clone();
-                running.spawn(async move { Finished::Set(finish_set(&context, &plan, set, &results).await) });
+                running.spawn(async move { Finished::Set(set, finish_set(&context, &plan, set, &results).await) });
             }
             while !self.stopping && !slots.is_empty() {
                 let Some(next) = self.ready.pop() else { break };
@@ -265,7 +270,7 @@ impl Scheduler {
                         self.context.pool.cancel_all().await;
                     }
                 }
-                Some(Ok(Finished::Set(end))) => self.finish_set(end),
+                Some(Ok(Finished::Set(set, end))) => finishing.extend(self.finish_set(set, end)),
                 // A panic is a defect of ours; let it be seen as one.
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             }
@@ -406,7 +411,8 @@ impl Scheduler {
         complete
     }
 
-    fn finish_set(&mut self, end: SetEnd) {
+    /// Gives the publish sets that are complete because of it.
+    fn finish_set(&mut self, set: usize, end: SetEnd) -> Vec<usize> {
         if let Some(diagnostic) = &end.problem {
             // The models were built and passed, but readers cannot have them.
             for id in &end.members {
@@ -423,7 +429,23 @@ impl Scheduler {
         for held in &end.held {
             self.context.tell(Event::HeldBack(held.clone()));
         }
+        let mut complete = Vec::new();
+        let culprit = match &end.problem {
+            Some(_) => end.members.first().cloned(),
+            None => end.held.first().map(|held| Arc::clone(&held.model.id)),
+        };
+        for id in self.after_sets.remove(&set).unwrap_or_default() {
+            if let Some(culprit) = &culprit {
+                complete.extend(self.skip(&id, culprit));
+            } else if let Some(open) = self.open.get_mut(&id) {
+                *open -= 1;
+                if *open == 0 && !self.blocked.contains_key(&id) {
+                    self.push_ready(&id);
+                }
+            }
+        }
         self.ends.push(end);
+        complete
     }
 
     /// After a stop: everything without a result was never started.

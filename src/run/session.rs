@@ -5,8 +5,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::diagnostic::Diagnostic;
-use crate::gate::{Collected, Holder, RunLock, RunRecord, collect, create_published_schema, drop_leftovers};
+use crate::gate::{
+    Collected, Holder, RunLock, RunRecord, collect, create_published_schema, drop_leftovers, evidence_sql,
+};
 use crate::postgres::{Connection, SqlError};
+use crate::sql::Relation;
 
 use super::context::Gate;
 use super::event::{Events, Level};
@@ -40,6 +43,9 @@ impl GateSession {
         // Under the lock: CREATE SCHEMA IF NOT EXISTS fails where two first runs meet in it.
         let made = create_published_schema(lock.connection(), &gate.ledger.schema, &gate.readers).await;
         made.map_err(|error| setup_error(gate, &error))?;
+        let evidence = evidence_sql(&gate.ledger, &gate.readers);
+        let shown = lock.connection().batch(&evidence).await;
+        shown.map_err(|error| setup_error(gate, &error))?;
         let cleared = async {
             gate.ledger.begin_run(lock.connection(), run).await?;
             drop_leftovers(lock.connection(), &gate.ledger).await
@@ -78,7 +84,12 @@ impl GateSession {
     }
 
     /// Writes the run's end and its timings, and drops versions that are no longer kept.
-    pub async fn close(self, connection: &Connection, result: &RunResult) -> Result<Collected, Diagnostic> {
+    pub async fn close(
+        self,
+        connection: &Connection,
+        result: &RunResult,
+        spent: &[Relation],
+    ) -> Result<Collected, Diagnostic> {
         if let Some(guard) = &self.guard {
             guard.abort();
         }
@@ -95,6 +106,9 @@ impl GateSession {
                 .ledger
                 .record_nodes(connection, &self.run_id, &timings)
                 .await?;
+            for table in spent {
+                connection.batch(&format!("drop table if exists {table}")).await?;
+            }
             let collected = collect(connection, &self.gate.ledger, self.gate.keep).await?;
             self.gate.ledger.end_run(connection, &self.run_id, status).await?;
             Ok::<_, SqlError>(collected)

@@ -106,8 +106,8 @@ impl Batch<'_> {
         )
     }
 
-    /// Takes away the rows whose key is in the batch; of the batch, those rows count whose key is NULL where `nulls` says so.
-    fn delete(&self, nulls: &[bool]) -> String {
+    /// Which rows of the table have a key of the batch; of the batch, those rows count whose key is NULL where `nulls` says so.
+    fn among(&self, nulls: &[bool]) -> String {
         let keys = Key::all(self.config);
         let (mut wanted, mut picked, mut gone, mut theirs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (key, null) in keys.iter().zip(nulls) {
@@ -133,12 +133,47 @@ impl Batch<'_> {
                 self.source
             ));
         }
+        gone.join("\nand ")
+    }
+
+    /// Takes away the rows whose key is in the batch.
+    fn delete(&self, nulls: &[bool]) -> String {
         format!(
             "delete from {} as DBT_INTERNAL_DEST\nwhere {}{};\n",
             self.target,
-            gone.join("\nand "),
+            self.among(nulls),
             self.predicates()
         )
+    }
+
+    /// The rows of the table that have a key of the batch; `None` where no key is compared.
+    #[must_use]
+    pub fn matched(&self) -> Option<String> {
+        if self.config.unique_key.is_empty() || strategy_of(self.config) == IncrementalStrategy::Append {
+            return None;
+        }
+        let complete = vec![false; Key::all(self.config).len()];
+        let ways: Vec<String> = std::iter::once(&complete)
+            .chain(self.null_keys)
+            .map(|nulls| {
+                format!(
+                    "select DBT_INTERNAL_DEST.* from {} as DBT_INTERNAL_DEST\nwhere {}",
+                    self.target,
+                    self.among(nulls)
+                )
+            })
+            .collect();
+        Some(ways.join("\nunion all\n"))
+    }
+
+    /// Whether the rows of the batch stand in the table afterwards just as they came, and no others changed.
+    #[must_use]
+    pub fn arrives_whole(&self) -> bool {
+        match strategy_of(self.config) {
+            IncrementalStrategy::Append => true,
+            IncrementalStrategy::DeleteInsert => self.config.incremental_predicates.is_empty(),
+            IncrementalStrategy::Merge | IncrementalStrategy::Microbatch => self.config.unique_key.is_empty(),
+        }
     }
 
     fn merge(&self, nulls: &[bool]) -> String {

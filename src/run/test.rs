@@ -118,6 +118,7 @@ mod tests {
             where_: None,
             store_failures: None,
             stored_as_view: false,
+            audit_scope: None,
         }
     }
 

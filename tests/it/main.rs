@@ -1,6 +1,7 @@
 //! The integration tests: whole commands on a private PostgreSQL, one file a feature.
 
 mod artifacts;
+mod audit_scope;
 mod bad_input;
 mod building;
 mod conflicts;
@@ -12,6 +13,7 @@ mod exhausted;
 mod faults;
 mod freshness;
 mod gate;
+mod gate_promises;
 mod handoff;
 mod hold;
 mod house;

@@ -21,7 +21,7 @@ pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
 };
-pub use running::{CloneArguments, RetryArguments, RunArguments, SeedArguments};
+pub use running::{AuditScope, CloneArguments, RetryArguments, RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
 pub use state::StateArguments;

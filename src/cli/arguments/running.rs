@@ -1,6 +1,6 @@
 //! Options of the commands that build and test.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::diagnostic::Diagnostic;
@@ -47,9 +47,18 @@ pub struct RunningArguments {
     /// Read only rows of this window of what has an `event_time`: "3 days", or {start: 2024-01-01, end: 2024-02-01} (UTC)
     #[arg(long, value_name = "WINDOW", value_parser = Sample::parse)]
     pub sample: Option<Sample>,
+    /// What audits of a published incremental model look at: what its delta touched, where that is enough, or everything
+    #[arg(long, value_enum, value_name = "SCOPE")]
+    pub audit: Option<AuditScope>,
     /// Keep the failing rows of tests in the schema that their configuration names
     #[arg(long)]
     pub store_failures: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuditScope {
+    Delta,
+    Full,
 }
 
 impl RunningArguments {
@@ -66,6 +75,7 @@ impl RunningArguments {
             (self.empty, "--empty", &["build", "run", "seed", "snapshot"][..]),
             (span.is_some(), "--event-time-start", &["build", "run"]),
             (self.sample.is_some(), "--sample", &["build", "run"]),
+            (self.audit.is_some(), "--audit", &["build", "run"]),
             (self.store_failures, "--store-failures", &["build", "test"]),
         ];
         for (given, option, commands) in meant {

@@ -3,7 +3,7 @@
 use super::Owner;
 use super::typer::Typer;
 use crate::diagnostic::Diagnostics;
-use crate::graph::{Severity, TestSpec};
+use crate::graph::{AuditScope, Severity, TestSpec};
 use crate::project::Settings;
 
 impl TestSpec {
@@ -31,6 +31,18 @@ impl TestSpec {
         {
             typer.unknown(&setting, "store_failures_as", word, ["table", "view", "ephemeral"]);
         }
+        let audit_scope = match typer.text("audit_scope").as_deref() {
+            None => None,
+            Some("rows") => Some(AuditScope::Rows),
+            Some("keys") => Some(AuditScope::Keys),
+            Some("all") => Some(AuditScope::All),
+            Some(word) => {
+                if let Some(setting) = typer.get("audit_scope") {
+                    typer.unknown(&setting, "audit_scope", word, ["rows", "keys", "all"]);
+                }
+                None
+            }
+        };
         let condition = |text: Option<String>| text.unwrap_or_else(|| "!= 0".to_owned());
         Self {
             generic: None,
@@ -38,6 +50,7 @@ impl TestSpec {
             warn_if: condition(typer.text("warn_if")),
             error_if: condition(typer.text("error_if")),
             fail_calc: typer.text("fail_calc").unwrap_or_else(|| "count(*)".to_owned()),
+            audit_scope,
             limit: typer.number("limit"),
             where_: typer.text("where"),
             stored_as_view: store_failures_as.as_deref() == Some("view"),

@@ -276,6 +276,7 @@ fn test(entry: &Json) -> TestSpec {
         where_: maybe(&config["where"]),
         store_failures: config["store_failures"].as_bool(),
         stored_as_view: config["store_failures_as"] == "view",
+        audit_scope: None,
     }
 }
 

@@ -8,7 +8,8 @@ use super::contract;
 const PLACE: [&str; 5] = ["alias", "schema", "database", "tags", "group"];
 
 /// The keys of a test's configuration that change what it finds.
-const OF_TESTS: [&str; 9] = [
+const OF_TESTS: [&str; 10] = [
+    "audit_scope",
     "severity",
     "where",
     "limit",

@@ -271,6 +271,11 @@ const CONFIG: &[Line] = &[
         "`public` models are guarded by the [gate](gate.md)",
     ),
     ("alias", Supported, ""),
+    (
+        "audit_scope",
+        Supported,
+        "Assay's own: what a test looks at after a delta, see [the gate](gate.md)",
+    ),
     ("batch_size", Supported, ""),
     ("begin", Supported, ""),
     ("check_cols", Supported, ""),

@@ -1,0 +1,577 @@
+//! What a delta touched in a published version, and audits that look at no more than that.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Diagnostic;
+use crate::gate::{Changes, LastAudits, TestEvidence, fingerprint, gone_relation};
+use crate::graph::{IncrementalStrategy, Node, NodeConfig, NodeId, ResourceType};
+use crate::plan::{SCOPED_TESTS, Scope, Scoped, scope};
+use crate::sql::{Column, Relation, ident};
+
+use super::compile::compile_instead;
+use super::context::RunContext;
+use super::execute::NodeRun;
+use super::host::Instead;
+use super::key::Key;
+use super::published_delta::Audit;
+use super::result::Status;
+use super::strategy::{Batch, null_keys_query};
+use super::test::Verdict;
+
+const BEFORE: &str = "assay_before";
+const TOUCHED: &str = "assay_touched";
+
+/// Parents that a delta took away, for the tests of what is built after it.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// The run that had certified the parent before.
+    pub before: String,
+    /// By the column that children point to; `None` where nothing of it went away.
+    pub tables: HashMap<String, Option<Relation>>,
+}
+
+/// The rows of one delta, in temporary tables of its transaction.
+pub(super) struct Touched {
+    /// The session's temporary schema.
+    schema: String,
+    rows: Relation,
+    /// Values of these columns that no row has any more.
+    gone: HashMap<String, Option<Relation>>,
+    /// The newest certificate of each published model.
+    last: HashMap<String, LastAudits>,
+    /// Functions of the catalogue that mean the same in every run.
+    immutable: Vec<String>,
+    parts: AtomicUsize,
+    pub changes: Option<Changes>,
+}
+
+impl NodeRun {
+    /// Keeps the rows that the delta is about to replace; whether there can be any.
+    pub(super) async fn keep_before(
+        &self,
+        current: &Relation,
+        stage: &str,
+        columns: &[String],
+    ) -> Result<bool, Diagnostic> {
+        let null_keys = self.null_keys(stage).await?;
+        let Some(matched) = self.batch(current, stage, columns, &null_keys).matched() else {
+            return Ok(false);
+        };
+        let sql = temporary(BEFORE, &matched);
+        self.connection
+            .batch(&sql)
+            .await
+            .map_err(|error| self.database_error(&error))?;
+        Ok(true)
+    }
+
+    /// Looks at what the delta did. The transaction is still open, and the delta applied.
+    pub(super) async fn touch(
+        &self,
+        current: &Relation,
+        stage: &str,
+        columns: &[String],
+        replaces: bool,
+    ) -> Result<Touched, Diagnostic> {
+        let failed = |error: crate::postgres::SqlError| self.database_error(&error);
+        let null_keys = self.null_keys(stage).await?;
+        let batch = self.batch(current, stage, columns, &null_keys);
+        let sql = match batch.matched().filter(|_| !batch.arrives_whole()) {
+            Some(matched) => temporary(TOUCHED, &matched),
+            None => arrived(current, stage, columns),
+        };
+        self.connection
+            .batch(&format!("{sql}analyze {};\n", ident(TOUCHED)))
+            .await
+            .map_err(failed)?;
+        let schema = self
+            .connection
+            .query("select pg_my_temp_schema()::regnamespace::text", &[])
+            .await
+            .map_err(failed)?;
+        let schema: String = schema.first().map_or_else(|| "pg_temp".to_owned(), |row| row.get(0));
+        let mut touched = Touched {
+            rows: Relation::new(None, &schema, TOUCHED),
+            schema,
+            gone: HashMap::new(),
+            last: self.ledger()?.last_audits(&self.connection).await.map_err(failed)?,
+            immutable: Vec::new(),
+            parts: AtomicUsize::new(0),
+            changes: self.count_changes(current, replaces).await?,
+        };
+        for (field, shared) in self.fields_pointed_to() {
+            let gone = self.went_away(current, &field, replaces, shared).await?;
+            touched.gone.insert(field, gone);
+        }
+        touched.immutable = self.immutable_functions().await?;
+        Ok(touched)
+    }
+
+    fn batch<'a>(
+        &'a self,
+        target: &'a Relation,
+        source: &'a str,
+        columns: &'a [String],
+        null_keys: &'a [Vec<bool>],
+    ) -> Batch<'a> {
+        Batch {
+            target,
+            source,
+            columns,
+            config: &self.step.node.config,
+            null_keys,
+        }
+    }
+
+    /// Rows added, changed and removed; `None` where they cannot be compared.
+    async fn count_changes(&self, current: &Relation, replaces: bool) -> Result<Option<Changes>, Diagnostic> {
+        let columns =
+            crate::postgres::catalog::columns(&self.connection, &current.stored_schema(), &current.stored_identifier())
+                .await
+                .map_err(|error| self.database_error(&error))?;
+        let sql = if replaces {
+            changes_sql(&ident(BEFORE), &ident(TOUCHED), &columns, &self.step.node.config)
+        } else {
+            format!("select count(*), 0::bigint, 0::bigint from {}", ident(TOUCHED))
+        };
+        self.tried(&sql).await.map(|rows| {
+            rows?.first().map(|row| Changes {
+                added: row.get(0),
+                changed: row.get(1),
+                removed: row.get(2),
+            })
+        })
+    }
+
+    /// Asks something that may fail without harm; the transaction goes on either way.
+    async fn tried(&self, sql: &str) -> Result<Option<Vec<tokio_postgres::Row>>, Diagnostic> {
+        let failed = |error: crate::postgres::SqlError| self.database_error(&error);
+        self.connection.batch("savepoint assay_try").await.map_err(failed)?;
+        let Ok(rows) = self.connection.query(sql, &[]).await else {
+            self.connection
+                .batch("rollback to savepoint assay_try")
+                .await
+                .map_err(failed)?;
+            return Ok(None);
+        };
+        self.connection
+            .batch("release savepoint assay_try")
+            .await
+            .map_err(failed)?;
+        Ok(Some(rows))
+    }
+
+    /// Columns of this model that tests of others point to, and whether one of those tests runs later, in another step.
+    fn fields_pointed_to(&self) -> BTreeMap<String, bool> {
+        let mut fields = BTreeMap::new();
+        for test in self.context.graph.children(&self.step.node.id) {
+            if test.resource_type != ResourceType::Test || !test.config.enabled {
+                continue;
+            }
+            if let Ok(Scoped {
+                scope: Scope::Parents { parent, field, .. },
+                ..
+            }) = scope_of(&self.context, test, &self.step.node.id)
+                && parent == self.step.node.id
+            {
+                let own = self.step.audits.contains(&test.id);
+                *fields.entry(field).or_insert(false) |= !own;
+            }
+        }
+        fields
+    }
+
+    /// The values of `field` that were there before and are not any more.
+    async fn went_away(
+        &self,
+        current: &Relation,
+        field: &str,
+        replaces: bool,
+        shared: bool,
+    ) -> Result<Option<Relation>, Diagnostic> {
+        if !replaces {
+            return Ok(None);
+        }
+        let failed = |error: crate::postgres::SqlError| self.database_error(&error);
+        let name = format!("assay_gone_{}", &fingerprint(&[field])[..8]);
+        let rows = gone_sql(current, field);
+        let made = self
+            .connection
+            .batch(&format!("{}analyze {};\n", temporary(&name, &rows), ident(&name)))
+            .await
+            .map_err(failed)?;
+        if made.first() == Some(&0) {
+            return Ok(None);
+        }
+        let here = Relation::new(None, "pg_temp", &name);
+        if !shared {
+            return Ok(Some(here));
+        }
+        // The step that asks has another connection.
+        let there = gone_relation(&self.step.node.relation, field);
+        self.connection
+            .batch(&format!(
+                "drop table if exists {there};\ncreate table {there} as\nselect * from {};\n",
+                ident(&name)
+            ))
+            .await
+            .map_err(failed)?;
+        Ok(Some(there))
+    }
+
+    async fn immutable_functions(&self) -> Result<Vec<String>, Diagnostic> {
+        let mut called: Vec<String> = Vec::new();
+        for id in &self.step.audits {
+            if let Some(test) = self.context.graph.node(id)
+                && let Ok(scoped) = scope_of(&self.context, test, &self.step.node.id)
+            {
+                called.extend(scoped.functions);
+            }
+        }
+        if called.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .connection
+            .query(
+                "select proname::text from pg_proc where proname = any ($1::text[])
+                 group by proname having bool_and(provolatile = 'i' and prokind = 'f')",
+                &[&called],
+            )
+            .await
+            .map_err(|error| self.database_error(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Runs a test over what the delta touched. `None` where it must look at everything: it cannot be narrowed, nobody
+    /// vouches for the other rows, or something was found, which the whole relation is then asked about.
+    pub(super) async fn scoped_test(&self, test: &Arc<Node>, touched: &Touched) -> Result<Option<Verdict>, Diagnostic> {
+        let Ok(scoped) = scope_of(&self.context, test, &self.step.node.id) else {
+            return Ok(None);
+        };
+        if scoped.functions.iter().any(|name| !touched.immutable.contains(name)) {
+            return Ok(None);
+        }
+        let Some(part) = self.part(test, &scoped.scope, touched).await? else {
+            return Ok(None);
+        };
+        let compiled = self.compile_other(test)?;
+        let compiled_at = Timestamp::now();
+        let clean = match part {
+            Part::Empty => true,
+            Part::Rows(of, relation) => {
+                let instead = Instead::Part(of, relation);
+                let Ok(sql) = compile_instead(&self.context, test, instead, Some(&self.connection)) else {
+                    return Ok(None);
+                };
+                let sql = format!("select from (\n{sql}\n) as assay_part limit 1");
+                self.tried(&sql).await?.is_some_and(|found| found.is_empty())
+            }
+        };
+        Ok(clean.then_some(Verdict {
+            status: Status::Pass,
+            failures: 0,
+            message: None,
+            compiled,
+            compiled_at,
+        }))
+    }
+
+    /// The rows that a test must look at, where somebody vouches for the rest.
+    async fn part(&self, test: &Arc<Node>, scope: &Scope, touched: &Touched) -> Result<Option<Part>, Diagnostic> {
+        let own = &self.step.node.id;
+        let Some(definition) = definition_of(&self.context, test) else {
+            return Ok(None);
+        };
+        let passed = |model: &NodeId| {
+            let last = touched.last.get(&**model)?;
+            let evidence = last.tests.iter().find(|evidence| *evidence.test == *test.id)?;
+            let clean = evidence.status == "pass" && evidence.failures == 0;
+            (clean && evidence.definition.as_deref() == Some(definition.as_str())).then_some(evidence)
+        };
+        match scope {
+            Scope::Rows if passed(own).is_some() => Ok(Some(Part::Rows(Arc::clone(own), touched.rows.clone()))),
+            Scope::Keys(columns) if passed(own).is_some() => {
+                let unique = test.test.as_ref().is_some_and(|spec| spec.audit_scope.is_none());
+                let Some(sql) = self.sharing(columns, touched, unique).await? else {
+                    return Ok(None);
+                };
+                let part = self.make_part(&sql, touched).await?;
+                Ok(part.map(|relation| Part::Rows(Arc::clone(own), relation)))
+            }
+            Scope::Parents {
+                child,
+                column,
+                parent,
+                field,
+            } => {
+                let state = |model: &NodeId| touched.last.get(&**model).map(|last| last.run_id.as_str());
+                let vouched = |by: &NodeId, other: &NodeId| {
+                    let evidence = passed(by)?;
+                    evidence.beside.get(&**other).map(String::as_str)
+                };
+                let gone = if own == parent {
+                    let known = vouched(parent, child).is_some_and(|run| Some(run) == state(child))
+                        || vouched(child, parent).is_some_and(|run| Some(run) == state(parent));
+                    if !known {
+                        return Ok(None);
+                    }
+                    touched.gone.get(field).cloned()
+                } else {
+                    match (vouched(child, parent), vouched(parent, child)) {
+                        (Some(run), _) if Some(run) == state(parent) => Some(None),
+                        (_, Some(run)) if Some(run) == state(child) => Some(None),
+                        (Some(run), _) => self
+                            .context
+                            .gone(parent)
+                            .filter(|gone| gone.before == run)
+                            .and_then(|gone| gone.tables.get(field).cloned()),
+                        _ => None,
+                    }
+                };
+                let Some(gone) = gone else { return Ok(None) };
+                let orphans = gone.map(|gone| {
+                    let child = self.context.graph.node(child).map(|node| self.context.readable(node));
+                    child.map(|child| orphans_sql(&child, column, &gone, field))
+                });
+                let sql = match (own == child, orphans.flatten()) {
+                    (true, None) => return Ok(Some(Part::Rows(Arc::clone(child), touched.rows.clone()))),
+                    (true, Some(orphans)) => format!("select * from {}\nunion all\n{orphans}", ident(TOUCHED)),
+                    (false, Some(orphans)) => orphans,
+                    (false, None) => return Ok(Some(Part::Empty)),
+                };
+                let part = self.make_part(&sql, touched).await?;
+                Ok(part.map(|relation| Part::Rows(Arc::clone(child), relation)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The rows that share the values of some columns with a touched one.
+    async fn sharing(
+        &self,
+        columns: &[String],
+        touched: &Touched,
+        ignores_null: bool,
+    ) -> Result<Option<String>, Diagnostic> {
+        let current = self.context.readable(&self.step.node);
+        let config = NodeConfig {
+            unique_key: columns.to_vec(),
+            incremental_strategy: Some(IncrementalStrategy::DeleteInsert),
+            ..self.step.node.config.clone()
+        };
+        let source = touched.rows.to_string();
+        let null_keys = match null_keys_query(&source, &config).filter(|_| !ignores_null) {
+            Some(query) => match self.tried(&query).await? {
+                Some(rows) => rows.iter().map(|row| row.get(0)).collect(),
+                None => return Ok(None),
+            },
+            None => Vec::new(),
+        };
+        let batch = Batch {
+            target: &current,
+            source: &source,
+            columns: &[],
+            config: &config,
+            null_keys: &null_keys,
+        };
+        Ok(batch.matched())
+    }
+
+    /// `None` where the rows cannot be had.
+    async fn make_part(&self, rows: &str, touched: &Touched) -> Result<Option<Relation>, Diagnostic> {
+        let name = format!("assay_part_{}", touched.parts.fetch_add(1, Ordering::Relaxed));
+        let sql = format!("create temporary table {} on commit drop as\n{rows}", ident(&name));
+        let made = self.tried(&sql).await?;
+        Ok(made.map(|_| Relation::new(None, &touched.schema, name)))
+    }
+
+    /// How each audit ended, for the certificate.
+    pub(super) fn evidence(&self, audits: &[Audit], touched: &Touched) -> Vec<TestEvidence> {
+        audits
+            .iter()
+            .filter_map(|audit| {
+                let verdict = audit.verdict.as_ref().ok()?;
+                let test = self.context.graph.node(&audit.test)?;
+                let others = test.depends_on.iter().filter(|id| **id != self.step.node.id);
+                let beside = others.filter_map(|id| {
+                    let last = touched.last.get(&**id)?;
+                    // A version of this run is no more certified than this delta.
+                    let readable = self.context.graph.node(id).map(|node| self.context.readable(node))?;
+                    let stands = readable.schema != last.relation.schema || readable == last.relation;
+                    stands.then(|| (id.to_string(), last.run_id.clone()))
+                });
+                Some(TestEvidence {
+                    test: audit.test.to_string(),
+                    status: verdict.status.name().to_owned(),
+                    failures: verdict.failures,
+                    scope: if audit.scoped { "delta" } else { "all" }.to_owned(),
+                    definition: definition_of(&self.context, test),
+                    beside: beside.collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// Tells later steps what this delta took away; it is committed.
+    pub(super) fn tell_gone(&self, touched: &Touched) {
+        if let Some(last) = touched.last.get(&*self.step.node.id) {
+            let gone = Gone {
+                before: last.run_id.clone(),
+                tables: touched.gone.clone(),
+            };
+            self.context.set_gone(&self.step.node.id, gone);
+        }
+    }
+}
+
+/// What a scoped test reads.
+enum Part {
+    /// Of this node, this relation only.
+    Rows(NodeId, Relation),
+    /// Nothing that it could object to.
+    Empty,
+}
+
+/// The scope of a test after a delta of `owner`, as this project defines its tests.
+pub fn scope_of(context: &RunContext, test: &Node, owner: &NodeId) -> Result<Scoped, String> {
+    let overridden = |name: &str| {
+        debug_assert!(SCOPED_TESTS.contains(&name), "only those are asked about");
+        context
+            .engine
+            .overriding(&test.package, &format!("test_{name}"))
+            .is_some()
+    };
+    scope(test, owner, &context.graph, &overridden)
+}
+
+/// A fingerprint of what a test asks, the same whichever version it asks it of; `None` where that depends on what its
+/// template finds in the database.
+pub fn definition_of(context: &Arc<RunContext>, test: &Arc<Node>) -> Option<String> {
+    let spec = test.test.as_ref()?;
+    let sql = compile_instead(context, test, Instead::Names, None).ok()?;
+    let limit = spec.limit.map_or_else(String::new, |limit| limit.to_string());
+    let parts = [sql.trim(), &spec.fail_calc, &spec.warn_if, &spec.error_if, &limit];
+    Some(fingerprint(&parts)[..16].to_owned())
+}
+
+fn temporary(name: &str, rows: &str) -> String {
+    format!("create temporary table {} on commit drop as\n{rows};\n", ident(name))
+}
+
+/// The rows of a batch as the table took them, with its types.
+fn arrived(current: &Relation, stage: &str, columns: &[String]) -> String {
+    let table = ident(TOUCHED);
+    let list: Vec<String> = columns.iter().map(|column| ident(column)).collect();
+    let list = list.join(", ");
+    format!(
+        "create temporary table {table} (like {current}) on commit drop;\n\
+         insert into {table} ({list})\nselect {list} from {stage};\n"
+    )
+}
+
+fn gone_sql(current: &Relation, field: &str) -> String {
+    format!(
+        "select distinct b.{field} from {before} as b\nwhere b.{field} is not null\n\
+         and not exists (select from {current} as c where c.{field} = b.{field})",
+        before = ident(BEFORE)
+    )
+}
+
+fn orphans_sql(child: &Relation, column: &str, gone: &Relation, field: &str) -> String {
+    format!("select * from {child} where {column} in (select {field} from {gone})")
+}
+
+/// Types that PostgreSQL cannot tell apart by sorting or hashing.
+const UNSORTED: [&str; 8] = ["json", "xml", "point", "line", "lseg", "box", "path", "polygon"];
+
+/// Counts what differs between two sets of rows. Rows that have a key on both sides are changed, one for one; the rest is
+/// added or removed.
+pub fn changes_sql(before: &str, after: &str, columns: &[Column], config: &NodeConfig) -> String {
+    let list: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let name = ident(&column.name);
+            let base = column.data_type.trim_end_matches("[]");
+            if UNSORTED.contains(&base) || base == "circle" {
+                format!("{name}::text as {name}")
+            } else {
+                name
+            }
+        })
+        .collect();
+    let list = list.join(", ");
+    let keys: Vec<String> = Key::all(config).iter().map(|key| key.within("")).collect();
+    let changed = if keys.is_empty() {
+        "select 0::bigint as n".to_owned()
+    } else {
+        let keyed = |from: &str| {
+            let named: Vec<String> = keys
+                .iter()
+                .enumerate()
+                .map(|(i, key)| format!("{key} as k{i}"))
+                .collect();
+            let groups: Vec<String> = (1..=keys.len()).map(|i| i.to_string()).collect();
+            format!(
+                "select {}, count(*) as n from {from} group by {}",
+                named.join(", "),
+                groups.join(", ")
+            )
+        };
+        let parts: Vec<String> = (0..keys.len()).map(|i| format!("k{i}")).collect();
+        let parts = parts.join(", ");
+        // Grouped rather than joined: NULL keys meet, and a hash finds them.
+        format!(
+            "select coalesce(sum(least(c, g)), 0)::bigint as n from (\n\
+             select {parts}, sum(c) as c, sum(g) as g from (\n\
+             select {parts}, n as c, 0::bigint as g from ({come}) as c\n\
+             union all\n\
+             select {parts}, 0::bigint, n from ({gone}) as g) as both_sides\n\
+             group by {parts}) as keys",
+            come = keyed("come"),
+            gone = keyed("gone"),
+        )
+    };
+    format!(
+        "with come as materialized (select {list} from {after} except all select {list} from {before}),\n\
+         gone as materialized (select {list} from {before} except all select {list} from {after}),\n\
+         changed as (\n{changed})\n\
+         select (select count(*) from come) - n, n, (select count(*) from gone) - n from changed"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::test_node;
+
+    #[test]
+    fn what_is_sent() {
+        let current = Relation::new(None, "analytics__versions", "m__0a_1b");
+        let mut config = test_node("m", &[]).config;
+        let column = |name: &str, data_type: &str| Column {
+            name: name.into(),
+            data_type: data_type.into(),
+        };
+        let columns = [column("id", "integer"), column("Doc", "json[]")];
+        let unkeyed = changes_sql("before", "after", &columns, &config);
+        config.unique_key = vec!["id".into(), "\"Day\"".into()];
+        let keyed = changes_sql("before", "after", &columns, &config);
+        let gone = Relation::new(None, "analytics__versions", "m__gone");
+        insta::assert_snapshot!(
+            [
+                arrived(&current, "stage", &["id".to_owned(), "Doc".to_owned()]),
+                temporary(BEFORE, "select 1"),
+                gone_sql(&current, "id"),
+                orphans_sql(&current, "parent_id", &gone, "id"),
+                unkeyed,
+                keyed
+            ]
+            .join("\n\n")
+        );
+    }
+}
