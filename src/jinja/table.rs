@@ -55,6 +55,14 @@ pub struct MacroInfo {
     pub place: Place,
 }
 
+impl MacroInfo {
+    /// Comes with the program.
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        BUILTIN.contains(&self.package.as_str())
+    }
+}
+
 /// A macro ready to be loaded.
 #[derive(Debug)]
 pub(super) struct MacroDef {

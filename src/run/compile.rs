@@ -1,5 +1,6 @@
 //! A node's template into the SQL that runs.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -9,7 +10,7 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::gate::fingerprint;
 use crate::graph::select::resource_type;
 use crate::graph::{Hook, Node, NodeId, ResourceType, entry};
-use crate::jinja::{Global, Render};
+use crate::jinja::{Global, MacroInfo, Render};
 use crate::postgres::PooledConnection;
 use crate::project::Fixture;
 use crate::sql::{Relation, with_expressions, with_own_aliases};
@@ -164,6 +165,7 @@ pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String,
             }
         }
     }
+    parts.extend(unrendered(context, node));
     let config = &node.config;
     parts.push(config.materialized_name.clone());
     parts.push(config.unique_key.join(","));
@@ -179,6 +181,32 @@ pub fn definition(context: &Arc<RunContext>, node: &Arc<Node>) -> Result<String,
     }
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     Ok(fingerprint(&parts))
+}
+
+/// Texts of which a definition's render leaves a part out: what stands under `execute`, which asks the database.
+fn unrendered(context: &RunContext, node: &Node) -> Vec<String> {
+    let asks = |text: &str| text.contains("execute") || text.contains("run_query") || text.contains("statement(");
+    let mut texts = Vec::new();
+    if asks(&node.source.text) {
+        texts.push(node.source.text.clone());
+    }
+    let infos: HashMap<&str, &MacroInfo> = context.engine.macros().map(|info| (info.id.as_str(), info)).collect();
+    let mut seen: BTreeMap<String, &MacroInfo> = BTreeMap::new();
+    let mut open: Vec<String> = node.macros.iter().map(ToString::to_string).collect();
+    while let Some(id) = open.pop() {
+        let Some(info) = infos.get(id.as_str()).filter(|info| !info.is_builtin()) else {
+            continue;
+        };
+        if seen.insert(id, info).is_none() {
+            open.extend(context.engine.called_by(info));
+        }
+    }
+    texts.extend(
+        seen.values()
+            .filter(|info| asks(&info.text))
+            .map(|info| info.text.clone()),
+    );
+    texts
 }
 
 fn render(

@@ -283,6 +283,28 @@ fn a_model_that_is_never_built_anew_keeps_its_history() {
 }
 
 #[test]
+fn what_stands_under_execute_is_part_of_a_definition() {
+    let model = |factor: &str| {
+        format!(
+            "{{{{ config(materialized='incremental', unique_key='id') }}}}
+             select id, {{% if execute %}}amount * {factor}{{% else %}}amount{{% endif %}} as amount from raw.orders
+             {{% if is_incremental() %}} where id > (select max(id) from {{{{ this }}}}) {{% endif %}}"
+        )
+    };
+    let project = project(
+        &[
+            ("models/schema.yml", "models: [{name: fact, access: public}]"),
+            ("models/fact.sql", &model("1")),
+        ],
+        ORDERS,
+    );
+    project.ok(&["build"]);
+    project.put("models/fact.sql", &model("100"));
+    project.ok(&["build"]);
+    assert_eq!(read(&project, "select amount from analytics.fact"), "1000");
+}
+
+#[test]
 fn views_follow_what_they_read() {
     let project = project(
         &[
