@@ -143,17 +143,26 @@ async fn connected_build(
                 .say(Level::Info, &format!("Waiting for another run: {holder}"));
         };
         let patience = Duration::from_secs(running.lock_wait);
-        let (mut opened, cleared) = GateSession::open(lock, gate, &record, patience, &mut waiting).await?;
-        if !cleared.dropped.is_empty() {
-            let text = format!("Dropped what an earlier run left: {}", cleared.dropped.join(", "));
+        let (mut begun, opened) = GateSession::open(lock, gate, &record, patience, &mut waiting).await?;
+        if !opened.collected.dropped.is_empty() {
+            let text = format!(
+                "Dropped what an earlier run left: {}",
+                opened.collected.dropped.join(", ")
+            );
             workspace.talk.say(Level::Info, &text);
         }
-        for (relation, reader) in &cleared.kept {
+        for (relation, reader) in &opened.collected.kept {
             let text = format!("What an earlier run left is kept as {relation}: {reader}");
             workspace.talk.say(Level::Warn, &text);
         }
-        opened.guard(&context.interrupt, &context.events);
-        session = Some(opened);
+        for text in &opened.said {
+            workspace.talk.say(Level::Info, text);
+        }
+        for warning in opened.warnings {
+            workspace.talk.tell(warning);
+        }
+        begun.guard(&context.interrupt, &context.events);
+        session = Some(begun);
     }
     let asked = Asked {
         tests_block: kind == Kind::Build,
@@ -237,8 +246,11 @@ async fn finish(
         }
         let connection = Arc::new(context.pool.get().await?);
         if let Some(session) = session {
-            let collected = session.close(&connection, &result, &context.spent()).await?;
-            for (version, reader) in collected.kept {
+            let closed = session.close(&connection, &result, &context.spent()).await?;
+            for text in &closed.said {
+                workspace.talk.say(Level::Info, text);
+            }
+            for (version, reader) in closed.collected.kept {
                 let text = format!("The old version {version} is kept: {reader}");
                 workspace.talk.say(Level::Info, &text);
             }

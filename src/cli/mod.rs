@@ -15,6 +15,7 @@ mod docs;
 mod docs_serve;
 mod facts;
 mod freshness;
+mod gate;
 mod generate;
 mod history;
 mod invocation;
@@ -242,6 +243,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,
         Command::Gc => rollback::gc(&global, talk).await,
+        Command::Gate(arguments) => gate::gate(&global, talk, &arguments).await,
         Command::Db(db) => connect::db(&global, talk, &db).await,
         Command::Generate(generate) => generate::generate(&global, talk, &generate).await,
         Command::Watch { directory, idle } => connect::watch(&directory, idle).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::gate::{self, Holder, RunLock, RunRecord};
-use crate::run::{Level, publish_diagnostic};
+use crate::run::{Level, prepare_ledger, publish_diagnostic, retire_orphans};
 
 use super::arguments::{Global, RollbackArguments};
 use super::connect::{Connected, connect, gate_of};
@@ -61,19 +61,29 @@ pub(super) async fn gc(global: &Global, talk: &Talk) -> Outcome {
         let lock = locked(&workspace, &connected, "assay gc", 0).await?;
         let collected = async {
             let mut collected = gate::drop_leftovers(lock.connection(), &gate.ledger).await?;
+            let (ledger, names, run_id) = (&gate.ledger, gate.names(), &workspace.talk.invocation_id);
+            let due = |orphan: &gate::Orphan| orphan.is_live || !gate.keep_removed;
+            let project = workspace.project_name();
+            let gone = retire_orphans(lock.connection(), ledger, run_id, project, &names, due).await?;
             let old = gate::collect(lock.connection(), &gate.ledger, gate.keep).await?;
             collected.dropped.extend(old.dropped);
             collected.kept.extend(old.kept);
             gate.ledger
                 .end_run(lock.connection(), &workspace.talk.invocation_id, "success")
                 .await?;
-            Ok::<_, crate::postgres::SqlError>(collected)
+            Ok::<_, crate::postgres::SqlError>((collected, gone))
         };
         collected.await.map_err(|error| error.diagnostic())
     };
     let outcome = work.await;
     connected.leave(outcome.is_ok()).await?;
-    let collected = outcome?;
+    let (collected, (retired, stuck)) = outcome?;
+    for line in &retired {
+        talk.say(Level::Info, line);
+    }
+    for (model, reason) in &stuck {
+        talk.say(Level::Info, &format!("{model} stays published: {reason}"));
+    }
     for version in &collected.dropped {
         talk.say(Level::Info, &format!("dropped {version}"));
     }
@@ -88,7 +98,7 @@ pub(super) async fn gc(global: &Global, talk: &Talk) -> Outcome {
 }
 
 /// The run lock, with the command on record in the ledger.
-async fn locked(
+pub(super) async fn locked(
     workspace: &Workspace,
     connected: &Connected,
     command: &str,
@@ -105,10 +115,7 @@ async fn locked(
         pid: std::process::id(),
     };
     let connection = connected.extra_connection().await?;
-    gate.ledger
-        .prepare(&connection)
-        .await
-        .map_err(|error| error.diagnostic())?;
+    prepare_ledger(&connection, &gate).await?;
     let mut waiting = |holder: &Holder| {
         workspace
             .talk

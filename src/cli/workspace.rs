@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, WarnError};
-use crate::gate::Ledger;
+use crate::gate::{Ledger, Models};
 use crate::graph::entry::{self, FlatGraph};
 use crate::graph::select::Selectors;
 use crate::graph::{Graph, Node, NodeId, ResourceType, Said, Variables, Voice, bare_node};
@@ -188,11 +188,20 @@ impl Workspace {
         options(self.no_download)
     }
 
+    fn published_models(&self) -> Models {
+        let published = self.graph.nodes().filter(|node| node.is_published());
+        published
+            .map(|node| (node.relation.identifier.clone(), node.config.grants.clone()))
+            .collect()
+    }
+
     pub fn gate(&self) -> Option<Gate> {
         self.project.gate().map(|gate| Gate {
             ledger: Ledger::of(&gate.schema),
             readers: gate.readers.clone(),
             keep: gate.keep,
+            keep_removed: gate.keep_removed,
+            models: Arc::new(self.published_models()),
         })
     }
 

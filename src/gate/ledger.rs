@@ -167,7 +167,7 @@ impl Ledger {
     /// Creates what is missing; cheap where everything is there.
     pub async fn prepare(&self, connection: &Connection) -> Result<(), SqlError> {
         let there = connection
-            .query("select to_regclass('assay.locks') is not null", &[])
+            .query("select to_regclass('assay.readers') is not null", &[])
             .await?
             .first()
             .is_some_and(|row| row.get::<_, bool>(0));

@@ -1,4 +1,4 @@
-create schema if not exists assay;
+do $assay$ begin if to_regnamespace('assay') is null then create schema if not exists assay; end if; end $assay$;
 revoke all on schema assay from public;
 create table if not exists assay.runs (
   run_id uuid primary key,
@@ -54,6 +54,8 @@ create table if not exists assay.publications (
   rows_changed bigint,
   rows_removed bigint
 );
+alter table assay.publications add column if not exists rows_added bigint, add column if not exists rows_changed bigint,
+  add column if not exists rows_removed bigint;
 create table if not exists assay.node_runs (
   run_id uuid not null references assay.runs,
   node_id text not null,
@@ -69,4 +71,10 @@ create table if not exists assay.locks (
   host text not null,
   pid integer not null,
   since timestamptz not null default clock_timestamp()
+);
+create table if not exists assay.readers (
+  published_schema text not null,
+  role text not null,
+  since timestamptz not null default clock_timestamp(),
+  primary key (published_schema, role)
 );

@@ -179,6 +179,11 @@ fn publish_sql(
     }
     for member in set {
         member.view_sql(&shapes[&member.published.identifier].new, readers, &mut sql);
+        // Going back changes rows only.
+        if action == PublicAction::Publish {
+            member.strip_sql(readers, &mut sql);
+            member.grant_sql(&mut sql);
+        }
     }
     for dependent in hanging {
         sql.push_str(&dependent.restore_sql());
@@ -212,11 +217,6 @@ impl Publication {
             self.version
         );
         sql.push_str(&grant_readers(&name, readers));
-        for (privilege, grantees) in &self.grants {
-            for grantee in grantees {
-                let _ = writeln!(sql, "grant {privilege} on {name} to {};", ident(grantee));
-            }
-        }
         if !self.description.is_empty() {
             let _ = writeln!(sql, "comment on view {name} is {};", literal(&self.description));
         }

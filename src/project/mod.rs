@@ -12,6 +12,7 @@ mod artifacts;
 mod config;
 mod files;
 mod flags;
+mod gate;
 mod ignored;
 mod installed;
 mod package;
@@ -27,6 +28,7 @@ pub use artifacts::Artifacts;
 pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Written, config_key, read_settings};
 pub use files::{CodeFile, Files, SeedFile};
 pub use flags::HOLD;
+pub use gate::Gate;
 pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
     ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, Freshness, FunctionArgument, FunctionOverload,
@@ -39,7 +41,7 @@ pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};
 pub use selectors::NamedSelector;
 pub use settings::{
-    DBT_VERSION, Dispatch, Gate, Paths, Practice, ProjectSettings, RunHook, profile_name, project_file, read_project,
+    DBT_VERSION, Dispatch, Paths, Practice, ProjectSettings, RunHook, profile_name, project_file, read_project,
 };
 pub use yaml::{Entry, Kind, Yaml};
 

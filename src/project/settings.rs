@@ -6,21 +6,11 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::Value as Json;
 
-use super::{ConfigTree, Entry, Flavour, Kind, Reader, RenderText, Section, Yaml};
+use super::{ConfigTree, Entry, Flavour, Gate, Kind, Reader, RenderText, Section, Yaml};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceFile};
 
 /// The dbt release whose behaviour is matched; `require-dbt-version` is held against it.
 pub const DBT_VERSION: (u64, u64, u64) = (1, 12, 6);
-
-/// Where the published tables go and who may read them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gate {
-    pub schema: String,
-    /// Roles that get USAGE and SELECT there.
-    pub readers: Vec<String>,
-    /// Certified versions of a table that are kept for a rollback, the current one among them. At least 1.
-    pub keep: u32,
-}
 
 /// Raw data to practise on, made once on the managed local server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,7 +243,7 @@ pub fn read_project(file: &Arc<SourceFile>, reader: &mut Reader) -> Option<Proje
         query_comment: query_comment(&mut section, reader),
         flags: flags(&mut section, reader),
         restrict_access: section.flag("restrict-access", reader).unwrap_or(false),
-        gate: section.take("gate").and_then(|yaml| gate(yaml, reader)),
+        gate: section.take("gate").and_then(|yaml| super::gate::read(yaml, reader)),
         practice: section.take("local").and_then(|yaml| practice(yaml, reader)),
         session: session(section.map("session", reader), reader),
     };
@@ -394,45 +384,6 @@ fn practice(yaml: &Yaml, reader: &mut Reader) -> Option<Practice> {
     })
 }
 
-fn gate(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
-    let mut section = Section::of(yaml, "`gate`", reader)?;
-    let schema = section.required("schema", reader).filter(|schema| {
-        let fits = schema.len() + "__versions".len() <= 63;
-        if !fits {
-            reader.problems.push(
-                Diagnostic::error(
-                    "wrong-value",
-                    format!("the published schema `{schema}` has too long a name"),
-                )
-                .at(yaml.place.clone())
-                .because(
-                    "versions live in the schema of that name with `__versions` behind it; names have at most 63 bytes",
-                )
-                .help("choose a name of at most 53 bytes"),
-            );
-        }
-        fits
-    });
-    let readers = section.strings("readers", reader).unwrap_or_default();
-    let keep = section.integer("keep", reader).unwrap_or(3);
-    let keep = u32::try_from(keep).ok().filter(|keep| *keep > 0).unwrap_or_else(|| {
-        reader.problems.push(
-            Diagnostic::error("wrong-value", format!("`keep: {keep}` keeps no version at all"))
-                .at(yaml
-                    .get("keep")
-                    .map_or_else(|| yaml.place.clone(), |value| value.place.clone()))
-                .help("keep at least 1: the version that readers see"),
-        );
-        1
-    });
-    section.finish(reader);
-    Some(Gate {
-        schema: schema?,
-        readers,
-        keep,
-    })
-}
-
 fn session(entries: &[Entry], reader: &mut Reader) -> IndexMap<String, String> {
     let mut session = IndexMap::new();
     for entry in entries {
@@ -534,7 +485,8 @@ mod tests {
             Some(Gate {
                 schema: "analytics".to_owned(),
                 readers: vec!["bi".to_owned()],
-                keep: 3
+                keep: 3,
+                keep_removed: false
             })
         );
         assert_eq!(settings.session["jit"], "off");

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Verdict, WarnError};
-use crate::gate::Ledger;
+use crate::gate::{Ledger, Models, Wanted};
 use crate::graph::Variables;
 use crate::graph::entry::{Compiled, FlatGraph};
 use crate::graph::{Graph, Node, NodeId};
@@ -60,6 +60,27 @@ pub struct Gate {
     pub readers: Vec<String>,
     /// Certified versions kept of each model, the published one included.
     pub keep: u32,
+    /// What is published stays where its model is public no more.
+    pub keep_removed: bool,
+    /// What the project publishes.
+    pub models: Arc<Models>,
+}
+
+impl Gate {
+    /// What readers are to have.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            schema: &self.ledger.schema,
+            readers: &self.readers,
+            models: &self.models,
+        }
+    }
+
+    /// The published names of the project's models.
+    pub fn names(&self) -> Vec<&str> {
+        self.models.keys().map(String::as_str).collect()
+    }
 }
 
 /// Made once a run and shared by everything in it.

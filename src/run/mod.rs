@@ -72,7 +72,7 @@ pub use result::{
     BatchResults, FailedAudit, Held, HeldBecause, NodeResult, Published, RunResult, SourceAge, Span, Status,
 };
 pub use scheduler::{run, skip_all};
-pub use session::{GateSession, lock_refusal};
+pub use session::{Closed, GateSession, Opened, lock_refusal, prepare_ledger, retire_orphans, set_up_diagnostic, told};
 pub use statement::drop_relation;
 pub use statement_log::statement_log;
 pub use touched::{changes_sql, scope_of};

@@ -13,7 +13,7 @@ use crate::graph::{Node, ResourceType};
 use crate::jinja::Global;
 use crate::plan::{Action, Plan};
 use crate::postgres::{Connection, Passing, PooledConnection};
-use crate::sql::ident;
+use crate::sql::create_schema;
 
 use super::compile::{Compiled, View, compile_with};
 use super::context::{Flags, RunContext};
@@ -253,10 +253,7 @@ pub async fn create_schemas(connection: &Connection, plan: &Plan, flags: &Flags)
     if schemas.is_empty() {
         return Ok(());
     }
-    let sql: String = schemas
-        .iter()
-        .map(|schema| format!("create schema if not exists {};\n", ident(schema)))
-        .collect();
+    let sql: String = schemas.iter().map(|schema| create_schema(schema)).collect();
     let mut made = connection.batch(&sql).await;
     // Two runs that make the same schema at the same time meet in it, `if not exists` or not.
     for _ in 0..3 {

@@ -361,7 +361,7 @@ pub(super) async fn publish_alone(
     Ok(())
 }
 
-fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {
+pub(super) fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {
     Publication {
         published: node.relation.clone(),
         version: version.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::gate::{Certificate, Changes, NewVersion, candidate_relation, stage_relation, version_relation};
+use crate::gate::{Certificate, Changes, NewVersion, candidate_relation, redress, stage_relation, version_relation};
 use crate::graph::{Hook, IncrementalStrategy, NodeId};
 use crate::postgres::{SqlError, catalog, ends_block};
 use crate::sql::{Relation, RelationKind};
@@ -11,7 +11,7 @@ use crate::sql::{Relation, RelationKind};
 use super::compile::Compiled;
 use super::event::Level;
 use super::execute::{Done, NodeRun};
-use super::publication::{publish_alone, unknown};
+use super::publication::{publication, publish_alone, unknown};
 use super::result::Status;
 use super::statement::create_table_as;
 use super::strategy::strategy_of;
@@ -132,7 +132,10 @@ impl NodeRun {
                     .record_delta(&self.connection, version_id, run_id, definition, changes)
                     .await?;
             }
-            self.connection.batch(&format!("drop table {stage};\ncommit;\n")).await
+            let dress = self.redressed(current).await?;
+            self.connection
+                .batch(&format!("drop table {stage};\n{dress}commit;\n"))
+                .await
         };
         match sealed.await {
             Ok(_) => {}
@@ -292,6 +295,14 @@ impl NodeRun {
             self.rollback().await;
         }
         done
+    }
+
+    /// Grants and descriptions as the model says them now, for the view that stays.
+    async fn redressed(&self, current: &Relation) -> Result<String, SqlError> {
+        let Some(gate) = &self.context.gate else {
+            return Ok(String::new());
+        };
+        redress(&self.connection, &publication(&self.step.node, current), &gate.readers).await
     }
 
     /// Runs every audit inside the open transaction. An audit that cannot run counts as failed.

@@ -6,10 +6,11 @@ use tokio::task::JoinHandle;
 
 use crate::diagnostic::Diagnostic;
 use crate::gate::{
-    Collected, Holder, RunLock, RunRecord, collect, create_published_schema, drop_leftovers, evidence_sql,
+    Collected, Holder, Ledger, Orphan, Overreach, Retired, RunLock, RunRecord, SetUp, SetUpError, changes, collect,
+    drop_leftovers, evidence_sql, orphans, retire, set_up, standing,
 };
 use crate::postgres::{Connection, SqlError};
-use crate::sql::Relation;
+use crate::sql::{Relation, ident};
 
 use super::context::Gate;
 use super::event::{Events, Level};
@@ -20,8 +21,24 @@ use super::result::{NodeResult, RunResult};
 pub struct GateSession {
     gate: Gate,
     run_id: String,
+    project: String,
     lock: RunLock,
     guard: Option<JoinHandle<()>>,
+}
+
+/// What there is to tell of the beginning of a run.
+#[derive(Debug, Default)]
+pub struct Opened {
+    pub collected: Collected,
+    pub said: Vec<String>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// What there is to tell of its end.
+#[derive(Debug, Default)]
+pub struct Closed {
+    pub collected: Collected,
+    pub said: Vec<String>,
 }
 
 impl GateSession {
@@ -33,19 +50,18 @@ impl GateSession {
         run: &RunRecord,
         patience: Duration,
         waiting: &mut (dyn FnMut(&Holder) + Send),
-    ) -> Result<(Self, Collected), Diagnostic> {
-        let prepared = gate.ledger.prepare(&lock_connection).await;
-        prepared.map_err(|error| setup_error(gate, &error))?;
+    ) -> Result<(Self, Opened), Diagnostic> {
+        prepare_ledger(&lock_connection, gate).await?;
         let taken = RunLock::take(lock_connection, &gate.ledger.schema, run, patience, waiting)
             .await
             .map_err(|error| error.diagnostic())?;
         let lock = taken.map_err(|holder| lock_refusal(gate, &holder))?;
-        // Under the lock: CREATE SCHEMA IF NOT EXISTS fails where two first runs meet in it.
-        let made = create_published_schema(lock.connection(), &gate.ledger.schema, &gate.readers).await;
-        made.map_err(|error| setup_error(gate, &error))?;
+        // Under the lock: two first runs would meet in making the same things.
+        let made = set_up(lock.connection(), &gate.ledger, &gate.wanted()).await;
+        let made = made.map_err(|error| set_up_diagnostic(&error))?;
         let evidence = evidence_sql(&gate.ledger, &gate.readers);
         let shown = lock.connection().batch(&evidence).await;
-        shown.map_err(|error| setup_error(gate, &error))?;
+        shown.map_err(|error| error.diagnostic())?;
         let cleared = async {
             gate.ledger.begin_run(lock.connection(), run).await?;
             drop_leftovers(lock.connection(), &gate.ledger).await
@@ -54,10 +70,40 @@ impl GateSession {
         let session = Self {
             gate: gate.clone(),
             run_id: run.run_id.clone(),
+            project: run.project.clone(),
             lock,
             guard: None,
         };
-        Ok((session, collected))
+        let (mut said, warnings) = told(&made);
+        // A view would show every delta of this run, and its tests are nobody's any more.
+        match session.retire(|orphan| orphan.is_live).await {
+            Ok((retired, kept)) => {
+                if let Some((model, reason)) = kept.into_iter().next() {
+                    session.abandon().await;
+                    return Err(stuck(gate, &model, &reason));
+                }
+                said.extend(retired);
+            }
+            Err(diagnostic) => {
+                session.abandon().await;
+                return Err(diagnostic);
+            }
+        }
+        let opened = Opened {
+            collected,
+            said,
+            warnings,
+        };
+        Ok((session, opened))
+    }
+
+    /// Takes from readers what is published of models that are public no more, as far as `due` says; what was retired, for
+    /// people, and what had to stay with its reason.
+    async fn retire(&self, due: impl Fn(&Orphan) -> bool) -> Result<(Vec<String>, Vec<(String, String)>), Diagnostic> {
+        let (ledger, connection) = (&self.gate.ledger, self.lock.connection());
+        retire_orphans(connection, ledger, &self.run_id, &self.project, &self.gate.names(), due)
+            .await
+            .map_err(|error| error.diagnostic())
     }
 
     /// Stops the run when its lock is lost: another run may have begun then.
@@ -89,7 +135,7 @@ impl GateSession {
         connection: &Connection,
         result: &RunResult,
         spent: &[Relation],
-    ) -> Result<Collected, Diagnostic> {
+    ) -> Result<Closed, Diagnostic> {
         if let Some(guard) = &self.guard {
             guard.abort();
         }
@@ -100,6 +146,24 @@ impl GateSession {
         } else {
             "error"
         };
+        // Only a run that published all there is knows that nothing else is meant to be there.
+        let names = self.gate.names();
+        let published = |name: &&str| {
+            result
+                .published
+                .iter()
+                .any(|one| one.model.relation.identifier == **name)
+        };
+        let complete = result.is_success() && !result.interrupted && !names.is_empty() && names.iter().all(published);
+        let mut closed = Closed::default();
+        if complete && !self.gate.keep_removed {
+            let (retired, kept) = self.retire(|_| true).await?;
+            closed.said.extend(retired);
+            let stays = |(model, reason)| format!("{} stays published: {reason}", place(&self.gate, model));
+            closed
+                .said
+                .extend(kept.iter().map(|(model, reason)| stays((model, reason))));
+        }
         let ended = async {
             let timings: Vec<(String, String, f64)> = result.results.iter().map(timing).collect();
             self.gate
@@ -113,7 +177,131 @@ impl GateSession {
             self.gate.ledger.end_run(connection, &self.run_id, status).await?;
             Ok::<_, SqlError>(collected)
         };
-        ended.await.map_err(|error| error.diagnostic())
+        closed.collected = ended.await.map_err(|error| error.diagnostic())?;
+        Ok(closed)
+    }
+}
+
+/// The ledger, made where it is missing.
+pub async fn prepare_ledger(connection: &Connection, gate: &Gate) -> Result<(), Diagnostic> {
+    let Err(error) = gate.ledger.prepare(connection).await else {
+        return Ok(());
+    };
+    // insufficient_privilege
+    if !error.is("42501") {
+        return Err(error.diagnostic());
+    }
+    let wanted = gate.wanted();
+    let missing = async {
+        connection.rollback().await?;
+        Ok::<_, SqlError>(changes(&standing(connection, &wanted).await?, &wanted))
+    };
+    let missing = missing.await.map_err(|error| error.diagnostic())?;
+    Err(set_up_diagnostic(&SetUpError::Missing {
+        changes: missing.into_iter().filter(|change| change.is_needed).collect(),
+        cause: Some(error),
+    }))
+}
+
+/// Retires the orphans that are `due`.
+pub async fn retire_orphans(
+    connection: &Connection,
+    ledger: &Ledger,
+    run_id: &str,
+    project: &str,
+    models: &[&str],
+    due: impl Fn(&Orphan) -> bool,
+) -> Result<(Vec<String>, Vec<(String, String)>), SqlError> {
+    let (mut retired, mut kept) = (Vec::new(), Vec::new());
+    for orphan in orphans(connection, ledger, project, models).await? {
+        if !due(&orphan) {
+            continue;
+        }
+        let place = format!("{}.{}", ledger.schema, orphan.model);
+        match retire(connection, ledger, run_id, &orphan).await? {
+            Retired::Done => retired.push(format!(
+                "{place} is gone: the project has no public model of this name any more"
+            )),
+            Retired::Kept(reason) => kept.push((orphan.model, reason)),
+        }
+    }
+    Ok((retired, kept))
+}
+
+/// What a set-up has to say: what it took away, and warnings.
+#[must_use]
+pub fn told(made: &SetUp) -> (Vec<String>, Vec<Diagnostic>) {
+    let taken = made.done.iter().filter(|change| !change.is_needed);
+    let said = taken.map(|change| format!("Readers: {}", change.says)).collect();
+    let mut warnings: Vec<Diagnostic> = made.overreach.iter().map(overreach).collect();
+    for change in &made.undone {
+        let message = format!("this cannot be done by the project's role: {}", change.says);
+        warnings.push(Diagnostic::warning("reader-reads-more", message).help(format!(
+            "somebody with the right to should run: {}",
+            change.sql.trim_end()
+        )));
+    }
+    (said, warnings)
+}
+
+fn overreach(found: &Overreach) -> Diagnostic {
+    let (message, close) = match found {
+        Overreach::Superuser(reader) => (
+            format!("the reader {reader} is a superuser: it reads everything, audited or not"),
+            format!("alter role {} nosuperuser;", ident(reader)),
+        ),
+        Overreach::Member { reader, role } => (
+            format!(
+                "the reader {reader} is a member of {role}, the project's role: it reads everything, audited or not"
+            ),
+            format!("revoke {} from {};", ident(role), ident(reader)),
+        ),
+    };
+    Diagnostic::warning("reader-reads-more", message)
+        .help(format!("{close} `assay gate check` shows all that readers reach"))
+}
+
+fn place(gate: &Gate, model: &str) -> String {
+    format!("{}.{model}", gate.ledger.schema)
+}
+
+/// A view that must go before anything else happens, and cannot.
+fn stuck(gate: &Gate, model: &str, reason: &str) -> Diagnostic {
+    let place = place(gate, model);
+    Diagnostic::error(
+        "dependents-in-the-way",
+        format!("{place} is no public model any more, and cannot be taken from readers"),
+    )
+    .because(format!(
+        "{reason}\nit is a view, which would show what its parents take in, and its tests are not run any more"
+    ))
+    .help(format!(
+        "drop what others built on {place}, or make the model public again"
+    ))
+}
+
+/// What a set-up that failed says to its user.
+#[must_use]
+pub fn set_up_diagnostic(error: &SetUpError) -> Diagnostic {
+    match error {
+        SetUpError::Sql(error) => error.diagnostic(),
+        SetUpError::ReaderBuilds(role) => Diagnostic::error(
+            "reader-builds",
+            format!("`{role}` is among the readers, and is the role that builds"),
+        )
+        .because("it owns everything, candidates that have not passed their audits among it")
+        .help("let readers use a role of their own: name it below `gate.readers`, and it is made"),
+        SetUpError::Missing { changes, cause } => {
+            let says: Vec<&str> = changes.iter().map(|change| change.says.as_str()).collect();
+            let sql: String = changes.iter().map(|change| change.sql.as_str()).collect();
+            let mut because = format!("the role that builds may not see to this: {}", says.join("; "));
+            if let Some(cause) = cause {
+                because = format!("{because}\n{}", cause.message);
+            }
+            Diagnostic::error("gate-not-set-up", "the gate is not set up in this database")
+                .because(because)
+                .help(format!("somebody with the right to must run once:\n{}", sql.trim_end()))
+        }
     }
 }
 
@@ -134,17 +322,4 @@ fn timing(result: &NodeResult) -> (String, String, f64) {
         result.status.name().to_owned(),
         result.execution_time_seconds,
     )
-}
-
-fn setup_error(gate: &Gate, error: &SqlError) -> Diagnostic {
-    let diagnostic = error.diagnostic();
-    if error.is("42501") {
-        return diagnostic.help(format!(
-            "somebody with the right to must run once: create schema {schema}; create schema {schema}__versions; \
-             create schema assay; create role for each of [{readers}]; and make this user the schemas' owner",
-            schema = gate.ledger.schema,
-            readers = gate.readers.join(", ")
-        ));
-    }
-    diagnostic
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::gate::grantee as grantee_of;
 use crate::graph::{Constraint, Graph, Index, Node, NodeColumn, NodeConfig};
 use crate::postgres::Dependent;
 use crate::sql::{Relation, RelationKind, ident, literal};
@@ -122,11 +123,7 @@ fn grants(relation: &Relation, config: &NodeConfig) -> String {
     let mut sql = String::new();
     for (privilege, grantees) in &config.grants {
         for grantee in grantees {
-            let role = if grantee.eq_ignore_ascii_case("public") {
-                "public".to_owned()
-            } else {
-                ident(grantee)
-            };
+            let role = grantee_of(grantee);
             let _ = writeln!(sql, "grant {privilege} on {relation} to {role};");
         }
     }

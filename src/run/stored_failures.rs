@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{Node, TestSpec};
 use crate::postgres::find_relation;
-use crate::sql::{RelationKind, ident};
+use crate::sql::{RelationKind, create_schema};
 
 use super::compile::Compiled;
 use super::context::Flags;
@@ -41,8 +41,8 @@ impl NodeRun {
         let limit = limit.map_or_else(String::new, |limit| format!("\nlimit {limit}"));
         let what = if kind == RelationKind::View { "view" } else { "table" };
         let sql = format!(
-            "begin;\ncreate schema if not exists {};\n{drop}create {what} {place} as (\n{}{limit}\n);\ncommit;\n",
-            ident(&place.stored_schema()),
+            "begin;\n{}{drop}create {what} {place} as (\n{}{limit}\n);\ncommit;\n",
+            create_schema(&place.stored_schema()),
             compiled.sql
         );
         if let Err(error) = self.connection.batch(&sql).await {

@@ -27,6 +27,17 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// The statement that makes a schema where it is missing. `CREATE SCHEMA IF NOT EXISTS` alone asks for the right to create
+/// schemas even where there is nothing to do.
+#[must_use]
+pub fn create_schema(name: &str) -> String {
+    let schema = ident(name);
+    format!(
+        "do $assay$ begin if to_regnamespace({}) is null then create schema if not exists {schema}; end if; end $assay$;\n",
+        literal(&schema)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ mod faults;
 mod freshness;
 mod gate;
 mod gate_promises;
+mod gate_readers;
 mod handoff;
 mod hold;
 mod house;

@@ -2,6 +2,7 @@
 
 mod database;
 mod docs;
+mod gate;
 mod looking;
 mod running;
 mod selection;
@@ -17,6 +18,7 @@ use super::retry::Retried;
 
 pub use database::{DbAction, DbArguments, GenerateArguments};
 pub use docs::{DocsAction, DocsArguments, DocsGenerateArguments, DocsServeArguments};
+pub use gate::{GateAction, GateArguments};
 pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
@@ -252,6 +254,8 @@ pub enum Command {
     History(HistoryArguments),
     /// Drop versions that are no longer kept
     Gc,
+    /// Who can read what
+    Gate(GateArguments),
     /// The project's own local server
     Db(DbArguments),
     /// Load raw data to practise on

@@ -73,6 +73,9 @@ pub(super) fn groups(project: &Project, nodes: &[Node], problems: &mut Diagnosti
     }
 }
 
+/// The schema of the ledger.
+const LEDGER: &str = "assay";
+
 /// The view of certificates in the published schema.
 const EVIDENCE: &str = "published_models";
 
@@ -203,44 +206,82 @@ fn unused_below(tree: &ConfigTree, shown: &str, fqns: &[&[String]], depth: usize
     }
 }
 
-/// With the published schema in place, two nodes could meet there that did not meet before.
+/// With the published schema in place, two nodes could meet there that did not meet before; and nothing else may be there,
+/// where readers may look, nor beside the versions and the ledger, where Assay drops what it does not know.
 fn relations_of_readers(gate: &Gate, nodes: &[Node], problems: &mut Diagnostics) {
+    let versions = format!("{}__versions", gate.schema);
     let mut seen: HashMap<&str, &Node> = HashMap::new();
-    for node in nodes
-        .iter()
-        .filter(|node| is_built(node) && node.relation.schema == gate.schema)
-    {
-        if !node.is_published() {
+    for node in nodes.iter().filter(|node| leaves_something(node)) {
+        let schema = node.relation.stored_schema();
+        if schema == gate.schema && node.is_published() {
+            if let Some(other) = seen.insert(&node.relation.identifier, node) {
+                problems.push(
+                    Diagnostic::error(
+                        "same-relation",
+                        format!(
+                            "{} and {} would both be published as {}",
+                            what(other),
+                            what(node),
+                            node.relation.plain()
+                        ),
+                    )
+                    .at(node.declared.clone())
+                    .because(format!("the other one is {}", other.declared))
+                    .help("give one of them another `alias`"),
+                );
+            }
+        } else if schema == gate.schema {
+            let is_model = node.resource_type == ResourceType::Model;
+            let (verb, help) = match node.resource_type {
+                ResourceType::Model => ("be built", "give it `access: public`, or another schema"),
+                ResourceType::Test => ("store its failures", "give the test another `schema`"),
+                _ => ("be built", "give it another schema"),
+            };
+            let why = if is_model {
+                "is not public"
+            } else {
+                "is no published model"
+            };
             problems.push(
                 Diagnostic::error(
                     "private-in-published-schema",
                     format!(
-                        "{} is not public, and would be built in the published schema `{}`",
-                        what(node),
-                        gate.schema
+                        "{} {why}, and would {verb} in the published schema `{schema}`",
+                        what(node)
                     ),
                 )
                 .at(node.declared.clone())
-                .help("give it `access: public`, or another schema"),
+                .because("the published schema holds what readers may see, and nothing else")
+                .help(help),
             );
-        }
-        if let Some(other) = seen.insert(&node.relation.identifier, node) {
+        } else if schema == versions || schema == LEDGER {
+            let holds = if schema == versions {
+                "the versions of published models; what else is there is dropped"
+            } else {
+                "the ledger"
+            };
             problems.push(
-                Diagnostic::error(
-                    "same-relation",
-                    format!(
-                        "{} and {} would both be published as {}",
-                        what(other),
-                        what(node),
-                        node.relation.plain()
-                    ),
-                )
-                .at(node.declared.clone())
-                .because(format!("the other one is {}", other.declared))
-                .help("give one of them another `alias`"),
+                Diagnostic::error("schema-of-the-gate", format!("{} would be in `{schema}`", what(node)))
+                    .at(node.declared.clone())
+                    .because(format!("that schema belongs to the gate: it holds {holds}"))
+                    .help("give it another schema"),
             );
         }
     }
+}
+
+/// Whether a run can leave a relation or a function of this node in its schema.
+fn leaves_something(node: &Node) -> bool {
+    is_built(node)
+        || match node.resource_type {
+            ResourceType::Function => true,
+            // `--store-failures` can be said on any command line, where the test does not forbid it.
+            ResourceType::Test => node
+                .test
+                .as_ref()
+                .is_some_and(|test| test.store_failures != Some(false)),
+            _ => false,
+        }
 }
 
 fn private_parent(view: &Node, reader: &Node, parent: &Node) -> Diagnostic {

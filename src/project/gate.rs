@@ -1,0 +1,99 @@
+//! `gate:` of the project file.
+
+use super::{Reader, Section, Yaml};
+use crate::diagnostic::Diagnostic;
+
+/// Where the published tables go and who may read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    pub schema: String,
+    /// Roles that get USAGE and SELECT there.
+    pub readers: Vec<String>,
+    /// Certified versions of a table that are kept for a rollback, the current one among them. At least 1.
+    pub keep: u32,
+    /// What is published of a model that is public no more stays where readers see it.
+    pub keep_removed: bool,
+}
+
+pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
+    let mut section = Section::of(yaml, "`gate`", reader)?;
+    let schema = section.required("schema", reader).filter(|schema| {
+        let wrong = unusable_schema(schema);
+        if let Some((message, cause)) = wrong {
+            reader.problems.push(
+                Diagnostic::error("wrong-value", format!("the published schema `{schema}` {message}"))
+                    .at(yaml
+                        .get("schema")
+                        .map_or_else(|| yaml.place.clone(), |value| value.place.clone()))
+                    .because(cause)
+                    .help("choose another name, of at most 53 bytes, such as `analytics`"),
+            );
+        }
+        wrong.is_none()
+    });
+    let readers = section.strings("readers", reader).unwrap_or_default();
+    let keep = section.integer("keep", reader).unwrap_or(3);
+    let keep = u32::try_from(keep).ok().filter(|keep| *keep > 0).unwrap_or_else(|| {
+        reader.problems.push(
+            Diagnostic::error("wrong-value", format!("`keep: {keep}` keeps no version at all"))
+                .at(yaml
+                    .get("keep")
+                    .map_or_else(|| yaml.place.clone(), |value| value.place.clone()))
+                .help("keep at least 1: the version that readers see"),
+        );
+        1
+    });
+    let keep_removed = section.flag("keep_removed", reader).unwrap_or(false);
+    section.finish(reader);
+    Some(Gate {
+        schema: schema?,
+        readers,
+        keep,
+        keep_removed,
+    })
+}
+
+/// What is wrong with a schema as the published one, and why.
+fn unusable_schema(schema: &str) -> Option<(&'static str, &'static str)> {
+    if schema.len() + "__versions".len() > 63 {
+        return Some((
+            "has too long a name",
+            "versions live in the schema of that name with `__versions` behind it; names have at most 63 bytes",
+        ));
+    }
+    if schema == "assay" {
+        return Some(("is the ledger's", "readers would see the records of the gate itself"));
+    }
+    if schema.ends_with("__versions") {
+        return Some((
+            "is named like a schema of versions",
+            "readers would see, or a run would drop, what another published schema keeps there",
+        ));
+    }
+    if schema.starts_with("pg_") || schema == "information_schema" {
+        return Some(("is the server's own", "PostgreSQL keeps names like this for itself"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_that_cannot_be_published() {
+        let long = "a".repeat(54);
+        for schema in [
+            "assay",
+            "analytics__versions",
+            "pg_catalog",
+            "information_schema",
+            &long,
+        ] {
+            assert!(unusable_schema(schema).is_some(), "{schema}");
+        }
+        for schema in ["analytics", "Assay", "public", &long[1..]] {
+            assert_eq!(unusable_schema(schema), None, "{schema}");
+        }
+    }
+}
