@@ -5,6 +5,7 @@ mod grants;
 mod ledger;
 mod lock;
 mod outcome;
+mod privilege;
 mod publish;
 mod reach;
 mod readers;

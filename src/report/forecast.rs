@@ -108,7 +108,7 @@ pub fn plan_text(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
     for orphan in &forecast.orphans {
         writeln!(
             out,
-            "{orphan} stays published, and no model of the project has this name"
+            "{orphan} is published, and the project has no public model of this name"
         )?;
     }
     let count = |effect| forecast.count(effect);
