@@ -196,9 +196,13 @@ pub async fn prepare_ledger(connection: &Connection, gate: &Gate) -> Result<(), 
         connection.rollback().await?;
         Ok::<_, SqlError>(changes(&standing(connection, &wanted).await?, &wanted))
     };
-    let missing = missing.await.map_err(|error| error.diagnostic())?;
+    let mut missing = missing.await.map_err(|error| error.diagnostic())?;
+    missing.retain(|change| change.is_needed);
+    if missing.is_empty() {
+        return Err(error.diagnostic());
+    }
     Err(set_up_diagnostic(&SetUpError::Missing {
-        changes: missing.into_iter().filter(|change| change.is_needed).collect(),
+        changes: missing,
         cause: Some(error),
     }))
 }
