@@ -4,6 +4,9 @@
 //! delta touched, and a test for unique keys those that share a key with them. That holds only for tests whose text means
 //! the same today as it did then, so everything else looks at the whole relation, and says why.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
@@ -46,7 +49,7 @@ pub fn scope(
 ) -> Result<Scoped, String> {
     let spec = test.test.as_ref().ok_or("it is no test")?;
     let Some(generic) = &spec.generic else {
-        return Err("a singular test can look at anything".to_owned());
+        return singular(test, spec, owner);
     };
     if spec.audit_scope == Some(AuditScope::All) {
         return Err("`audit_scope: all`".to_owned());
@@ -88,6 +91,29 @@ pub fn scope(
     };
     Ok(Scoped { scope, functions })
 }
+
+/// A singular test that says it judges rows one by one, and reads nothing but the model.
+fn singular(test: &Node, spec: &TestSpec, owner: &NodeId) -> Result<Scoped, String> {
+    if spec.audit_scope != Some(AuditScope::Rows) {
+        return Err("a singular test can look at anything".to_owned());
+    }
+    plain_thresholds(spec)?;
+    if test.depends_on.iter().any(|id| id != owner) {
+        return Err("it looks at other relations, too".to_owned());
+    }
+    let mut functions = Vec::new();
+    let sql = TEMPLATE.replace_all(&test.source.text, " x ");
+    let first = sql.to_lowercase().find("select").unwrap_or(0);
+    let rest = sql.get(first + "select".len()..).unwrap_or_default();
+    steady("text", rest, &mut functions)?;
+    Ok(Scoped {
+        scope: Scope::Rows,
+        functions,
+    })
+}
+
+static TEMPLATE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}").expect("a regular expression"));
 
 /// Passing means that no row came out, and a few rows more or less do not hide behind a limit.
 fn plain_thresholds(spec: &TestSpec) -> Result<(), String> {

@@ -75,6 +75,11 @@ fn scoped() -> Project {
         .write("models/schema.yml", PROPERTIES)
         .write("macros/tests.sql", MACROS)
         .write(
+            "tests/amounts_are_small.sql",
+            "{{ config(audit_scope='rows') }} -- each by itself
+             select id from {{ ref('visits') }} where amount > 1000 or lower(kind) = 'never'",
+        )
+        .write(
             "models/people.sql",
             &model("people", "unique_key='grp', incremental_strategy='delete+insert'"),
         )
@@ -282,6 +287,7 @@ fn what_nobody_vouches_for_is_looked_at_whole() {
     assert_eq!(scope("unique_visits_id"), "delta");
     assert_eq!(scope("relationships_visits"), "delta");
     assert_eq!(scope("positive_visits"), "delta");
+    assert_eq!(scope("amounts_are_small"), "delta");
     assert_eq!(scope("few_days"), "all");
     // A test that asks something else than when the rows were certified.
     project.put(
