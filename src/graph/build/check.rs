@@ -231,24 +231,18 @@ fn relations_of_readers(gate: &Gate, nodes: &[Node], problems: &mut Diagnostics)
                 );
             }
         } else if schema == gate.schema {
-            let is_model = node.resource_type == ResourceType::Model;
-            let (verb, help) = match node.resource_type {
-                ResourceType::Model => ("be built", "give it `access: public`, or another schema"),
-                ResourceType::Test => ("store its failures", "give the test another `schema`"),
-                _ => ("be built", "give it another schema"),
-            };
-            let why = if is_model {
-                "is not public"
-            } else {
-                "is no published model"
+            let (does, help) = match node.resource_type {
+                ResourceType::Model => (
+                    "is not public, and would be built",
+                    "give it `access: public`, or another schema",
+                ),
+                ResourceType::Test => ("would store its failures", "give the test another `schema`"),
+                _ => ("would be built", "give it another schema"),
             };
             problems.push(
                 Diagnostic::error(
                     "private-in-published-schema",
-                    format!(
-                        "{} {why}, and would {verb} in the published schema `{schema}`",
-                        what(node)
-                    ),
+                    format!("{} {does} in the published schema `{schema}`", what(node)),
                 )
                 .at(node.declared.clone())
                 .because("the published schema holds what readers may see, and nothing else")
