@@ -8,6 +8,7 @@ use indexmap::IndexSet;
 use tokio::task::JoinHandle;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::gate::LEDGER_FORMAT;
 use crate::graph::{NodeId, ResourceType};
 use crate::postgres::local::{self, LocalServer, Options};
 use crate::postgres::{Connection, Pool, Session};
@@ -217,4 +218,21 @@ pub(super) fn gate_of(workspace: &Workspace) -> Result<Arc<crate::run::Gate>, Di
         )
         .help("add `gate: {schema: ..., readers: [...]}` to project.yml; docs/gate.md explains it")
     })
+}
+
+/// Whether there is a ledger to look at. One of an older format is refused, since only what takes the run lock may change it.
+pub(super) async fn ledger_is_there(gate: &crate::run::Gate, connection: &Connection) -> Result<bool, Diagnostic> {
+    match gate.ledger.format(connection).await {
+        Ok(None) => Ok(false),
+        Ok(Some(format)) if format < LEDGER_FORMAT => Err(Diagnostic::error(
+            "older-ledger",
+            format!(
+                "the ledger in the schema `assay` is of format {format}, and this Assay reads format {LEDGER_FORMAT}"
+            ),
+        )
+        .because("an older Assay made it, and a command that only looks changes nothing")
+        .help("`assay build` and `assay gc` bring it up to date; nothing in it is lost")),
+        Ok(Some(_)) => Ok(true),
+        Err(error) => Err(error.diagnostic()),
+    }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::gate::Certified;
+use crate::gate::{Certified, LEDGER_FORMAT};
 use crate::graph::entry;
 use crate::graph::{Node, NodeId, ResourceType};
 use crate::report::artifact;
@@ -120,10 +120,14 @@ async fn ask(
         .map_err(|error| error.diagnostic())?;
     if let Some(gate) = workspace.gate() {
         let found = async {
-            if gate.ledger.exists(&connection).await? {
-                gate.ledger.certificates(&connection).await
-            } else {
-                Ok(Vec::new())
+            match gate.ledger.format(&connection).await? {
+                Some(format) if format >= LEDGER_FORMAT => gate.ledger.certificates(&connection).await,
+                Some(_) => {
+                    let text = "The ledger is of an older format: the site shows no certificates until the next build";
+                    workspace.talk.say(Level::Warn, text);
+                    Ok(Vec::new())
+                }
+                None => Ok(Vec::new()),
             }
         };
         match found.await {

@@ -13,6 +13,7 @@ use crate::postgres::{Connection, catalog};
 use crate::run::{self, RunContext};
 use crate::sql::RelationKind;
 
+use super::connect::ledger_is_there;
 use super::workspace::Workspace;
 
 /// What a command asks for, as far as the plan depends on it.
@@ -58,8 +59,9 @@ pub(super) async fn facts(
     let Some(gate) = context.gate.as_ref().filter(|_| asked.gated) else {
         return Ok(facts);
     };
+    let there = ledger_is_there(gate, connection).await?;
     let known = async {
-        if !gate.ledger.exists(connection).await? {
+        if !there {
             return Ok((HashMap::new(), HashMap::new()));
         }
         let current = gate.ledger.current(connection).await?;

@@ -4,7 +4,7 @@ use crate::report;
 use crate::sql::{Column, Table};
 
 use super::arguments::{Global, HistoryArguments, ShowOutput};
-use super::connect::{connect, gate_of};
+use super::connect::{connect, gate_of, ledger_is_there};
 use super::ls::{closed_pipe, unwritable};
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
@@ -15,17 +15,13 @@ pub(super) async fn history(global: &Global, talk: &Talk, arguments: &HistoryArg
     let connected = connect(&workspace, Some(1)).await?;
     let work = async {
         let connection = connected.pool.get().await?;
-        let entries = async {
-            if !gate.ledger.exists(&connection).await? {
-                return Ok(Vec::new());
-            }
-            gate.ledger
-                .history(&connection, arguments.model.as_deref(), arguments.limit)
-                .await
-        };
-        entries
-            .await
-            .map_err(|error: crate::postgres::SqlError| error.diagnostic())
+        if !ledger_is_there(&gate, &connection).await? {
+            return Ok(Vec::new());
+        }
+        let entries = gate
+            .ledger
+            .history(&connection, arguments.model.as_deref(), arguments.limit);
+        entries.await.map_err(|error| error.diagnostic())
     };
     let outcome = work.await;
     connected.leave(outcome.is_ok()).await?;

@@ -15,7 +15,7 @@ use crate::report::{self, Forecast};
 use crate::run::{self, Event, RunContext};
 
 use super::arguments::{Global, PlanArguments, ShowOutput};
-use super::connect::connect_to_look;
+use super::connect::{connect_to_look, ledger_is_there};
 use super::facts::{Asked, facts};
 use super::ls::{closed_pipe, unwritable};
 use super::select::select;
@@ -91,8 +91,9 @@ async fn forecast(
     let mut drops = Vec::new();
     let mut orphans = Vec::new();
     if let (Some(gate), Some(current)) = (context.gate.as_ref(), current) {
+        let there = ledger_is_there(gate, connection).await?;
         let due = async {
-            if !gate.ledger.exists(connection).await? {
+            if !there {
                 return Ok((Vec::new(), Vec::new()));
             }
             let renewed: Vec<&str> = plan

@@ -13,8 +13,6 @@ use crate::sql::{Relation, RelationKind, literal};
 
 use super::version::versions_schema;
 
-const DDL: &str = include_str!("ledger.sql");
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionState {
     Candidate,
@@ -162,33 +160,6 @@ impl Ledger {
         Self {
             schema: published_schema.to_owned(),
         }
-    }
-
-    /// Creates what is missing; cheap where everything is there.
-    pub async fn prepare(&self, connection: &Connection) -> Result<(), SqlError> {
-        let there = connection
-            .query("select to_regclass('assay.readers') is not null", &[])
-            .await?
-            .first()
-            .is_some_and(|row| row.get::<_, bool>(0));
-        if there {
-            return Ok(());
-        }
-        // Two first runs may meet here; the lock makes the second wait and find everything made.
-        connection
-            .batch(&format!(
-                "begin; select pg_advisory_xact_lock(hashtextextended('assay ledger', 0)); {DDL} commit;"
-            ))
-            .await?;
-        Ok(())
-    }
-
-    /// Whether the ledger exists, for commands that only look.
-    pub async fn exists(&self, connection: &Connection) -> Result<bool, SqlError> {
-        let rows = connection
-            .query("select to_regclass('assay.locks') is not null", &[])
-            .await?;
-        Ok(rows.first().is_some_and(|row| row.get(0)))
     }
 
     pub async fn begin_run(&self, connection: &Connection, run: &RunRecord) -> Result<(), SqlError> {

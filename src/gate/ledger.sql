@@ -1,5 +1,10 @@
 do $assay$ begin if to_regnamespace('assay') is null then create schema if not exists assay; end if; end $assay$;
 revoke all on schema assay from public;
+create table if not exists assay.format (
+  format integer primary key,
+  made_by text not null,
+  made_at timestamptz not null default clock_timestamp()
+);
 create table if not exists assay.runs (
   run_id uuid primary key,
   project text not null,
@@ -78,3 +83,7 @@ create table if not exists assay.readers (
   since timestamptz not null default clock_timestamp(),
   primary key (published_schema, role)
 );
+-- What ledgers of an older format lack.
+alter table assay.publications add column if not exists rows_added bigint;
+alter table assay.publications add column if not exists rows_changed bigint;
+alter table assay.publications add column if not exists rows_removed bigint;

@@ -1,6 +1,7 @@
 //! Nothing unaudited is ever visible: candidate, audit, certificate, publish.
 
 mod collect;
+mod format;
 mod grants;
 mod ledger;
 mod lock;
@@ -14,6 +15,7 @@ mod rollback;
 mod version;
 
 pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
+pub use format::LEDGER_FORMAT;
 pub use grants::{grantee, redress, revoke_beyond};
 pub use ledger::{
     Certificate, Certified, Changes, CurrentVersion, HistoryEntry, LastAudits, Ledger, NewVersion, RunRecord,

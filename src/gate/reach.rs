@@ -112,7 +112,7 @@ pub async fn reach(
 /// Schema and name of everything that any project published in this database.
 async fn published(connection: &Connection, ledger: &Ledger) -> Result<Vec<(String, String)>, SqlError> {
     let mut published = vec![(ledger.schema.clone(), "published_models".to_owned())];
-    if !ledger.exists(connection).await? {
+    if ledger.format(connection).await?.is_none() {
         return Ok(published);
     }
     let rows = connection

@@ -13,6 +13,7 @@ mod exhausted;
 mod faults;
 mod freshness;
 mod gate;
+mod gate_evidence;
 mod gate_promises;
 mod gate_readers;
 mod handoff;
