@@ -375,16 +375,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// The newest certificate of each published model, by node.
-    pub async fn last_audits(&self, connection: &Connection) -> Result<HashMap<String, LastAudits>, SqlError> {
+    /// The newest certificate of each of these published models, by node.
+    pub async fn last_audits(
+        &self,
+        connection: &Connection,
+        nodes: &[&str],
+    ) -> Result<HashMap<String, LastAudits>, SqlError> {
         let rows = connection
             .query(
                 "select v.node_id, v.version_name, c.run_id::text, c.tests
                  from assay.versions v
                  join lateral (select * from assay.certificates c where c.version_id = v.version_id
                                order by c.certificate_id desc limit 1) c on true
-                 where v.published_schema = $1 and v.state = 'published'",
-                &[&self.schema],
+                 where v.published_schema = $1 and v.state = 'published' and v.node_id = any ($2::text[])",
+                &[&self.schema, &nodes],
             )
             .await?;
         let schema = versions_schema(&self.schema);

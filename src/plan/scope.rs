@@ -70,7 +70,11 @@ pub fn scope(
             alone(test, owner)?;
             Scope::Keys(vec![column])
         }
-        (_, None) if known => {
+        (name, None) if known => {
+            // Values that are not quoted are SQL.
+            if name == "accepted_values" && generic.kwargs.get("quote").is_some_and(|quote| *quote != true) {
+                arguments(generic, &mut functions)?;
+            }
             if let Some(text) = text(generic, "column_name") {
                 steady("`column_name`", &text, &mut functions)?;
             }

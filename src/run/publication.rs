@@ -289,7 +289,9 @@ async fn release(
     results: &IndexMap<NodeId, NodeResult>,
 ) -> Result<(), PublishError> {
     let run_id = &context.flags.invocation_id;
-    let last = gate.ledger.last_audits(connection).await?;
+    let tests = versions.iter().flat_map(|step| tests_of(plan, &step.node, results));
+    let looked_at: Vec<&str> = tests.flat_map(|test| &test.node.depends_on).map(|id| &**id).collect();
+    let last = gate.ledger.last_audits(connection, &looked_at).await?;
     // What this set certifies with it, and what stood beside it all the while.
     let beside = |test: &Node, own: &NodeId| {
         let others = test.depends_on.iter().filter(|id| *id != own);

@@ -94,11 +94,15 @@ impl NodeRun {
             .await
             .map_err(failed)?;
         let schema: String = schema.first().map_or_else(|| "pg_temp".to_owned(), |row| row.get(0));
+        let audits = self.step.audits.iter().filter_map(|id| self.context.graph.node(id));
+        let looked_at = audits.flat_map(|test| &test.depends_on).map(|id| &**id);
+        let nodes: Vec<&str> = looked_at.chain([&*self.step.node.id]).collect();
+        let last = self.ledger()?.last_audits(&self.connection, &nodes).await;
         let mut touched = Touched {
             rows: Relation::new(None, &schema, TOUCHED),
             schema,
             gone: HashMap::new(),
-            last: self.ledger()?.last_audits(&self.connection).await.map_err(failed)?,
+            last: last.map_err(failed)?,
             immutable: Vec::new(),
             parts: AtomicUsize::new(0),
             changes: self.count_changes(current, replaces).await?,
