@@ -11,6 +11,7 @@ use crate::sql::{Column, Relation, ident, literal};
 
 use super::ledger::Ledger;
 use super::readers::grant_readers;
+use super::version::versions_schema;
 
 /// How long one attempt waits in all for readers to let go of views; readers that come later wait behind it. Less than
 /// PostgreSQL's `deadlock_timeout` of a second: where a reader's transaction already holds one view and asks for another,
@@ -102,6 +103,10 @@ pub async fn publish(
                 kind: kind_name(kind).to_owned(),
             });
         }
+    }
+    if let Some(relation) = strangers(connection, ledger, &set).await? {
+        let kind = "view".to_owned();
+        return Err(PublishError::Occupied { relation, kind });
     }
     let remade: Vec<Relation> = set
         .iter()
@@ -231,6 +236,33 @@ impl Publication {
             }
         }
     }
+}
+
+/// A view with the name of a member that neither the ledger published nor shows a version.
+async fn strangers(
+    connection: &Connection,
+    ledger: &Ledger,
+    set: &[&Publication],
+) -> Result<Option<Relation>, SqlError> {
+    let names: Vec<&str> = set.iter().map(|member| member.published.identifier.as_str()).collect();
+    let rows = connection
+        .query(
+            "select c.relname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+             where n.nspname = $1 and c.relname = any ($2::text[]) and c.relkind = 'v'
+               and not exists (select from assay.publications p where p.published_schema = $1 and p.model = c.relname)
+               and not exists (select from pg_rewrite r
+                               join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                                               and d.refclassid = 'pg_class'::regclass
+                               join pg_class t on t.oid = d.refobjid
+                               join pg_namespace s on s.oid = t.relnamespace
+                               where r.ev_class = c.oid and s.nspname = $3)
+             limit 1",
+            &[&ledger.schema, &names, &versions_schema(&ledger.schema)],
+        )
+        .await?;
+    Ok(rows
+        .first()
+        .map(|row| Relation::new(None, &ledger.schema, row.get::<_, String>(0))))
 }
 
 /// The view `published_models`: what each published model is, and why it may be trusted.

@@ -305,6 +305,23 @@ fn what_stands_under_execute_is_part_of_a_definition() {
 }
 
 #[test]
+fn a_view_of_somebody_else_is_not_replaced() {
+    let project = project(
+        &[
+            ("models/schema.yml", "models: [{name: mine, access: public}]"),
+            ("models/mine.sql", "select 1 as mine"),
+        ],
+        "create schema analytics; create view analytics.mine as select 42 as theirs",
+    );
+    let outcome = project.ends(1, &["build"]);
+    assert!(outcome.stderr.contains("published-name-taken"), "{}", outcome.stderr);
+    assert_eq!(project.psql("select theirs from analytics.mine"), "42");
+    project.psql("drop view analytics.mine");
+    project.ok(&["build"]);
+    assert_eq!(read(&project, "select mine from analytics.mine"), "1");
+}
+
+#[test]
 fn views_follow_what_they_read() {
     let project = project(
         &[
