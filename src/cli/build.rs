@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::gate::RunRecord;
 use crate::graph::select::kinds;
 use crate::graph::{NodeId, ResourceType};
-use crate::plan::Plan;
+use crate::plan::{Plan, parted_sets};
 use crate::postgres::PooledConnection;
 use crate::run::{
     self, Event, GateSession, HookKind, HooksEnd, Level, NodeResult, RunContext, RunResult, create_schemas,
@@ -219,6 +219,10 @@ async fn prepare(
     facts.macros = macros;
     facts.unbatched = workspace.unbatched(selected);
     let plan = Plan::new(&workspace.graph, selected, &facts);
+    let parted = parted_sets(&workspace.graph, &plan);
+    if parted.has_errors() {
+        return Err(parted);
+    }
     create_schemas(&connection, &plan, &context.flags).await?;
     Ok((connection, plan))
 }

@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostics;
 use crate::gate::{leftovers, outdated};
 use crate::graph::select::kinds;
 use crate::graph::{NodeId, ResourceType};
-use crate::plan::{Action, Current, Effect, Facts, Plan, Seen, Step, describes, preview, standing};
+use crate::plan::{Action, Current, Effect, Facts, Plan, Seen, Step, describes, parted_sets, preview, standing};
 use crate::postgres::{PooledConnection, catalog};
 use crate::report::{self, Forecast};
 use crate::run::{self, Event, RunContext};
@@ -46,6 +46,10 @@ pub(super) async fn plan(global: &Global, talk: &Talk, arguments: &PlanArguments
         facts.macros = macros;
         facts.unbatched = workspace.unbatched(&selected);
         let plan = Plan::new(&workspace.graph, &selected, &facts);
+        let parted = parted_sets(&workspace.graph, &plan);
+        if parted.has_errors() {
+            return Err(parted);
+        }
         forecast(&workspace, &context, &connection, &plan, &facts).await
     };
     let outcome = forecast.await;
@@ -127,7 +131,7 @@ async fn forecast(
         invocation_id: workspace.talk.invocation_id.clone(),
         target: workspace.target.name.clone(),
         steps,
-        sets: plan.sets.iter().map(|set| set.members.clone()).collect(),
+        sets: plan.sets.clone(),
         drops,
         orphans,
         graph: Arc::clone(&workspace.graph),

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::select::Resolved;
-use crate::graph::{Batch, NodeId, ResourceType};
+use crate::graph::{Batch, Graph, Materialization, Node, NodeId, ResourceType};
 use crate::project::Artifacts;
 use crate::run::BatchSpans;
 
@@ -42,6 +42,8 @@ const COMMANDS: [&str; 9] = [
 #[derive(Clone, Debug, Default)]
 pub struct Retried {
     ids: IndexSet<NodeId>,
+    /// Everything that the run had a result for, where it was one that publishes.
+    planned: Vec<NodeId>,
     /// The batches of microbatch models of which some were built.
     pub(super) batches: HashMap<NodeId, BatchSpans>,
     /// When that run began, which says what its newest batch was.
@@ -56,6 +58,9 @@ impl Retried {
                 continue;
             };
             let is_hook = id.starts_with("operation.") && command != "run-operation";
+            if matches!(command, "build" | "run") {
+                retried.planned.push(NodeId::from(id));
+            }
             if !RETRYABLE.contains(&status) || is_hook {
                 continue;
             }
@@ -92,12 +97,40 @@ impl Retried {
                 }
             }
         }
+        if workspace.gate().is_some() {
+            nodes.extend(held_with(&workspace.graph, &nodes, &self.planned));
+        }
         nodes.sort();
         Ok(Resolved {
             nodes,
             ..Resolved::default()
         })
     }
+}
+
+/// Published models that a failure kept from readers although they themselves were built: all that hang together with
+/// what is tried again, as publish sets do. Without them their audits would look at what readers see already.
+fn held_with(graph: &Graph, retried: &IndexSet<NodeId>, planned: &[NodeId]) -> Vec<NodeId> {
+    let passes = |node: &Arc<Node>| {
+        node.resource_type != ResourceType::Seed
+            && (planned.contains(&node.id) || node.config.materialized == Materialization::Ephemeral)
+    };
+    let mut found: IndexSet<NodeId> = retried.clone();
+    let mut next = 0;
+    while let Some(id) = found.get_index(next).cloned() {
+        next += 1;
+        let around = graph.parents(&id).into_iter().chain(graph.children(&id));
+        let named = graph.publish_sets().values().filter(|set| set.contains(&id)).flatten();
+        let named = named.filter_map(|id| graph.node(id));
+        found.extend(
+            around
+                .chain(named)
+                .filter(|node| passes(node))
+                .map(|node| Arc::clone(&node.id)),
+        );
+    }
+    let published = |id: &NodeId| graph.node(id).is_some_and(|node| node.is_published());
+    found.into_iter().filter(published).collect()
 }
 
 fn batches(list: &Json) -> Vec<(Timestamp, Timestamp)> {

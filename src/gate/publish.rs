@@ -199,8 +199,8 @@ fn publish_sql(
         sql,
         "update assay.versions set state = 'retired' where published_schema = {schema} and state = 'published' and model in ({models});\n\
          update assay.versions set state = 'published' where published_schema = {schema} and version_name in ({versions});\n\
-         insert into assay.publications (published_schema, model, version_id, run_id, action)\n\
-         select published_schema, model, version_id, {run}::uuid, '{action}' from assay.versions\n\
+         insert into assay.publications (published_schema, model, version_id, run_id, action, published_at)\n\
+         select published_schema, model, version_id, {run}::uuid, '{action}', (select clock_timestamp()) from assay.versions\n\
          where published_schema = {schema} and version_name in ({versions}) order by model;\ncommit;",
         run = literal(run_id),
         action = match action {

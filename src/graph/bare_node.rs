@@ -67,6 +67,7 @@ pub(super) fn bare_config() -> NodeConfig {
         indexes: Vec::new(),
         partition_by: None,
         unlogged: false,
+        publish_set: None,
         pointer: None,
         pre_hooks: Vec::new(),
         post_hooks: Vec::new(),

@@ -48,6 +48,8 @@ pub struct Graph {
     /// From parent to child; a node's index is its position in `nodes`.
     edges: DiGraph<(), ()>,
     order: Vec<NodeId>,
+    /// Models of named publish sets.
+    publish_sets: IndexMap<String, Vec<NodeId>>,
     /// What `ref` finds: nodes by name, in the order in which they were declared.
     refable: HashMap<String, Vec<NodeId>>,
 }
@@ -87,6 +89,17 @@ impl Graph {
         }
         graph.order = graph.sorted()?;
         Ok(graph)
+    }
+
+    /// The same, with what is published together by name.
+    #[must_use]
+    pub fn with_publish_sets(self, publish_sets: IndexMap<String, Vec<NodeId>>) -> Self {
+        Self { publish_sets, ..self }
+    }
+
+    /// Published models that somebody asked to be published together, by the name of the set.
+    pub fn publish_sets(&self) -> &IndexMap<String, Vec<NodeId>> {
+        &self.publish_sets
     }
 
     /// The project that is being built, as opposed to the packages that it uses.

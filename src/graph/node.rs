@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::Constraint;
 use crate::diagnostic::{Place, SourceFile};
-use crate::project::{ColumnSemantics, Freshness, ModelVersion};
+use crate::project::{ColumnSemantics, Freshness, ModelVersion, Setting};
 use crate::sql::Relation;
 
 use super::{Batch, Functions, MicrobatchSpec, PartitionBy, Semantics, UnitTestSpec};
@@ -134,6 +134,8 @@ pub struct NodeConfig {
     pub indexes: Vec<Index>,
     pub partition_by: Option<PartitionBy>,
     pub unlogged: bool,
+    /// The name of the publish set that the model belongs to, and where that is said.
+    pub publish_set: Option<Setting>,
     /// The view that always shows the latest version, where this node is that version.
     pub pointer: Option<String>,
     pub pre_hooks: Vec<Hook>,

@@ -11,6 +11,6 @@ mod step;
 use action::action;
 pub use preview::{ColumnChanges, Effect, Preview, Seen, describes, preview, standing};
 pub use scope::{SCOPED_TESTS, Scope, Scoped, scope};
-pub use set::PublishSet;
 use set::publish_sets;
+pub use set::{PublishSet, parted_sets};
 pub use step::{Action, Current, Facts, Plan, Step, Why};

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use petgraph::unionfind::UnionFind;
 
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Materialization, NodeId, ResourceType};
 
-use super::{Action, Plan};
+use super::{Action, Plan, Step};
 
 /// Published models that change what readers see in one transaction, and the tests that decide about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PublishSet {
     pub members: Vec<NodeId>,
     pub audits: Vec<NodeId>,
+    /// The named sets that members belong to.
+    pub names: Vec<String>,
+    /// How many publications come before it.
+    pub level: usize,
 }
 
 /// Where a step stands in relation to publications.
@@ -50,6 +55,12 @@ pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
             groups.union(own, index[&**owner]);
         }
     }
+    for named in graph.publish_sets().values() {
+        let mut first: HashMap<usize, usize> = HashMap::new();
+        for own in named.iter().filter_map(|id| index.get(&**id)) {
+            groups.union(*own, *first.entry(layers[*own].level).or_insert(*own));
+        }
+    }
     let mut sets: Vec<(usize, PublishSet)> = Vec::new();
     for (id, step) in &plan.steps {
         if !step.is_gated() || step.node.resource_type != ResourceType::Model {
@@ -62,18 +73,21 @@ pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
                 group,
                 PublishSet {
                     members: vec![Arc::clone(id)],
-                    audits: Vec::new(),
+                    level: layers[index[&**id]].level,
+                    ..PublishSet::default()
                 },
             )),
         }
     }
     for (_, set) in &mut sets {
-        let level = set.members.iter().map(|id| layers[index[&**id]].level).max();
+        let named = graph.publish_sets().iter();
+        let named = named.filter(|(_, models)| models.iter().any(|id| set.members.contains(id)));
+        set.names = named.map(|(name, _)| name.clone()).collect();
         let tests = plan.steps.iter().filter(|(id, step)| {
             step.node.resource_type == ResourceType::Test
                 && step.node.depends_on.iter().any(|parent| set.members.contains(parent))
                 // One that also looks at what is made later cannot be waited for.
-                && Some(layers[index[&***id]].level) <= level
+                && layers[index[&***id]].level <= set.level
         });
         set.audits = tests.map(|(id, _)| Arc::clone(id)).collect();
     }
@@ -100,6 +114,65 @@ fn is_kept(action: &Action) -> bool {
             | Action::Microbatch { .. }
             | Action::Jinja { .. }
     )
+}
+
+/// Named sets that this plan cannot publish in one transaction.
+#[must_use]
+pub fn parted_sets(graph: &Graph, plan: &Plan) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    for (name, models) in graph.publish_sets() {
+        let sets = plan.sets.iter().filter(|set| set.names.contains(name));
+        let mut members: Vec<(usize, &Step)> = sets
+            .flat_map(|set| set.members.iter().map(|id| (set.level, id)))
+            .filter(|(_, id)| models.contains(id))
+            .filter_map(|(level, id)| Some((level, plan.steps.get(id)?)))
+            .collect();
+        members.sort_by_key(|(level, _)| *level);
+        let is_version = |step: &Step| matches!(step.action, Action::Version { .. });
+        let Some((level, first)) = members.iter().copied().find(|(_, step)| is_version(step)) else {
+            continue;
+        };
+        // A delta commits by itself in any case; here it would wait for half of the set.
+        let Some((_, later)) = members.iter().copied().find(|(other, _)| *other > level) else {
+            continue;
+        };
+        let kept = keeps_rows_before(plan, &later.node.id);
+        let kept = kept.map_or(&later.node.name, |step| &step.node.name);
+        problems.push(
+            Diagnostic::error(
+                "parted-set",
+                format!(
+                    "the publish set `{name}` cannot change at once: `{}` would be published before `{}`",
+                    first.node.name, later.node.name
+                ),
+            )
+            .at(later.node.declared.clone())
+            .because(format!(
+                "`{kept}` takes in new rows for good, and takes them from published versions only"
+            ))
+            .help(format!(
+                "take `{}` or `{}` out of the set, or build with --full-refresh, which makes new versions of all",
+                first.node.name, later.node.name
+            )),
+        );
+    }
+    problems
+}
+
+/// The step that makes a step wait for a publication: itself, or what it stands on.
+fn keeps_rows_before<'a>(plan: &'a Plan, id: &NodeId) -> Option<&'a Step> {
+    let mut open = vec![id];
+    let mut seen: HashSet<&NodeId> = HashSet::new();
+    while let Some(next) = open.pop() {
+        let Some(step) = plan.steps.get(next).filter(|_| seen.insert(next)) else {
+            continue;
+        };
+        if !step.after_sets.is_empty() {
+            return Some(step);
+        }
+        open.extend(&step.waits_for);
+    }
+    None
 }
 
 fn layers(plan: &Plan) -> Vec<Layer> {

@@ -1,6 +1,6 @@
 //! The connections of one command: as many as it has threads, opened when first needed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -32,6 +32,8 @@ type Tell = Box<dyn Fn(String) + Send + Sync>;
 struct State {
     idle: Vec<(u64, Connection)>,
     live: HashMap<u64, Cancel>,
+    /// Those whose statements only an interrupt stops.
+    spared: HashSet<u64>,
     next: u64,
     /// The server had no connection left at least once.
     full: bool,
@@ -133,7 +135,21 @@ impl Pool {
 
     /// Stops every statement that runs now, on the server. They end with SQLSTATE 57014; the pool can still be used.
     pub async fn cancel_all(&self) -> Vec<SqlError> {
-        let running: Vec<Cancel> = self.0.state().live.values().cloned().collect();
+        let running = self.0.state().live.values().cloned().collect();
+        Self::cancel(running).await
+    }
+
+    /// Like [`Self::cancel_all`], but for connections that are [`PooledConnection::spared`].
+    pub async fn cancel_unspared(&self) -> Vec<SqlError> {
+        let running = {
+            let state = self.0.state();
+            let unspared = state.live.iter().filter(|(id, _)| !state.spared.contains(id));
+            unspared.map(|(_, cancel)| cancel.clone()).collect()
+        };
+        Self::cancel(running).await
+    }
+
+    async fn cancel(running: Vec<Cancel>) -> Vec<SqlError> {
         join_all(running.iter().map(Cancel::cancel))
             .await
             .into_iter()
@@ -154,6 +170,15 @@ impl PooledConnection {
     pub fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
     }
+
+    /// Lets its statements run to their end when others are cancelled because of a failure, until it is given back.
+    #[must_use]
+    pub fn spared(self) -> Self {
+        if let Some((id, _, _)) = &self.held {
+            self.inner.state().spared.insert(*id);
+        }
+        self
+    }
 }
 
 impl Deref for PooledConnection {
@@ -170,6 +195,7 @@ impl Drop for PooledConnection {
             return;
         };
         let inner = Arc::clone(&self.inner);
+        inner.state().spared.remove(&id);
         connection.annotate(None);
         if connection.is_lost() || self.retired.load(Ordering::SeqCst) {
             inner.state().live.remove(&id);

@@ -83,6 +83,7 @@ pub const CONFIG_KEYS: &[&str] = &[
     "pre_hook",
     "predicates",
     "project",
+    "publish_set",
     "quote_columns",
     "quoting",
     "schema",

@@ -1,7 +1,7 @@
 //! `gate:` of the project file.
 
-use super::{Reader, Section, Yaml};
-use crate::diagnostic::Diagnostic;
+use super::{Entry, Reader, Section, Yaml};
+use crate::diagnostic::{Diagnostic, Place};
 
 /// Where the published tables go and who may read them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub struct Gate {
     pub keep: u32,
     /// What is published of a model that is public no more stays where readers see it.
     pub keep_removed: bool,
+    /// Models that are published in one transaction whatever hangs together.
+    pub sets: Vec<NamedSet>,
+}
+
+/// An entry of `gate.sets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSet {
+    pub name: String,
+    /// Names of models, or selectors such as `path:models/voice`, each with its place.
+    pub models: Vec<(String, Place)>,
 }
 
 pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
@@ -44,13 +54,32 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         1
     });
     let keep_removed = section.flag("keep_removed", reader).unwrap_or(false);
+    let sets = section.map("sets", reader).iter();
+    let sets = sets.map(|entry| named_set(entry, reader)).collect();
     section.finish(reader);
     Some(Gate {
         schema: schema?,
         readers,
         keep,
         keep_removed,
+        sets,
     })
+}
+
+/// `voice: [fact_sessions, path:models/voice]`, or one such text.
+fn named_set(entry: &Entry, reader: &mut Reader) -> NamedSet {
+    let one = std::slice::from_ref(&entry.value);
+    let mut models = Vec::new();
+    for item in entry.value.as_list().unwrap_or(one) {
+        match item.as_str() {
+            Some(text) => models.push((text.to_owned(), item.place.clone())),
+            None => reader.wrong_type(&entry.key, "a list of models or selectors", item),
+        }
+    }
+    NamedSet {
+        name: entry.key.clone(),
+        models,
+    }
 }
 
 /// What is wrong with a schema as the published one, and why.

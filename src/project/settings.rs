@@ -486,7 +486,8 @@ mod tests {
                 schema: "analytics".to_owned(),
                 readers: vec!["bi".to_owned()],
                 keep: 3,
-                keep_removed: false
+                keep_removed: false,
+                sets: Vec::new()
             })
         );
         assert_eq!(settings.session["jit"], "off");

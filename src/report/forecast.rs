@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use crate::graph::{Graph, NodeId};
-use crate::plan::{Effect, Preview};
+use crate::plan::{Effect, Preview, PublishSet};
 use crate::sql::Column;
 
 use super::text::harmless;
@@ -19,7 +19,7 @@ pub struct Forecast {
     /// In the order of the run.
     pub steps: Vec<Preview>,
     /// Published models that become visible together.
-    pub sets: Vec<Vec<NodeId>>,
+    pub sets: Vec<PublishSet>,
     /// Versions that the run drops, and why.
     pub drops: Vec<(String, &'static str)>,
     /// Published names that no model of the project has.
@@ -98,9 +98,17 @@ pub fn plan_text(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
             writeln!(out, "  {}: {}", harmless(&forecast.name(test)), harmless(why))?;
         }
     }
-    for set in forecast.sets.iter().filter(|set| set.len() > 1) {
-        let names: Vec<String> = set.iter().map(|id| forecast.name(id)).collect();
-        writeln!(out, "Published together: {}", names.join(", "))?;
+    for set in forecast
+        .sets
+        .iter()
+        .filter(|set| set.members.len() > 1 || !set.names.is_empty())
+    {
+        let models: Vec<String> = set.members.iter().map(|id| forecast.name(id)).collect();
+        let name = match set.names.as_slice() {
+            [] => String::new(),
+            names => format!(" ({})", harmless(&names.join(", "))),
+        };
+        writeln!(out, "Published together{name}: {}", models.join(", "))?;
     }
     for (version, why) in &forecast.drops {
         writeln!(out, "drop  {version}  {why}")?;
@@ -155,7 +163,8 @@ pub fn plan_json(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
             "drop": forecast.drops.len(),
         },
         "steps": steps,
-        "publish_sets": forecast.sets,
+        "publish_sets": forecast.sets.iter().map(|set| &set.members).collect::<Vec<_>>(),
+        "publish_set_names": forecast.sets.iter().map(|set| &set.names).collect::<Vec<_>>(),
         "drops": forecast.drops.iter().map(|(name, why)| json!({"version": name, "why": why})).collect::<Vec<_>>(),
         "published_without_model": forecast.orphans,
     });

@@ -66,7 +66,7 @@ pub(super) async fn finish_set(
         let released = if passed {
             release_surely(context, gate, plan, &versions, results).await
         } else {
-            let connection = context.pool.get().await?;
+            let connection = context.pool.get().await?.spared();
             hold(gate, &connection, &versions, results).await.map(|()| Vec::new())
         };
         let ids = || versions.iter().map(|step| Arc::clone(&step.node.id));
@@ -224,7 +224,7 @@ async fn release_surely(
     let names: Vec<&str> = versions.iter().map(|step| step.node.name.as_str()).collect();
     let names = names.join(", ");
     let mut losses = 0;
-    let mut connection = context.pool.get().await?;
+    let mut connection = context.pool.get().await?.spared();
     loop {
         let lost = match release(context, gate, plan, &connection, versions, results).await {
             Ok(()) => return Ok(published),
@@ -234,7 +234,7 @@ async fn release_surely(
         // Its place in the pool is needed for the new one.
         drop(connection);
         let asked = async {
-            let connection = context.pool.get().await?;
+            let connection = context.pool.get().await?.spared();
             let published = gate.ledger.is_published(&connection, &set).await;
             published
                 .map(|published| (connection, published))

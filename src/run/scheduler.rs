@@ -267,7 +267,8 @@ impl Scheduler {
                     slots.push(slot);
                     finishing.extend(self.finish(&id, &results));
                     if self.stopping && !self.context.interrupt.is_raised() {
-                        self.context.pool.cancel_all().await;
+                        // What is being published has passed; it comes to its end.
+                        self.context.pool.cancel_unspared().await;
                     }
                 }
                 Some(Ok(Finished::Set(set, end))) => finishing.extend(self.finish_set(set, end)),

@@ -24,7 +24,7 @@ pub(super) async fn settle_views(
     for step in pinned {
         let node = &step.node;
         let connection = match context.pool.get().await {
-            Ok(connection) => Arc::new(connection),
+            Ok(connection) => Arc::new(connection.spared()),
             Err(diagnostic) => {
                 context.warn(node, "view-not-settled", &diagnostic.message);
                 return;

@@ -16,6 +16,7 @@ mod gate;
 mod gate_evidence;
 mod gate_promises;
 mod gate_readers;
+mod gate_sets;
 mod handoff;
 mod hold;
 mod house;

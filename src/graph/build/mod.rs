@@ -17,6 +17,7 @@ mod partition;
 mod patch;
 mod placement;
 mod pointer;
+mod publish_set;
 pub(super) mod python;
 mod resolve;
 mod semantic;
@@ -99,7 +100,13 @@ pub fn build(
     let nodes: Vec<Arc<Node>> = nodes.into_iter().map(Arc::new).collect();
     let disabled = disabled.into_iter().map(Arc::new).collect();
     match Graph::new(&project.own().name, nodes.iter().cloned(), disabled) {
-        Ok(graph) => Ok((graph, problems)),
+        Ok(graph) => {
+            let sets = publish_set::publish_sets(project, &graph, &mut problems);
+            if problems.has_errors() {
+                return Err(problems);
+            }
+            Ok((graph.with_publish_sets(sets), problems))
+        }
         Err(bad) => {
             problems.push(bad_graph(&bad, &nodes));
             Err(problems)

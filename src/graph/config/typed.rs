@@ -70,6 +70,7 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         indexes: typer.indexes(),
         partition_by: typer.partition_by(materialized),
         unlogged: typer.flag("unlogged").unwrap_or(false),
+        publish_set: typer.text("publish_set").and_then(|_| typer.get("publish_set")),
         pointer: None,
         pre_hooks: typer.hooks("pre_hook"),
         post_hooks: typer.hooks("post_hook"),

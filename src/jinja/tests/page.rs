@@ -343,6 +343,11 @@ const CONFIG: &[Line] = &[
     ("pre_hook", Supported, ""),
     ("predicates", Supported, "the older name of `incremental_predicates`"),
     ("project", NotSupported, "another warehouse's word for `database`"),
+    (
+        "publish_set",
+        Supported,
+        "Assay's own: what is published together, see [the gate](gate.md)",
+    ),
     ("quote_columns", Supported, ""),
     ("quoting", Supported, ""),
     (

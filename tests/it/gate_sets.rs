@@ -1,0 +1,226 @@
+//! What is published together, and what goes back together.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::support::{Project, Reader};
+
+const GATE: &str = "name: shop\nprofile: it\ngate: {schema: analytics, readers: [it_reader], keep: 5, sets: [SETS]}\n\
+                    models: {shop: {+materialized: table}}\n";
+
+/// A project with raw orders and these files; `sets` is the value of `gate.sets`.
+fn project(sets: &str, files: &[(&str, &str)]) -> Project {
+    let project = Project::new().write("project.yml", &GATE.replace("[SETS]", sets));
+    for (path, text) in files {
+        project.put(path, text);
+    }
+    project
+        .psql("create schema raw; create table raw.orders (id int, amount int); insert into raw.orders values (1, 10)");
+    project
+}
+
+const THREE: &str =
+    "models:\n  - {name: left_one, access: public}\n  - {name: right_one, access: public}\n  - name: inner_one\n";
+
+const LEFT: (&str, &str) = ("models/left_one.sql", "select id, amount from raw.orders");
+const RIGHT: (&str, &str) = ("models/right_one.sql", "select id from raw.orders");
+const INNER: (&str, &str) = ("models/inner_one.sql", "select 1 as id");
+
+#[test]
+fn a_named_set_is_published_together_or_not_at_all() {
+    let tested = THREE.replace(
+        "{name: right_one, access: public}",
+        "{name: right_one, access: public, columns: [{name: id, data_tests: [unique]}]}",
+    );
+    let project = project(
+        "{pair: [left_one, right_one]}",
+        &[("models/schema.yml", &tested), LEFT, RIGHT, INNER],
+    );
+    let plan = project.ends(3, &["plan"]);
+    assert!(
+        plan.stdout.contains("Published together (pair): left_one, right_one"),
+        "{}",
+        plan.stdout
+    );
+    project.ok(&["build"]);
+    let moments =
+        "select count(*) || ' ' || count(distinct published_at) from assay.publications where action = 'publish'";
+    assert_eq!(project.psql(moments), "2 1", "one transaction has one moment");
+    project.psql("insert into raw.orders values (1, 11)");
+    project.ends(1, &["build"]);
+    assert_eq!(
+        project.psql("select count(*) from analytics.left_one"),
+        "1",
+        "held with the other"
+    );
+    // Without the name they have nothing to do with each other.
+    project.put("project.yml", &GATE.replace("[SETS]", "{}"));
+    project.ends(1, &["build"]);
+    assert_eq!(project.psql("select count(*) from analytics.left_one"), "2");
+    assert_eq!(project.psql("select count(*) from analytics.right_one"), "1");
+}
+
+#[test]
+fn selectors_and_configuration_name_sets_too() {
+    let config = "{{ config(publish_set='pair') }} select id from raw.orders";
+    let named = project(
+        "{}",
+        &[
+            ("models/schema.yml", THREE),
+            INNER,
+            ("models/left_one.sql", config),
+            ("models/right_one.sql", config),
+        ],
+    );
+    let plan = named.ends(3, &["plan"]);
+    assert!(
+        plan.stdout.contains("Published together (pair): left_one, right_one"),
+        "{}",
+        plan.stdout
+    );
+    // A selector and a folder mean what is published there.
+    let selected = project(
+        "{pair: ['path:models']}",
+        &[("models/schema.yml", THREE), LEFT, RIGHT, INNER],
+    );
+    let plan = selected.ends(3, &["plan", "--output", "json"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).expect("JSON");
+    assert_eq!(
+        plan["publish_sets"],
+        serde_json::json!([["model.shop.left_one", "model.shop.right_one"]])
+    );
+    assert_eq!(plan["publish_set_names"], serde_json::json!([["pair"]]));
+    let folder = GATE
+        .replace("[SETS]", "{}")
+        .replace("+materialized: table", "+materialized: table, +publish_set: pair");
+    selected.put("project.yml", &folder);
+    let plan = selected.ends(3, &["plan"]);
+    assert!(
+        plan.stdout.contains("Published together (pair): left_one, right_one"),
+        "{}",
+        plan.stdout
+    );
+}
+
+#[test]
+fn sets_that_cannot_be_meant_do_not_compile() {
+    let project = project("{}", &[("models/schema.yml", THREE), LEFT, RIGHT, INNER]);
+    for (sets, told) in [
+        ("{pair: [left_on]}", "did you mean `left_one`?"),
+        ("{pair: ['tag:nothing']}", "error[unknown-model]"),
+        (
+            "{pair: [left_one], other: [left_one]}",
+            "model `left_one` is in the publish sets `pair` and `other`",
+        ),
+        (
+            "{pair: [inner_one]}",
+            "model `inner_one` is in the publish set `pair`, and is not published",
+        ),
+        ("{pair: ['path:models/inner_one.sql']}", "error[private-in-set]"),
+        ("{pair: ['nonsense:x']}", "project.yml:3"),
+    ] {
+        project.put("project.yml", &GATE.replace("[SETS]", sets));
+        let outcome = project.ends(2, &["parse"]);
+        assert!(outcome.stderr.contains(told), "{sets}: {}", outcome.stderr);
+    }
+}
+
+const LAYERS: &[(&str, &str)] = &[
+    (
+        "models/schema.yml",
+        "models: [{name: dim, access: public}, {name: fact, access: public}, {name: daily, access: public}]",
+    ),
+    ("models/dim.sql", "select id from raw.orders"),
+    (
+        "models/fact.sql",
+        "{{ config(materialized='incremental', unique_key='id') }} select id, amount from raw.orders join {{ ref('dim') }} using (id)",
+    ),
+    (
+        "models/daily.sql",
+        "select sum(amount) as amount from {{ ref('fact') }}",
+    ),
+];
+
+#[test]
+fn a_set_that_a_delta_would_part_is_refused() {
+    let project = project("{voice: [dim, daily]}", LAYERS);
+    project.ok(&["build"]);
+    for command in ["plan", "build"] {
+        let outcome = project.ends(2, &[command]);
+        for part in [
+            "error[parted-set]",
+            "`dim` would be published before `daily`",
+            "`fact` takes in new rows",
+            "--full-refresh",
+        ] {
+            assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+        }
+    }
+    project.ok(&["build", "--full-refresh"]);
+    project.ok(&["build", "--select", "fact"]);
+    project.put("project.yml", &GATE.replace("[SETS]", "{voice: [fact, daily]}"));
+    project.ok(&["build"]);
+}
+
+#[test]
+fn retry_builds_what_a_failed_audit_held_back() {
+    let tested = "models:\n  - {name: fact, access: public, columns: [{name: amount, data_tests: [not_null]}]}\n  \
+                  - {name: daily, access: public}\n  - {name: aside, access: public}\n";
+    let project = project(
+        "{}",
+        &[
+            ("models/schema.yml", tested),
+            ("models/fact.sql", "select id, amount from raw.orders"),
+            ("models/daily.sql", "select count(*) as n from {{ ref('fact') }}"),
+            ("models/aside.sql", "select count(*) as n from raw.orders"),
+        ],
+    );
+    project.ok(&["build"]);
+    project.psql("insert into raw.orders values (2, null)");
+    project.ends(1, &["build"]);
+    assert_eq!(project.psql("select count(*) from analytics.fact"), "1");
+    project.psql("update raw.orders set amount = 1");
+    let outcome = project.ok(&["retry"]);
+    assert_eq!(project.psql("select count(*) from analytics.fact"), "2");
+    assert_eq!(project.psql("select n from analytics.daily"), "2");
+    assert!(!outcome.stderr.contains("aside"), "{}", outcome.stderr);
+}
+
+#[test]
+fn fail_fast_lets_a_publication_come_to_its_end() {
+    let project = project(
+        "{}",
+        &[
+            ("models/schema.yml", "models: [{name: fact, access: public}]"),
+            ("models/fact.sql", "select id from raw.orders"),
+            (
+                "models/bad.sql",
+                "select 1 / (count(*) - count(*)) as x from pg_sleep(2)",
+            ),
+        ],
+    );
+    project.ok(&["build", "--select", "fact"]);
+    project.psql("insert into raw.orders values (2, 20)");
+    let reader = Reader::of(&project.database, "select * from analytics.fact");
+    let build = project
+        .command(&["build", "--fail-fast", "--threads", "4"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("assay starts");
+    // The publication waits for the reader while the other model fails.
+    std::thread::sleep(Duration::from_secs(4));
+    drop(reader);
+    let output = build.wait_with_output().expect("assay ends");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(project.psql("select count(*) from analytics.fact"), "2", "{told}");
+    let results: serde_json::Value = serde_json::from_str(&project.read("target/run_results.json")).expect("JSON");
+    let of = |id: &str| {
+        let mut all = results["results"].as_array().expect("results").iter();
+        all.find(|result| result["unique_id"] == id)
+            .map(|result| result["status"].clone())
+    };
+    assert_eq!(of("model.shop.fact"), Some("success".into()), "{told}");
+    assert_eq!(of("model.shop.bad"), Some("error".into()), "{told}");
+}
