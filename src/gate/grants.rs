@@ -211,6 +211,7 @@ mod tests {
                     ((*privilege).to_owned(), grantees)
                 })
                 .collect(),
+            standing_grants: Vec::new(),
         }
     }
 

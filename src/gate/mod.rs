@@ -6,6 +6,7 @@ mod grants;
 mod ledger;
 mod lock;
 mod outcome;
+mod past;
 mod privilege;
 mod publish;
 mod reach;
@@ -28,5 +29,5 @@ pub use readers::{
     Change, Models, Overreach, SetUp, SetUpError, Standing, Wanted, changes, grant_readers, set_up, standing,
 };
 pub use retire::{Orphan, Retired, orphans, retire};
-pub use rollback::{RolledBack, rollback};
+pub use rollback::{Back, GoingBack, roll_back, way_back, went_back};
 pub use version::{candidate_relation, fingerprint, gone_relation, stage_relation, version_relation, versions_schema};

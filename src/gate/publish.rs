@@ -36,6 +36,8 @@ pub struct Publication {
     pub column_descriptions: IndexMap<String, String>,
     /// Privilege to grantees, from the model's `grants`.
     pub grants: IndexMap<String, Vec<String>>,
+    /// Complete GRANT statements for what others were granted by hand.
+    pub standing_grants: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -188,6 +190,10 @@ fn publish_sql(
         if action == PublicAction::Publish {
             member.strip_sql(readers, &mut sql);
             member.grant_sql(&mut sql);
+        }
+        for grant in &member.standing_grants {
+            sql.push_str(grant);
+            sql.push_str(";\n");
         }
     }
     for dependent in hanging {
@@ -376,6 +382,7 @@ mod tests {
             description: "One row a session; it's certified.".into(),
             column_descriptions: IndexMap::from([("id".into(), "Key".into())]),
             grants: IndexMap::from([("select".into(), vec!["analyst".into()])]),
+            standing_grants: Vec::new(),
         };
         let shapes = HashMap::from([(
             "fact".to_owned(),

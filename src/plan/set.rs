@@ -36,7 +36,7 @@ struct Layer {
 /// What takes in rows for good never takes them from a version that may yet be refused: it starts once that version is
 /// published, which parts the sets above it from those below.
 pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
-    let layers = layers(plan);
+    let layers = named_layers(graph, plan);
     let index: HashMap<&str, usize> = plan.steps.keys().enumerate().map(|(i, id)| (&**id, i)).collect();
     let mut groups: UnionFind<usize> = UnionFind::new(plan.steps.len());
     for (id, step) in &plan.steps {
@@ -175,14 +175,42 @@ fn keeps_rows_before<'a>(plan: &'a Plan, id: &NodeId) -> Option<&'a Step> {
     None
 }
 
-fn layers(plan: &Plan) -> Vec<Layer> {
+/// Layers in which the versions of a named set are published no sooner than its last one, where that can be.
+fn named_layers(graph: &Graph, plan: &Plan) -> Vec<Layer> {
+    let mut floors: HashMap<usize, usize> = HashMap::new();
+    // A set that something parts rises without end; then it stays where it was, which `parted_sets` tells.
+    for _ in 0..=graph.publish_sets().len() {
+        let layers = layers(plan, &floors);
+        let mut settled = true;
+        for models in graph.publish_sets().values() {
+            let places = || models.iter().filter_map(|id| plan.steps.get_full(id));
+            let Some(last) = places().map(|(place, _, _)| layers[place].level).max() else {
+                continue;
+            };
+            for (place, _, step) in places() {
+                if matches!(step.action, Action::Version { .. }) && layers[place].level < last {
+                    floors.insert(place, last);
+                    settled = false;
+                }
+            }
+        }
+        if settled {
+            return layers;
+        }
+    }
+    layers(plan, &HashMap::new())
+}
+
+/// `floors` holds the least level of some steps, by place.
+fn layers(plan: &Plan, floors: &HashMap<usize, usize>) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::with_capacity(plan.steps.len());
-    for (_, step) in &plan.steps {
+    for (place, step) in plan.steps.values().enumerate() {
         let above = || {
             let places = step.waits_for.iter().filter_map(|id| plan.steps.get_index_of(id));
             places.filter_map(|place| layers.get(place)).copied()
         };
-        let level = above().map(|layer| layer.level).max().unwrap_or(0);
+        let floor = floors.get(&place).copied().unwrap_or(0);
+        let level = above().map(|layer| layer.level).max().unwrap_or(0).max(floor);
         let pending = above().any(|layer| layer.level == level && layer.pending);
         let own = if pending && is_kept(&step.action) {
             Layer {
@@ -226,4 +254,97 @@ fn published_before(plan: &Plan, id: &NodeId, sets: &[PublishSet]) -> Vec<usize>
     (0..sets.len())
         .filter(|set| sets[*set].members.iter().any(|id| above.contains(id) && version(id)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use indexmap::{IndexMap, IndexSet};
+
+    use super::*;
+    use crate::graph::{Access, test_node};
+    use crate::plan::{Current, Facts};
+    use crate::sql::Relation;
+
+    /// `a -> b -> c`, with `z` and `y` beside it; `b` takes a delta, all else is made anew.
+    fn planned(named: &[(&str, &[&str])], full_refresh: bool) -> (Graph, Plan) {
+        let id = |name: &str| NodeId::from(format!("model.shop.{name}"));
+        let models = [("a", &[][..]), ("b", &["a"]), ("c", &["b"]), ("z", &[]), ("y", &[])];
+        let nodes = models.iter().map(|(name, parents)| {
+            let mut node = test_node(name, parents);
+            node.access = Access::Public;
+            node.config.materialized = match *name {
+                "b" => Materialization::Incremental,
+                _ => Materialization::Table,
+            };
+            Arc::new(node)
+        });
+        let graph = Graph::new("shop", nodes, Vec::new()).expect("no cycle");
+        let named: IndexMap<String, Vec<NodeId>> = named
+            .iter()
+            .map(|(name, models)| ((*name).to_owned(), models.iter().map(|model| id(model)).collect()))
+            .collect();
+        let graph = graph.with_publish_sets(named);
+        let current = Current {
+            version_id: 1,
+            relation: Relation::new(None, "v", "b__1"),
+            definition: "same".into(),
+            rows: None,
+        };
+        let facts = Facts {
+            current: Some(HashMap::from([("b".to_owned(), current)])),
+            definitions: HashMap::from([(id("b"), "same".to_owned())]),
+            full_refresh,
+            ..Facts::default()
+        };
+        let selected: IndexSet<NodeId> = models.iter().map(|(name, _)| id(name)).collect();
+        let plan = Plan::new(&graph, &selected, &facts);
+        (graph, plan)
+    }
+
+    /// Each set as `names: members`, in the order of their names.
+    fn sets(plan: &Plan) -> Vec<String> {
+        let mut sets: Vec<String> = plan
+            .sets
+            .iter()
+            .map(|set| {
+                let members = set.members.iter().map(|id| id.rsplit('.').next().unwrap_or_default());
+                let mut members: Vec<&str> = members.collect();
+                members.sort_unstable();
+                format!("{}: {}", set.names.join("+"), members.join(" "))
+            })
+            .collect();
+        sets.sort();
+        sets
+    }
+
+    #[test]
+    fn a_name_ties_what_nothing_else_ties() {
+        let (_, plan) = planned(&[], false);
+        assert_eq!(sets(&plan), [": a", ": b c", ": y", ": z"]);
+        let (graph, plan) = planned(&[("pair", &["y", "z"])], false);
+        assert_eq!(sets(&plan), [": a", ": b c", "pair: y z"]);
+        assert!(!parted_sets(&graph, &plan).has_errors());
+        // Sets that hang together are one transaction.
+        let (_, plan) = planned(&[("one", &["a", "y"]), ("two", &["c", "z"])], true);
+        assert_eq!(sets(&plan), ["one+two: a b c y z"]);
+    }
+
+    #[test]
+    fn what_can_wait_is_published_with_the_last_of_its_set() {
+        let (graph, plan) = planned(&[("late", &["c", "z"])], false);
+        assert_eq!(sets(&plan), [": a", ": y", "late: b c z"]);
+        assert!(!parted_sets(&graph, &plan).has_errors());
+    }
+
+    #[test]
+    fn a_delta_between_two_versions_parts_their_set() {
+        for named in [&["a", "c"][..], &["a", "b"]] {
+            let (graph, plan) = planned(&[("voice", named)], false);
+            let told = parted_sets(&graph, &plan).to_string();
+            assert!(told.contains("`a` would be published before"), "{told}");
+            assert!(told.contains("`b` takes in new rows"), "{told}");
+            let (graph, plan) = planned(&[("voice", named)], true);
+            assert!(!parted_sets(&graph, &plan).has_errors());
+        }
+    }
 }

@@ -66,7 +66,7 @@ pub use materialization::{Builder, Reason, builder, has_microbatch_of_its_own};
 pub use microbatch::BatchSpans;
 pub use operation::{Operation, run_operation};
 pub use project_hook::{HookKind, HooksEnd, create_schemas, end_context, run_project_hooks};
-pub use publication::{SetEnd, publish_diagnostic};
+pub use publication::{SetEnd, publish_diagnostic, unknown};
 pub use query_comment::QueryComment;
 pub use result::{
     BatchResults, FailedAudit, Held, HeldBecause, NodeResult, Published, RunResult, SourceAge, Span, Status,

@@ -268,7 +268,8 @@ async fn release_surely(
 }
 
 /// The connection broke before the server's answer came, and now there is nobody to ask.
-pub(super) fn unknown(names: &str, lost: &SqlError, second: &Diagnostic) -> Diagnostic {
+#[must_use]
+pub fn unknown(names: &str, lost: &SqlError, second: &Diagnostic) -> Diagnostic {
     Diagnostic::error(
         "publication-unknown",
         format!("nobody knows whether {names} changed for readers: {}", lost.message),
@@ -375,6 +376,7 @@ pub(super) fn publication(node: &Node, version: &crate::sql::Relation) -> Public
             .map(|c| (c.name.clone(), c.description.clone()))
             .collect(),
         grants: node.config.grants.clone(),
+        standing_grants: Vec::new(),
     }
 }
 

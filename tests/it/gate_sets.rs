@@ -224,3 +224,162 @@ fn fail_fast_lets_a_publication_come_to_its_end() {
     assert_eq!(of("model.shop.fact"), Some("success".into()), "{told}");
     assert_eq!(of("model.shop.bad"), Some("error".into()), "{told}");
 }
+
+const FACT_AND_DAILY: &str = "models:\n  - {name: fact, access: public}\n  - {name: daily, access: public}\n";
+
+#[test]
+fn a_set_goes_back_whole_or_by_name() {
+    let project = project(
+        "{}",
+        &[
+            ("models/schema.yml", "models: [{name: fact, access: public}]"),
+            ("models/fact.sql", "select 1 as id"),
+        ],
+    );
+    project.ok(&["build"]);
+    project.put("models/schema.yml", FACT_AND_DAILY);
+    project.put("models/fact.sql", "select g as id from generate_series(1, 9) g");
+    project.put("models/daily.sql", "select count(*) as n from {{ ref('fact') }}");
+    project.ok(&["build"]);
+    let seen = "select (select count(*) from analytics.fact) || ' ' || n from analytics.daily";
+    for arguments in [&["rollback"][..], &["rollback", "fact"]] {
+        let outcome = project.ends(2, arguments);
+        for part in [
+            "error[rollback-parts]",
+            "part fact from `daily`",
+            "assay rollback --only fact",
+        ] {
+            assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+        }
+        assert_eq!(project.psql(seen), "9 9");
+    }
+    let outcome = project.ends(2, &["rollback", "fcat"]);
+    assert!(outcome.stderr.contains("did you mean `fact`?"), "{}", outcome.stderr);
+    project.ok(&["rollback", "--only", "fact"]);
+    assert_eq!(project.psql(seen), "1 9");
+    project.put("models/fact.sql", "select g as id from generate_series(1, 4) g");
+    project.ok(&["build"]);
+    project.put("models/fact.sql", "select g as id from generate_series(1, 5) g");
+    project.ok(&["build"]);
+    assert_eq!(project.psql(seen), "5 5");
+    // One is named, both go.
+    let outcome = project.ok(&["rollback", "daily", "--dry-run"]);
+    assert!(
+        outcome.stderr.contains("readers would see fact__"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(project.psql(seen), "5 5");
+    project.ok(&["rollback", "daily"]);
+    assert_eq!(project.psql(seen), "4 4");
+    // Further back: what was rolled back to by itself, and the nine that it was made from.
+    project.ok(&["rollback"]);
+    assert_eq!(project.psql(seen), "1 9");
+}
+
+#[test]
+fn readers_can_go_back_to_a_run_and_to_a_version() {
+    let project = project(
+        "{}",
+        &[
+            ("models/schema.yml", FACT_AND_DAILY),
+            ("models/fact.sql", "select id from raw.orders"),
+            ("models/daily.sql", "select count(*) as n from {{ ref('fact') }}"),
+        ],
+    );
+    for id in 2..5 {
+        project.ok(&["build"]);
+        project.psql(&format!("insert into raw.orders values ({id}, 0)"));
+    }
+    let seen = "select (select count(*) from analytics.fact) || ' ' || n from analytics.daily";
+    assert_eq!(project.psql(seen), "3 3");
+    let run = project.psql("select run_id from assay.runs order by started_at limit 1");
+    let second = project
+        .psql("select version_name from assay.versions where model = 'fact' order by version_id offset 1 limit 1");
+    project.ok(&["rollback", "--to", &second]);
+    assert_eq!(project.psql(seen), "2 2");
+    project.ok(&["rollback", "--to", &run]);
+    assert_eq!(project.psql(seen), "1 1");
+    for (to, told) in [
+        (
+            "nonsense",
+            "`nonsense` is no version, and no run that published anything",
+        ),
+        (&second, "an earlier rollback took it back"),
+    ] {
+        let outcome = project.ends(2, &["rollback", "--to", to]);
+        assert!(outcome.stderr.contains(told), "{}", outcome.stderr);
+    }
+    let outcome = project.ends(2, &["rollback"]);
+    assert!(
+        outcome.stderr.contains("error[nothing-to-roll-back]"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(
+        project.psql("select count(*) from assay.runs where status = 'running'"),
+        "0"
+    );
+}
+
+#[test]
+fn words_and_privileges_stay_with_a_published_name() {
+    let described =
+        "models: [{name: fact, access: public, description: the fact, columns: [{name: id, description: key}]}]";
+    let project = project(
+        "{}",
+        &[("models/schema.yml", described), ("models/fact.sql", "select 1 as id")],
+    );
+    project.ok(&["build"]);
+    project.psql("grant select on analytics.fact to public");
+    project.put("models/fact.sql", "select 'x' as name, 1 as id");
+    project.ok(&["build"]);
+    project.psql("grant select on analytics.fact to public; comment on view analytics.fact is 'said by hand'");
+    project.ok(&["rollback"]);
+    assert_eq!(
+        project.psql(
+            "select array_to_string(relacl, ' ') ~ '(^| )=r/' , obj_description(oid), col_description(oid, 1)
+             from pg_class where oid = 'analytics.fact'::regclass"
+        ),
+        "t|said by hand|key"
+    );
+}
+
+#[test]
+fn a_view_does_not_go_back_over_rows_that_its_tests_never_saw() {
+    let project = project(
+        "{}",
+        &[
+            (
+                "models/schema.yml",
+                "models: [{name: fact, access: public}, {name: shown, access: public}]",
+            ),
+            (
+                "models/fact.sql",
+                "{{ config(materialized='incremental', unique_key='id') }} select id, amount from raw.orders",
+            ),
+            (
+                "models/shown.sql",
+                "{{ config(materialized='view') }} select id, amount from {{ ref('fact') }}",
+            ),
+        ],
+    );
+    project.ok(&["build"]);
+    project.put(
+        "models/shown.sql",
+        "{{ config(materialized='view') }} select id, amount from {{ ref('fact') }} where amount < 100",
+    );
+    project.ok(&["build"]);
+    project.ok(&["rollback", "--dry-run"]);
+    project.psql("insert into raw.orders values (2, 1000)");
+    project.ok(&["build", "--select", "fact"]);
+    let outcome = project.ends(2, &["rollback"]);
+    for part in [
+        "error[view-moved-on]",
+        "`shown` cannot go back",
+        "`fact` took in new rows since",
+    ] {
+        assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
+    }
+    assert_eq!(project.psql("select count(*) from analytics.shown"), "1");
+}

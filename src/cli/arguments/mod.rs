@@ -333,8 +333,17 @@ pub struct OperationArguments {
 
 #[derive(Clone, Debug, Args)]
 pub struct RollbackArguments {
-    /// Published names; all that the last publication changed where none is given
+    /// Published models; all that the last run changed where none is given
     pub models: Vec<String>,
+    /// Back to what readers saw when this run had ended, or to this version of a model
+    #[arg(long, value_name = "RUN_ID|VERSION")]
+    pub to: Option<String>,
+    /// The named models by themselves, whatever was published together with them
+    #[arg(long)]
+    pub only: bool,
+    /// Say what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Seconds to wait for a run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,
