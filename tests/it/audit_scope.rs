@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::support::{Outcome, Project};
+use super::support::{Numbers, Outcome, Project};
 
 const PROJECT: &str = "
 name: scoped
@@ -113,24 +113,6 @@ fn scoped() -> Project {
         project.psql(&format!("create table raw.{table}_batch (like raw.{table})"));
     }
     project
-}
-
-/// Numbers that look random and are the same for the same seed (`SplitMix64`).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
-
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        let limit = u64::try_from(from.len()).expect("a short list");
-        from[usize::try_from(self.below(limit)).expect("a short list")]
-    }
 }
 
 /// New batches; now and then with a row that some test objects to.

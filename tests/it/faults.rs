@@ -1,7 +1,6 @@
 //! Whatever breaks in mid-run, the next run makes it good: the same relations as if nothing had happened, and nothing left.
 
 mod outcome;
-mod proxy;
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -9,8 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Database, Project, Server};
-use proxy::{Fault, Plan, Proxy};
+use crate::support::{Database, Fault, Plan, Project, Proxy, Server};
 
 const MODELS: &[(&str, &str)] = &[
     ("seeds/colours.csv", "id,colour\n1,red\n2,green\n3,blue\n"),
@@ -97,7 +95,7 @@ impl Bench {
 
     fn with(settings: &str, models: &[(&str, &str)]) -> Self {
         let server = Server::shared();
-        let proxy = Proxy::start(&server.socket);
+        let proxy = Proxy::start(server);
         let mut project = Project::new().write("project.yml", settings);
         for (path, text) in models {
             project = project.write(path, text);

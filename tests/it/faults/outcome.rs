@@ -1,7 +1,7 @@
 //! A publication whose answer never came is reported as what readers see.
 
-use super::proxy::{Fault, Plan};
 use super::{Bench, drop_database, facts, leftovers};
+use crate::support::{Fault, Plan};
 
 const GATED: &str = "name: it\nprofile: it\ngate: {schema: analytics, readers: [it_fault_reader], keep: 2}\n\
                      models: {it: {+access: public}}\n";

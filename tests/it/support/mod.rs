@@ -1,11 +1,15 @@
 //! A private server for the whole test process, a database and a project for each test.
 
 mod hub;
+mod numbers;
 mod project;
+mod proxy;
 mod reader;
 mod server;
 
 pub use hub::{Hub, archive};
+pub use numbers::Numbers;
 pub use project::{Outcome, Project};
+pub use proxy::{Fault, Plan, Proxy};
 pub use reader::Reader;
 pub use server::{Database, Server};

@@ -4,13 +4,12 @@ use std::fmt;
 use std::io::{Read, Write, copy};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::Server;
+use super::Server;
 
 /// What happens at a statement. Of a message that is `Sent`, the server hears and the answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub struct Proxy {
 }
 
 struct Wire {
-    socket: PathBuf,
+    server: &'static Server,
     state: Mutex<State>,
     named: Condvar,
 }
@@ -67,11 +66,11 @@ struct State {
 }
 
 impl Proxy {
-    pub fn start(socket: &Path) -> Self {
+    pub fn start(server: &'static Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let wire = Arc::new(Wire {
-            socket: socket.join(".s.PGSQL.5432"),
+            server,
             state: Mutex::default(),
             named: Condvar::new(),
         });
@@ -116,7 +115,7 @@ impl Wire {
         if self.state.lock().expect("no poison").closed {
             return Ok(());
         }
-        let server = UnixStream::connect(&self.socket)?;
+        let server = UnixStream::connect(self.server.socket.join(".s.PGSQL.5432"))?;
         let backend = Arc::new(Mutex::new(None));
         let (from, to, heard) = (server.try_clone()?, client.try_clone()?, Arc::clone(&backend));
         let answers = thread::spawn(move || {
@@ -177,7 +176,7 @@ impl Wire {
                         .lock()
                         .expect("no poison")
                         .expect("the backend has told who it is");
-                    Server::shared().psql(
+                    self.server.psql(
                         "postgres",
                         "postgres",
                         &format!("select pg_terminate_backend({process}, 5000)"),
