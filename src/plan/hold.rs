@@ -56,7 +56,7 @@ impl Plan {
             .steps
             .values()
             .filter(|step| matches!(step.action, Action::Test | Action::AuditInside { .. }))
-            .filter(|step| step.node.depends_on.len() > 1)
+            .filter(|step| step.node.depends_on.len() > 1 && !self.is_after_publication(step))
             .map(|step| Arc::clone(&step.node))
             .collect();
         let below = self.below();
@@ -73,6 +73,16 @@ impl Plan {
                 self.steps[&id].waits_for.push(Arc::clone(&test.id));
             }
         }
+    }
+
+    /// Whether a test runs inside a delta that starts when a version at which it looks as well is published. To hold what is
+    /// below that version would protect nobody, and tear it out of the version's publish set.
+    fn is_after_publication(&self, test: &Step) -> bool {
+        let Action::AuditInside { owner } = &test.action else {
+            return false;
+        };
+        let others = test.waits_for.iter().filter(|id| *id != owner);
+        others.filter_map(|id| self.steps.get(id)).any(|step| matches!(step.action, Action::Version { .. }))
     }
 
     /// The first steps on every way down from what the test looks at that it does not look at, directly or through others.

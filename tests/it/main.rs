@@ -48,5 +48,6 @@ mod signals;
 mod state;
 mod support;
 mod tls;
+mod trials;
 mod unit_test;
 mod warn_error;
