@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::postgres::{Connection, SqlError};
-use crate::sql::{Relation, ident};
+use crate::sql::{Relation, ident, literal};
 
 use super::ledger::Ledger;
 use super::version::{NAME_BYTES, is_reused, versions_schema};
@@ -143,22 +143,19 @@ async fn drop_versions(
                 "m" => "materialized view",
                 _ => "table",
             };
-            let drop =
-                format!("begin; set local lock_timeout = {LOCK_TIMEOUT_MS}; drop {what} if exists {relation}; commit;");
+            // In one transaction: a version that is gone must not count as one to go back to.
+            let drop = format!(
+                "begin; set local lock_timeout = {LOCK_TIMEOUT_MS}; drop {what} if exists {relation};
+                 update assay.versions set state = 'dropped' where published_schema = {} and version_name = {}; commit;",
+                literal(&ledger.schema),
+                literal(&name)
+            );
             let dropped = connection.batch(&drop).await;
             if dropped.is_err() {
                 connection.rollback().await?;
             }
             match dropped {
-                Ok(_) => {
-                    connection
-                        .query(
-                            "update assay.versions set state = 'dropped' where published_schema = $1 and version_name = $2",
-                            &[&ledger.schema, &name],
-                        )
-                        .await?;
-                    collected.dropped.push(name);
-                }
+                Ok(_) => collected.dropped.push(name),
                 // dependent_objects_still_exist
                 Err(error) if error.is("2BP01") => {
                     let reader = error.detail.clone().unwrap_or_default();

@@ -82,7 +82,9 @@ impl Plan {
             return false;
         };
         let others = test.waits_for.iter().filter(|id| *id != owner);
-        others.filter_map(|id| self.steps.get(id)).any(|step| matches!(step.action, Action::Version { .. }))
+        others
+            .filter_map(|id| self.steps.get(id))
+            .any(|step| matches!(step.action, Action::Version { .. }))
     }
 
     /// The first steps on every way down from what the test looks at that it does not look at, directly or through others.

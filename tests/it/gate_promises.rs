@@ -135,6 +135,41 @@ fn rates(kept: &str, published: &str) -> Project {
 }
 
 #[test]
+fn a_test_inside_a_delta_does_not_tear_a_set_apart() {
+    let project = project(
+        &[
+            (
+                "models/schema.yml",
+                "models:
+                   - {name: dim, access: public}
+                   - {name: sizes, access: public}
+                   - {name: fact, access: public, columns: [{name: amount, data_tests: [
+                       relationships: {arguments: {to: ref('dim'), field: amount}}]}]}",
+            ),
+            ("models/dim.sql", "select amount from raw.orders where id = 1"),
+            ("models/sizes.sql", "select amount * 2 as size from {{ ref('dim') }}"),
+            (
+                "models/fact.sql",
+                &format!("{{{{ config(materialized='incremental', unique_key='id') }}}} {DELTA}"),
+            ),
+        ],
+        ORDERS,
+    );
+    project.ok(&["build"]);
+    project.psql("update raw.orders set amount = 11; insert into raw.orders values (2, 12)");
+    project.ends(1, &["build"]);
+    assert_eq!(
+        read(&project, "select string_agg(amount::text, ' ') from analytics.fact"),
+        "10"
+    );
+    let seen = "select d.amount || ':' || s.size from analytics.dim d, analytics.sizes s";
+    assert_eq!(read(&project, seen), "11:22");
+    let at_once = "select count(distinct xmin::text) from assay.publications where model in ('dim', 'sizes')
+                   and run_id = (select run_id from assay.runs order by started_at desc limit 1)";
+    assert_eq!(project.psql(at_once), "1");
+}
+
+#[test]
 fn what_keeps_rows_takes_none_from_a_version_that_is_refused() {
     // The one that keeps rows is published itself, or private and read by a published one.
     for published in ["- {name: fact, access: public}", "- {name: report, access: public}"] {

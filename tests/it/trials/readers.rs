@@ -171,7 +171,11 @@ impl Watch {
     fn snapshot(&self, runtime: &Runtime, client: &Client, numbers: &mut Numbers) -> Result<(), Error> {
         for set in ["dim", "pair"] {
             let members = shuffled(set, numbers);
-            runtime.block_on(client.batch_execute("begin isolation level repeatable read"))?;
+            // A snapshot from before a version was made would show none of its rows; the lock comes before the snapshot.
+            runtime.block_on(client.batch_execute(&format!(
+                "begin isolation level repeatable read; lock table analytics.{} in access share mode",
+                members[0].name
+            )))?;
             let mut stamps = Vec::new();
             for (place, shown) in members.iter().enumerate() {
                 let rows = runtime.block_on(client.simple_query(&look_at(shown)))?;

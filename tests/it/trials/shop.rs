@@ -252,7 +252,7 @@ pub fn batch(numbers: &mut Numbers, bad: Option<&str>) -> String {
         // A parent without children.
         2 => {
             sql += "delete from raw.customers c where id = (select max(id) from raw.customers)
-                     and not exists (select from raw.orders o where o.customer = c.id);\n"
+                     and not exists (select from raw.orders o where o.customer = c.id);\n";
         }
         // One with children: they do not come back before it does.
         3 if bad.is_some() => sql += "delete from raw.customers where id = 3;\n",
@@ -275,7 +275,7 @@ pub fn batch(numbers: &mut Numbers, bad: Option<&str>) -> String {
             sql += &format!("insert into raw.orders select * from raw.orders where bad = 'twice' and seq = {seq};\n");
         }
         Some("event") => {
-            sql += &format!("insert into raw.events select max(id) + 1, null, {seq}, 'event' from raw.events;\n")
+            sql += &format!("insert into raw.events select max(id) + 1, null, {seq}, 'event' from raw.events;\n");
         }
         Some("again") => sql += &format!("insert into raw.events select 7, 'again', {seq}, 'again';\n"),
         Some("noname") => sql += "update raw.customers set name = null, bad = 'noname' where id = 2;\n",
