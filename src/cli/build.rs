@@ -185,8 +185,11 @@ async fn connected_build(
         threads: connected.threads,
         target: connected.target.name.clone(),
     });
-    let start = run_project_hooks(&context, &connection, HookKind::Start, IndexMap::new()).await;
+    let mut start = run_project_hooks(&context, &connection, HookKind::Start, IndexMap::new()).await;
     drop(connection);
+    if session.is_some() {
+        measure(&context, &plan, &mut start).await;
+    }
     let go_on = start.broken.is_none() && !context.interrupt.is_raised();
     let result = if go_on && (start.is_success() || !workspace.skips_after_failed_hook()) {
         run::run(&context, plan).await
@@ -197,6 +200,15 @@ async fn connected_build(
     // Not before: once a signal is watched, nothing else stops the process on it.
     watch.abort();
     outcome
+}
+
+/// How fresh the sources are, for the certificates. What stands in the way is told like a hook that broke the run off.
+async fn measure(context: &Arc<RunContext>, plan: &Plan, start: &mut HooksEnd) {
+    if start.broken.is_none()
+        && let Err(broken) = run::measure_sources(context, plan).await
+    {
+        start.broken = Some(broken);
+    }
 }
 
 fn partial(option: &str) -> Diagnostic {

@@ -37,7 +37,9 @@ pub(super) async fn history(global: &Global, talk: &Talk, arguments: &HistoryArg
             column("version", "text"),
             column("state", "text"),
             column("rows", "bigint"),
+            column("changes", "text"),
             column("tests_passed", "integer"),
+            column("warnings", "text"),
             column("run_id", "text"),
         ],
         rows: outcome?
@@ -50,7 +52,9 @@ pub(super) async fn history(global: &Global, talk: &Talk, arguments: &HistoryArg
                     Some(entry.version),
                     Some(entry.state),
                     entry.rows.map(|n| n.to_string()),
+                    entry.changes.map(|changes| changes.to_string()),
                     entry.tests_passed.map(|n| n.to_string()),
+                    entry.warnings,
                     Some(entry.run_id),
                 ]
             })

@@ -11,6 +11,7 @@ mod contents;
 pub mod db;
 mod debug;
 mod deps;
+mod diff;
 mod docs;
 mod docs_serve;
 mod facts;
@@ -238,6 +239,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Debug(debug) => debug::debug(&global, talk, &debug).await,
         Command::Deps(deps) => deps::deps(&global, talk, &deps),
         Command::Plan(arguments) => plan::plan(&global, talk, &arguments).await,
+        Command::Diff(arguments) => diff::diff(&global, talk, &arguments).await,
         Command::Docs(docs) => docs::docs(&global, talk, &docs).await,
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,

@@ -11,7 +11,7 @@ use crate::graph::select::kinds;
 use crate::graph::{NodeId, ResourceType};
 use crate::plan::{Action, Current, Effect, Facts, Plan, Seen, Step, describes, parted_sets, preview, standing};
 use crate::postgres::{PooledConnection, catalog};
-use crate::report::{self, Forecast};
+use crate::report::{self, Expiring, Forecast};
 use crate::run::{self, Event, RunContext};
 
 use super::arguments::{Global, PlanArguments, ShowOutput};
@@ -94,11 +94,12 @@ async fn forecast(
     }
     let mut drops = Vec::new();
     let mut orphans = Vec::new();
+    let mut expiring = Vec::new();
     if let (Some(gate), Some(current)) = (context.gate.as_ref(), current) {
         let there = ledger_is_there(gate, connection).await?;
         let due = async {
             if !there {
-                return Ok((Vec::new(), Vec::new()));
+                return Ok((Vec::new(), Vec::new(), Vec::new()));
             }
             let renewed: Vec<&str> = plan
                 .steps
@@ -108,9 +109,10 @@ async fn forecast(
                 .collect();
             let left = leftovers(connection, &gate.ledger).await?;
             let old = outdated(connection, &gate.ledger, gate.keep, &renewed).await?;
-            Ok((left, old))
+            let certificates = gate.ledger.certificates(connection).await?;
+            Ok((left, old, certificates))
         };
-        let (left, old) = due
+        let (left, old, certificates) = due
             .await
             .map_err(|error: crate::postgres::SqlError| error.diagnostic())?;
         drops.extend(left.into_iter().map(|(name, _)| (name, "an earlier run left it")));
@@ -118,6 +120,16 @@ async fn forecast(
             old.into_iter()
                 .map(|(name, _)| (name, "older than the versions that are kept")),
         );
+        expiring.extend(certificates.into_iter().filter_map(|certificate| {
+            let step = plan.steps.get(certificate.node_id.as_str());
+            Some(Expiring {
+                at: certificate.expires_at?,
+                is_current: certificate.is_current,
+                renewed: step.is_some_and(Step::is_gated),
+                model: certificate.model,
+            })
+        }));
+        expiring.sort_by(|a, b| a.model.cmp(&b.model));
         let known: HashSet<&str> = workspace
             .graph
             .nodes()
@@ -133,6 +145,7 @@ async fn forecast(
         steps,
         sets: plan.sets.clone(),
         drops,
+        expiring,
         orphans,
         graph: Arc::clone(&workspace.graph),
     })

@@ -7,7 +7,7 @@ use indexmap::IndexSet;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::gate::{candidate_relation, versions_schema};
-use crate::graph::ResourceType;
+use crate::graph::{Node, ResourceType};
 use crate::postgres::Connection;
 use crate::report;
 use crate::run;
@@ -106,17 +106,13 @@ async fn rows(
 }
 
 /// What is left of the model's last refused build: the version that failed, or the view of a refused delta.
-async fn candidate(workspace: &Workspace, connection: &Connection, model: &str) -> Result<Relation, Diagnostic> {
+pub(super) async fn candidate(
+    workspace: &Workspace,
+    connection: &Connection,
+    model: &str,
+) -> Result<Relation, Diagnostic> {
     let gate = gate_of(workspace)?;
-    let published: Vec<_> = workspace.graph.nodes().filter(|node| node.is_published()).collect();
-    let node = published.iter().find(|node| node.name == model).ok_or_else(|| {
-        let names = published.iter().map(|node| node.name.as_str());
-        let help = nearest(model, names).map_or_else(
-            || "only models with `access: public` have candidates".to_owned(),
-            |near| format!("did you mean `{near}`?"),
-        );
-        Diagnostic::error("no-such-model", format!("no published model is called `{model}`")).help(help)
-    })?;
+    let node = published_model(workspace, model)?;
     let delta = candidate_relation(&node.relation);
     let schema = versions_schema(&gate.ledger.schema);
     let rows = connection
@@ -143,6 +139,19 @@ async fn candidate(workspace: &Workspace, connection: &Connection, model: &str) 
         Diagnostic::error("no-candidate", format!("there is no candidate of `{model}`"))
             .because("a candidate is kept only where its audits failed, and only until the next run")
             .help(format!("what readers see: assay show --select {model}"))
+    })
+}
+
+pub(super) fn published_model<'w>(workspace: &'w Workspace, model: &str) -> Result<&'w Arc<Node>, Diagnostic> {
+    let published: Vec<_> = workspace.graph.nodes().filter(|node| node.is_published()).collect();
+    let found = published.iter().find(|node| node.name == model).copied();
+    found.ok_or_else(|| {
+        let names = published.iter().map(|node| node.name.as_str());
+        let help = nearest(model, names).map_or_else(
+            || "only models with `access: public` have versions and candidates".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Diagnostic::error("no-such-model", format!("no published model is called `{model}`")).help(help)
     })
 }
 

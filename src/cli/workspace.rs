@@ -202,6 +202,7 @@ impl Workspace {
             keep: gate.keep,
             keep_removed: gate.keep_removed,
             models: Arc::new(self.published_models()),
+            certification: gate.certification.clone(),
         })
     }
 

@@ -212,6 +212,7 @@ mod tests {
                 })
                 .collect(),
             standing_grants: Vec::new(),
+            changes: None,
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::postgres::{Connection, SqlError};
 use crate::sql::{Relation, RelationKind, literal};
 
+use super::evidence::SourceEvidence;
 use super::version::versions_schema;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,13 @@ pub struct Changes {
     pub removed: i64,
 }
 
+impl std::fmt::Display for Changes {
+    /// `+3 ~2 -1`: added, changed, removed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "+{} ~{} -{}", self.added, self.changed, self.removed)
+    }
+}
+
 /// The record that a version passed its audits.
 #[derive(Clone, Debug)]
 pub struct Certificate {
@@ -114,38 +122,9 @@ pub struct Certificate {
     pub rows: Option<i64>,
     /// The run's `as_of`, where it has one.
     pub data_as_of: Option<String>,
-}
-
-/// One line of `assay history`.
-#[derive(Clone, Debug, Serialize)]
-pub struct HistoryEntry {
-    pub at: String,
-    pub model: String,
-    pub version: String,
-    pub state: String,
-    pub action: String,
-    pub rows: Option<i64>,
-    pub tests_passed: Option<i32>,
-    pub run_id: String,
-}
-
-/// A published version and why it may be trusted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Certified {
-    pub node_id: String,
-    pub version: String,
-    /// The published name.
-    pub model: String,
-    /// `version`, or `delta` where the newest rows alone were audited.
-    pub scope: String,
-    pub certified_at: String,
-    pub data_as_of: Option<String>,
-    pub tests_passed: i32,
-    pub tests_warned: i32,
-    pub rows: Option<i64>,
-    /// A list of [`TestEvidence`].
-    pub tests: serde_json::Value,
-    pub run_id: String,
+    pub sources: Vec<SourceEvidence>,
+    /// How long it holds; `None`: until the next one.
+    pub holds_seconds: Option<i64>,
 }
 
 /// The ledger of one published schema.
@@ -348,6 +327,7 @@ impl Ledger {
         };
         let (passed, warned) = (count("pass"), count("warn"));
         let tests = serde_json::to_value(&certificate.tests).unwrap_or_default();
+        let sources = serde_json::to_value(&certificate.sources).unwrap_or_default();
         connection
             .query(
                 "with certified as (
@@ -357,8 +337,11 @@ impl Ledger {
                      and not exists (select from assay.certificates c where c.version_id = versions.version_id
                                      and c.run_id = $3::text::uuid and c.scope = 'version' and $4 = 'version')
                    returning version_id)
-                 insert into assay.certificates (version_id, run_id, scope, tests_passed, tests_warned, rows, data_as_of, tests)
-                 select version_id, $3::text::uuid, $4, $6, $7, $5, $8::text::timestamptz, $9 from certified",
+                 insert into assay.certificates (version_id, run_id, scope, tests_passed, tests_warned, rows, data_as_of, tests,
+                                                 sources, certified_at, expires_at)
+                 select version_id, $3::text::uuid, $4, $6, $7, $5, $8::text::timestamptz, $9,
+                        $10, clock.at, clock.at + $11::bigint * interval '1 second'
+                 from certified, (select clock_timestamp() as at) as clock",
                 &[
                     &self.schema,
                     &version.identifier,
@@ -369,6 +352,8 @@ impl Ledger {
                     &warned,
                     &certificate.data_as_of,
                     &tests,
+                    &sources,
+                    &certificate.holds_seconds,
                 ],
             )
             .await?;
@@ -432,73 +417,5 @@ impl Ledger {
             )
             .await?;
         Ok(())
-    }
-
-    /// The newest certificate of each published version, with its tests.
-    pub async fn certificates(&self, connection: &Connection) -> Result<Vec<Certified>, SqlError> {
-        let rows = connection
-            .query(
-                "select v.node_id, v.version_name, v.model, c.scope, \
-                        to_char(c.certified_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
-                        to_char(c.data_as_of at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), \
-                        c.tests_passed, c.tests_warned, c.rows, c.tests, c.run_id::text \
-                 from assay.versions v \
-                 join lateral (select * from assay.certificates c where c.version_id = v.version_id \
-                               order by c.certificate_id desc limit 1) c on true \
-                 where v.published_schema = $1 and v.state = 'published'",
-                &[&self.schema],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Certified {
-                node_id: row.get(0),
-                version: row.get(1),
-                model: row.get(2),
-                scope: row.get(3),
-                certified_at: row.get(4),
-                data_as_of: row.get(5),
-                tests_passed: row.get(6),
-                tests_warned: row.get(7),
-                rows: row.get(8),
-                tests: row.get(9),
-                run_id: row.get(10),
-            })
-            .collect())
-    }
-
-    /// What was published, newest first.
-    pub async fn history(
-        &self,
-        connection: &Connection,
-        model: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<HistoryEntry>, SqlError> {
-        let rows = connection
-            .query(
-                "select to_char(p.published_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), p.model, v.version_name,
-                        v.state, p.action, c.rows, c.tests_passed, p.run_id::text
-                 from assay.publications p join assay.versions v using (version_id)
-                 left join lateral (select c.rows, c.tests_passed from assay.certificates c
-                                    where c.version_id = p.version_id and c.certified_at <= p.published_at
-                                    order by c.certificate_id desc limit 1) c on true
-                 where p.published_schema = $1 and ($2::text is null or p.model = $2)
-                 order by p.publication_id desc limit $3",
-                &[&self.schema, &model, &limit],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| HistoryEntry {
-                at: row.get(0),
-                model: row.get(1),
-                version: row.get(2),
-                state: row.get(3),
-                action: row.get(4),
-                rows: row.get(5),
-                tests_passed: row.get(6),
-                run_id: row.get(7),
-            })
-            .collect())
     }
 }

@@ -43,7 +43,10 @@ create table if not exists assay.certificates (
   tests_warned integer not null,
   rows bigint,
   data_as_of timestamptz,
-  tests jsonb not null
+  tests jsonb not null,
+  -- How fresh the sources were.
+  sources jsonb not null default '[]',
+  expires_at timestamptz
 );
 create index if not exists certificates_version on assay.certificates (version_id, certificate_id);
 create table if not exists assay.publications (
@@ -87,3 +90,5 @@ create table if not exists assay.readers (
 alter table assay.publications add column if not exists rows_added bigint;
 alter table assay.publications add column if not exists rows_changed bigint;
 alter table assay.publications add column if not exists rows_removed bigint;
+alter table assay.certificates add column if not exists sources jsonb not null default '[]';
+alter table assay.certificates add column if not exists expires_at timestamptz;

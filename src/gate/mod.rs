@@ -1,8 +1,10 @@
 //! Nothing unaudited is ever visible: candidate, audit, certificate, publish.
 
 mod collect;
+mod evidence;
 mod format;
 mod grants;
+mod kept;
 mod ledger;
 mod lock;
 mod outcome;
@@ -16,14 +18,15 @@ mod rollback;
 mod version;
 
 pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
+pub use evidence::{Certified, HistoryEntry, SourceEvidence, evidence_sql};
 pub use format::LEDGER_FORMAT;
 pub use grants::{grantee, redress, revoke_beyond};
+pub use kept::Kept;
 pub use ledger::{
-    Certificate, Certified, Changes, CurrentVersion, HistoryEntry, LastAudits, Ledger, NewVersion, RunRecord,
-    TestEvidence, VersionState,
+    Certificate, Changes, CurrentVersion, LastAudits, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
 };
 pub use lock::{Holder, RunLock};
-pub use publish::{PublicAction, Publication, PublishError, evidence_sql, publish};
+pub use publish::{PublicAction, Publication, PublishError, publish};
 pub use reach::{Asked, Reach, Reached, Weight, reach};
 pub use readers::{
     Change, Models, Overreach, SetUp, SetUpError, Standing, Wanted, changes, grant_readers, set_up, standing,

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::postgres::{Connection, Dependent, SqlError, dependents};
 use crate::sql::{Column, Relation, ident, literal};
 
-use super::ledger::Ledger;
+use super::ledger::{Changes, Ledger};
 use super::readers::grant_readers;
 use super::version::versions_schema;
 
@@ -38,6 +38,8 @@ pub struct Publication {
     pub grants: IndexMap<String, Vec<String>>,
     /// Complete GRANT statements for what others were granted by hand.
     pub standing_grants: Vec<String>,
+    /// How its rows differ from what readers saw before, where that was counted.
+    pub changes: Option<Changes>,
 }
 
 #[derive(Debug)]
@@ -201,13 +203,27 @@ fn publish_sql(
     }
     let schema = literal(&ledger.schema);
     let models = names(|m| &m.published.identifier);
+    let mut counts: Vec<String> = vec!["(null, null::bigint, null::bigint, null::bigint)".to_owned()];
+    counts.extend(set.iter().filter_map(|m| {
+        let Changes {
+            added,
+            changed,
+            removed,
+        } = m.changes?;
+        Some(format!(
+            "({}, {added}, {changed}, {removed})",
+            literal(&m.version.identifier)
+        ))
+    }));
     let _ = write!(
         sql,
         "update assay.versions set state = 'retired' where published_schema = {schema} and state = 'published' and model in ({models});\n\
          update assay.versions set state = 'published' where published_schema = {schema} and version_name in ({versions});\n\
-         insert into assay.publications (published_schema, model, version_id, run_id, action, published_at)\n\
-         select published_schema, model, version_id, {run}::uuid, '{action}', (select clock_timestamp()) from assay.versions\n\
+         insert into assay.publications (published_schema, model, version_id, run_id, action, rows_added, rows_changed, rows_removed, published_at)\n\
+         select published_schema, model, version_id, {run}::uuid, '{action}', added, changed, removed, (select clock_timestamp()) from assay.versions\n\
+         left join (values {counts}) as c (version_name, added, changed, removed) using (version_name)\n\
          where published_schema = {schema} and version_name in ({versions}) order by model;\ncommit;",
+        counts = counts.join(", "),
         run = literal(run_id),
         action = match action {
             PublicAction::Publish => "publish",
@@ -269,28 +285,6 @@ async fn strangers(
     Ok(rows
         .first()
         .map(|row| Relation::new(None, &ledger.schema, row.get::<_, String>(0))))
-}
-
-/// The view `published_models`: what each published model is, and why it may be trusted.
-#[must_use]
-pub fn evidence_sql(ledger: &Ledger, readers: &[String]) -> String {
-    let view = Relation::new(None, &ledger.schema, "published_models").to_string();
-    let schema = literal(&ledger.schema);
-    let create = format!(
-        "create view {view} as
-select v.model, v.version_name as version, c.certified_at, c.tests_passed, c.tests_warned, c.rows, c.data_as_of,
-       p.published_at, c.run_id
-from assay.versions v
-join lateral (select * from assay.certificates c where c.version_id = v.version_id order by c.certificate_id desc limit 1) c on true
-join lateral (select max(p.published_at) as published_at from assay.publications p where p.version_id = v.version_id) p on true
-where v.published_schema = {schema} and v.state = 'published'"
-    );
-    format!(
-        "do $assay$ begin if to_regclass({}) is null then execute {}; end if; end $assay$;\n{}",
-        literal(&view),
-        literal(&create),
-        grant_readers(&view, readers)
-    )
 }
 
 async fn shapes(connection: &Connection, set: &[&Publication]) -> Result<HashMap<String, Shape>, SqlError> {
@@ -383,6 +377,11 @@ mod tests {
             column_descriptions: IndexMap::from([("id".into(), "Key".into())]),
             grants: IndexMap::from([("select".into(), vec!["analyst".into()])]),
             standing_grants: Vec::new(),
+            changes: Some(Changes {
+                added: 3,
+                changed: 2,
+                removed: 1,
+            }),
         };
         let shapes = HashMap::from([(
             "fact".to_owned(),

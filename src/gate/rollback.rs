@@ -262,6 +262,7 @@ pub async fn roll_back(
             column_descriptions: IndexMap::new(),
             grants: IndexMap::new(),
             standing_grants: Vec::new(),
+            changes: None,
         };
         keep_words(connection, &mut publication).await?;
         set.push(publication);

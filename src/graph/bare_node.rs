@@ -66,6 +66,8 @@ pub(super) fn bare_config() -> NodeConfig {
         microbatch: None,
         indexes: Vec::new(),
         partition_by: None,
+        require_fresh: None,
+        certify_within: None,
         unlogged: false,
         publish_set: None,
         pointer: None,

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::Constraint;
 use crate::diagnostic::{Place, SourceFile};
-use crate::project::{ColumnSemantics, Freshness, ModelVersion, Setting};
+use crate::project::{ColumnSemantics, Freshness, ModelVersion, Setting, Threshold};
 use crate::sql::Relation;
 
 use super::{Batch, Functions, MicrobatchSpec, PartitionBy, Semantics, UnitTestSpec};
@@ -133,6 +133,10 @@ pub struct NodeConfig {
     pub microbatch: Option<MicrobatchSpec>,
     pub indexes: Vec<Index>,
     pub partition_by: Option<PartitionBy>,
+    /// Of a published model: a source beyond its `error_after` blocks it. `None`: as the gate says.
+    pub require_fresh: Option<bool>,
+    /// Of a published model: how long its certificate holds. `None`: as the gate says.
+    pub certify_within: Option<Threshold>,
     pub unlogged: bool,
     /// The name of the publish set that the model belongs to, and where that is said.
     pub publish_set: Option<Setting>,

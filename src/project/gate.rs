@@ -1,6 +1,6 @@
 //! `gate:` of the project file.
 
-use super::{Entry, Reader, Section, Yaml};
+use super::{Certification, Entry, Reader, Section, Yaml};
 use crate::diagnostic::{Diagnostic, Place};
 
 /// Where the published tables go and who may read them.
@@ -15,6 +15,7 @@ pub struct Gate {
     pub keep_removed: bool,
     /// Models that are published in one transaction whatever hangs together.
     pub sets: Vec<NamedSet>,
+    pub certification: Certification,
 }
 
 /// An entry of `gate.sets`.
@@ -56,6 +57,7 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
     let keep_removed = section.flag("keep_removed", reader).unwrap_or(false);
     let sets = section.map("sets", reader).iter();
     let sets = sets.map(|entry| named_set(entry, reader)).collect();
+    let certification = Certification::read(&mut section, reader);
     section.finish(reader);
     Some(Gate {
         schema: schema?,
@@ -63,6 +65,7 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         keep,
         keep_removed,
         sets,
+        certification,
     })
 }
 

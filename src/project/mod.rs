@@ -9,6 +9,7 @@
 //! Hooks, descriptions and the arguments of tests are left as they are written; `graph` renders them.
 
 mod artifacts;
+mod certification;
 mod config;
 mod files;
 mod flags;
@@ -25,6 +26,7 @@ mod settings;
 mod yaml;
 
 pub use artifacts::Artifacts;
+pub use certification::{Certification, VALIDITY, validity};
 pub use config::{CONFIG_KEYS, ConfigTree, FUNCTION_KEYS, Setting, Settings, Written, config_key, read_settings};
 pub use files::{CodeFile, Files, SeedFile};
 pub use flags::HOLD;
@@ -33,9 +35,9 @@ pub use package::{DocBlock, Package, Project, RenderYaml, YamlScope};
 pub use properties::{
     ColumnProperties, ColumnSemantics, ExposureProperties, Fixture, Freshness, FunctionArgument, FunctionOverload,
     FunctionProperties, FunctionReturns, GRANULARITIES, GivenInput, Group, Judgement, MacroProperties,
-    MetricProperties, ModelVersion, NodeProperties, Overrides, Properties, PropertyKind, RowsFormat,
-    SavedQueryProperties, SemanticModelProperties, SourceTable, TestProperties, UnitTestProperties, VersionName,
-    WrittenRows,
+    MetricProperties, ModelVersion, NodeProperties, Overrides, Period, Properties, PropertyKind, RowsFormat,
+    SavedQueryProperties, SemanticModelProperties, SourceTable, TestProperties, Threshold, UnitTestProperties,
+    VersionName, WrittenRows,
 };
 pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};

@@ -487,7 +487,8 @@ mod tests {
                 readers: vec!["bi".to_owned()],
                 keep: 3,
                 keep_removed: false,
-                sets: Vec::new()
+                sets: Vec::new(),
+                certification: crate::project::Certification::default(),
             })
         );
         assert_eq!(settings.session["jit"], "off");

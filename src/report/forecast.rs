@@ -11,6 +11,30 @@ use crate::sql::Column;
 
 use super::text::harmless;
 
+/// The certificate of a published model, where it does not hold for ever.
+#[derive(Debug)]
+pub struct Expiring {
+    /// The published name.
+    pub model: String,
+    pub at: String,
+    /// It has not expired yet.
+    pub is_current: bool,
+    /// The build makes a new one.
+    pub renewed: bool,
+}
+
+impl Expiring {
+    fn text(&self) -> String {
+        let state = if self.is_current { "holds until" } else { "expired" };
+        let next = if self.renewed {
+            "renewed by this build"
+        } else {
+            "not renewed by this build"
+        };
+        format!("certificate of {}  {state} {}, {next}", harmless(&self.model), self.at)
+    }
+}
+
 /// What a build would do.
 #[derive(Debug)]
 pub struct Forecast {
@@ -22,6 +46,8 @@ pub struct Forecast {
     pub sets: Vec<PublishSet>,
     /// Versions that the run drops, and why.
     pub drops: Vec<(String, &'static str)>,
+    /// Certificates that expire.
+    pub expiring: Vec<Expiring>,
     /// Published names that no model of the project has.
     pub orphans: Vec<String>,
     pub graph: Arc<Graph>,
@@ -110,6 +136,9 @@ pub fn plan_text(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
         };
         writeln!(out, "Published together{name}: {}", models.join(", "))?;
     }
+    for certificate in &forecast.expiring {
+        writeln!(out, "{}", certificate.text())?;
+    }
     for (version, why) in &forecast.drops {
         writeln!(out, "drop  {version}  {why}")?;
     }
@@ -166,6 +195,9 @@ pub fn plan_json(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
         "publish_sets": forecast.sets.iter().map(|set| &set.members).collect::<Vec<_>>(),
         "publish_set_names": forecast.sets.iter().map(|set| &set.names).collect::<Vec<_>>(),
         "drops": forecast.drops.iter().map(|(name, why)| json!({"version": name, "why": why})).collect::<Vec<_>>(),
+        "certificates": forecast.expiring.iter().map(|one| json!({
+            "model": one.model, "expires_at": one.at, "is_current": one.is_current, "renewed": one.renewed,
+        })).collect::<Vec<_>>(),
         "published_without_model": forecast.orphans,
     });
     serde_json::to_writer_pretty(&mut *out, &whole)?;

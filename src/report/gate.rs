@@ -61,7 +61,8 @@ fn published(all: &[Published]) -> Vec<Line> {
             .unwrap_or_default();
         let text = Text::plain("  ")
             .and(Style::Strong, format!("{:name_width$}", one.model.relation.plain()))
-            .and(Style::Plain, format!("  {rows}{}", counted(one.tests, "test")));
+            .and(Style::Plain, format!("  {rows}{}", counted(one.tests, "test")))
+            .and(Style::Dim, one.changes.map(|c| format!("  {c}")).unwrap_or_default());
         lines.push(
             say(text)
                 .with("unique_id", &*one.model.id)
@@ -69,11 +70,46 @@ fn published(all: &[Published]) -> Vec<Line> {
                 .with("rows", one.rows)
                 .with("tests", one.tests),
         );
+        lines.extend(remarks(one));
+    }
+    for one in unchanged.iter().take(NAMED).filter(|one| !remarks(one).is_empty()) {
+        lines.push(say(Text::plain("  ")
+            .and(Style::Strong, one.model.relation.plain())
+            .and(Style::Plain, "  as before")));
+        lines.extend(remarks(one));
     }
     if changed.len() > NAMED {
         lines.push(say(Text::plain(format!("  and {} more", changed.len() - NAMED))));
     }
     lines
+}
+
+/// What a certificate says that its reader should know: warnings, and sources that are not fresh.
+fn remarks(one: &Published) -> Vec<Line> {
+    let warnings = one.warnings.iter().map(|(test, failures)| {
+        let text = Text::plain("    ").and(Style::Warn, "WARN").and(
+            Style::Plain,
+            format!(" {}: {}", test.name, counted_u64(*failures, "failure")),
+        );
+        Line::new(Level::Warn, "G012", "GateWarning", text)
+            .with("unique_id", &*one.model.id)
+            .with("test", &*test.id)
+            .with("failures", *failures)
+    });
+    let stale = one
+        .sources
+        .iter()
+        .filter(|source| source.status != "pass")
+        .map(|source| {
+            let text = Text::plain("    ")
+                .and(Style::Warn, "WARN")
+                .and(Style::Plain, format!(" source {}", source.text()));
+            Line::new(Level::Warn, "G013", "GateFreshness", text)
+                .with("unique_id", &*one.model.id)
+                .with("source", source.source.as_str())
+                .with("status", source.status.as_str())
+        });
+    warnings.chain(stale).collect()
 }
 
 fn held_back(all: &[Held]) -> Vec<Line> {
@@ -140,7 +176,12 @@ fn audit(audit: &FailedAudit) -> Line {
 fn next_step(all: &[Held]) -> Text {
     let roots: Vec<&str> = all
         .iter()
-        .filter(|held| matches!(held.because, HeldBecause::Audits(_) | HeldBecause::NotBuilt))
+        .filter(|held| {
+            matches!(
+                held.because,
+                HeldBecause::Audits(_) | HeldBecause::NotBuilt | HeldBecause::Stale(_)
+            )
+        })
         .map(|held| held.model.name.as_str())
         .collect();
     let select: Vec<String> = roots.iter().map(|name| format!("{name}+")).collect();

@@ -9,6 +9,7 @@ use crate::run::Stamped;
 pub mod artifact;
 mod batch_line;
 mod diagnostic;
+mod diff;
 pub mod docs_server;
 pub mod docs_site;
 mod forecast;
@@ -38,7 +39,8 @@ mod text;
 mod story;
 
 pub use diagnostic::text as diagnostic_text;
-pub use forecast::{Forecast, plan_json, plan_text};
+pub use diff::{Told, diff};
+pub use forecast::{Expiring, Forecast, plan_json, plan_text};
 pub use json::JsonLines;
 pub use list::{ListFormat, list};
 pub use listener::Listener;

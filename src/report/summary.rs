@@ -44,6 +44,7 @@ fn freshness_lines(run: &RunResult) -> Vec<Line> {
 pub fn why(held: &Held) -> String {
     match &held.because {
         HeldBecause::Audits(audits) => format!("{} failed", counted(audits.len(), "test")),
+        HeldBecause::Stale(sources) => format!("it stands on what is not fresh: {}", sources.replace('\n', "; ")),
         HeldBecause::NotBuilt => "it could not be built".to_owned(),
         HeldBecause::Parent(parent) => format!("it reads {}, which did not pass", parent.name),
         HeldBecause::Set(other) => format!("it is published together with {}, which was held back", other.name),

@@ -109,7 +109,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn value(column: &Column, cell: Option<&str>) -> String {
+pub(super) fn value(column: &Column, cell: Option<&str>) -> String {
     match cell {
         None => "null".to_owned(),
         Some("t") if column.data_type == "boolean" => "true".to_owned(),

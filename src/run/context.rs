@@ -14,8 +14,10 @@ use crate::graph::entry::{Compiled, FlatGraph};
 use crate::graph::{Graph, Node, NodeId};
 use crate::jinja::{Engine, Global};
 use crate::postgres::Pool;
+use crate::project::Certification;
 use crate::sql::Relation;
 
+use super::certificate::Freshnesses;
 use super::deferral::Deferral;
 use super::event::{Event, Events, Level};
 use super::interrupt::Interrupt;
@@ -64,6 +66,7 @@ pub struct Gate {
     pub keep_removed: bool,
     /// What the project publishes.
     pub models: Arc<Models>,
+    pub certification: Certification,
 }
 
 impl Gate {
@@ -118,6 +121,8 @@ pub struct Made {
     standing: RwLock<HashMap<NodeId, Relation>>,
     /// What deltas of this run took away.
     gone: RwLock<HashMap<NodeId, Gone>>,
+    /// How fresh the sources were when the run began.
+    pub(super) freshnesses: OnceLock<Freshnesses>,
     /// What was compiled, for the manifest.
     compiled: RwLock<HashMap<NodeId, Compiled>>,
     /// A warning that counts as an error came up.
@@ -208,6 +213,13 @@ impl RunContext {
     pub fn clear_readable(&self, id: &NodeId) {
         let mut made = self.made.versions.write().unwrap_or_else(PoisonError::into_inner);
         made.remove(id);
+    }
+
+    /// The version that readers see of a published model.
+    #[must_use]
+    pub(super) fn standing_version(&self, id: &NodeId) -> Option<Relation> {
+        let standing = self.made.standing.read().unwrap_or_else(PoisonError::into_inner);
+        standing.get(id).cloned()
     }
 
     /// Whether readers see a version of the node.

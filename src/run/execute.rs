@@ -130,12 +130,16 @@ impl NodeRun {
             Action::Table { existing } | Action::Incremental { existing } => self.table(*existing).await,
             Action::Delta => self.delta().await,
             Action::Seed { existing } => self.seed(*existing).await,
-            Action::Version { version, .. } => self.version(version).await,
+            Action::Version { version, .. } => {
+                self.check_fresh()?;
+                self.version(version).await
+            }
             Action::PublishedDelta {
                 current,
                 version_id,
                 rows,
             } => {
+                self.check_fresh()?;
                 let end = self.published_delta(current, *version_id, *rows).await;
                 *audits = end.audits;
                 end.done

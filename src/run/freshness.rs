@@ -139,7 +139,7 @@ impl NodeRun {
     }
 }
 
-fn limits(node: &Node) -> Freshness {
+pub(super) fn limits(node: &Node) -> Freshness {
     let spec = node.source_spec.as_ref();
     spec.and_then(|spec| spec.freshness.clone()).unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 mod as_of;
 mod blocker;
 mod catalog;
+mod certificate;
+mod changes;
 mod columns;
 mod comment;
 mod compile;
@@ -51,10 +53,13 @@ mod thread;
 mod touched;
 mod transaction;
 mod unit_test;
+mod version_diff;
 mod widen;
 
 pub use as_of::newest_arrival;
 pub use catalog::{CatalogAnswer, CatalogRow, Measured, catalog, is_in_catalog, measured};
+pub use certificate::measure_sources;
+pub use changes::key_of;
 pub use columns::columns_now;
 pub use compile::{Compiled, View, compile_inline, compile_node, definition};
 pub use context::{Flags, Gate, Made, RunContext};
@@ -76,3 +81,4 @@ pub use session::{Closed, GateSession, Opened, lock_refusal, prepare_ledger, ret
 pub use statement::drop_relation;
 pub use statement_log::statement_log;
 pub use touched::{changes_sql, scope_of};
+pub use version_diff::{ChangedRow, DiffScope, VersionDiff, version_diff};

@@ -7,11 +7,13 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use crate::diagnostic::Diagnostic;
-use crate::gate::{Certificate, PublicAction, Publication, PublishError, TestEvidence, VersionState, publish};
+use crate::gate::{Changes, PublicAction, Publication, PublishError, TestEvidence, VersionState, publish};
 use crate::graph::{Node, NodeId, ResourceType};
 use crate::plan::{Action, Plan, Step};
 use crate::postgres::{PooledConnection, SqlError};
 
+use super::certificate::STALE;
+use super::changes::count_changes;
 use super::context::{Gate, RunContext};
 use super::event::Level;
 use super::result::{FailedAudit, Held, HeldBecause, NodeResult, Published, Status};
@@ -52,6 +54,9 @@ pub(super) async fn finish_set(
                 version: current.identifier.clone(),
                 rows: result.rows_affected,
                 tests: tests_of(plan, &step.node, results).len(),
+                warnings: warnings(plan, &step.node, results),
+                sources: context.sources_of(&step.node.id),
+                changes: None,
                 changed: result.rows_affected != Some(0),
             });
         }
@@ -142,6 +147,9 @@ fn reason(plan: &Plan, node: &Arc<Node>, results: &IndexMap<NodeId, NodeResult>)
         return Some(HeldBecause::Audits(failed));
     }
     let own = results.get(&node.id)?;
+    if let Some(stale) = own.diagnostic.as_ref().filter(|diagnostic| diagnostic.code == STALE) {
+        return Some(HeldBecause::Stale(stale.cause.clone().unwrap_or_default()));
+    }
     match own.status {
         Status::Success => None,
         Status::Skipped => Some(
@@ -194,6 +202,15 @@ fn tests_of<'a>(plan: &Plan, node: &Node, results: &'a IndexMap<NodeId, NodeResu
         .collect()
 }
 
+/// The tests that found too much and block nothing, with what they counted.
+fn warnings(plan: &Plan, node: &Node, results: &IndexMap<NodeId, NodeResult>) -> Vec<(Arc<Node>, u64)> {
+    let tests = tests_of(plan, node, results).into_iter();
+    let warned = tests.filter(|result| result.status == Status::Warn);
+    warned
+        .map(|result| (Arc::clone(&result.node), result.failures.unwrap_or(0)))
+        .collect()
+}
+
 /// Publishes a set, again where the connection broke and the ledger says that nothing came of it. What is reported is what
 /// readers see.
 async fn release_surely(
@@ -215,6 +232,9 @@ async fn release_surely(
             version: version.identifier.clone(),
             rows,
             tests: tests_of(plan, &step.node, results).len(),
+            warnings: warnings(plan, &step.node, results),
+            sources: context.sources_of(&step.node.id),
+            changes: None,
             changed: true,
         });
     }
@@ -225,8 +245,12 @@ async fn release_surely(
     let names = names.join(", ");
     let mut losses = 0;
     let mut connection = context.pool.get().await?.spared();
+    let changes = count_changes(context, &connection, versions, results).await;
+    for one in &mut published {
+        one.changes = changes.get(&one.version).copied();
+    }
     loop {
-        let lost = match release(context, gate, plan, &connection, versions, results).await {
+        let lost = match release(context, gate, plan, &connection, versions, results, &changes).await {
             Ok(()) => return Ok(published),
             Err(PublishError::Sql(error)) if error.lost => error,
             Err(error) => return Err(publish_diagnostic(&error)),
@@ -288,6 +312,7 @@ async fn release(
     connection: &PooledConnection,
     versions: &[&Step],
     results: &IndexMap<NodeId, NodeResult>,
+    changes: &HashMap<String, Changes>,
 ) -> Result<(), PublishError> {
     let run_id = &context.flags.invocation_id;
     let tests = versions.iter().flat_map(|step| tests_of(plan, &step.node, results));
@@ -312,24 +337,24 @@ async fn release(
         let node = &step.node;
         let tests = tests_of(plan, node, results);
         let rows = results.get(&node.id).and_then(|r| r.rows_affected);
-        let certificate = Certificate {
-            scope: "version",
-            tests: tests
-                .iter()
-                .map(|r| TestEvidence {
-                    test: r.node.id.to_string(),
-                    status: r.status.name().to_owned(),
-                    failures: r.failures.unwrap_or(0),
-                    scope: "all".to_owned(),
-                    definition: definition_of(context, &r.node),
-                    beside: beside(&r.node, &node.id),
-                })
-                .collect(),
-            rows: rows.and_then(|n| i64::try_from(n).ok()),
-            data_as_of: context.as_of.clone(),
-        };
+        let evidence = tests
+            .iter()
+            .map(|r| TestEvidence {
+                test: r.node.id.to_string(),
+                status: r.status.name().to_owned(),
+                failures: r.failures.unwrap_or(0),
+                scope: "all".to_owned(),
+                definition: definition_of(context, &r.node),
+                beside: beside(&r.node, &node.id),
+            })
+            .collect();
+        let rows = rows.and_then(|n| i64::try_from(n).ok());
+        let certificate = context.certificate(node, "version", evidence, rows);
         gate.ledger.certify(connection, version, run_id, &certificate).await?;
-        set.push(publication(node, version));
+        set.push(Publication {
+            changes: changes.get(&version.identifier).copied(),
+            ..publication(node, version)
+        });
     }
     publish(
         connection,
@@ -377,6 +402,7 @@ pub(super) fn publication(node: &Node, version: &crate::sql::Relation) -> Public
             .collect(),
         grants: node.config.grants.clone(),
         standing_grants: Vec::new(),
+        changes: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
-use crate::gate::{Certificate, Changes, NewVersion, candidate_relation, redress, stage_relation, version_relation};
+use crate::gate::{Changes, NewVersion, candidate_relation, redress, stage_relation, version_relation};
 use crate::graph::{Hook, IncrementalStrategy, NodeId};
 use crate::postgres::{SqlError, catalog, ends_block};
 use crate::sql::{Relation, RelationKind};
@@ -118,12 +118,9 @@ impl NodeRun {
             return Err(self.held_back(audits, staged));
         }
         let changes = touched.changes.filter(|_| plain);
-        let certificate = Certificate {
-            scope: "delta",
-            tests: self.evidence(audits, &touched),
-            rows: self.within(self.rows_after(target, rows_before, changes)).await?,
-            data_as_of: self.context.as_of.clone(),
-        };
+        let evidence = self.evidence(audits, &touched);
+        let rows = self.within(self.rows_after(target, rows_before, changes)).await?;
+        let certificate = self.context.certificate(&node, "delta", evidence, rows);
         let sealed = async {
             ledger.certify(&self.connection, target, run_id, &certificate).await?;
             if !copies {

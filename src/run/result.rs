@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::compile::Compiled;
 use super::thread::current_thread;
 use crate::diagnostic::Diagnostic;
+use crate::gate::{Changes, SourceEvidence};
 use crate::graph::{Batch, Node, NodeId, ResourceType, entry};
 
 /// dbt's statuses (`run_results.json`, v6).
@@ -185,6 +186,12 @@ pub struct Published {
     pub rows: Option<u64>,
     /// Tests that its certificate rests on.
     pub tests: usize,
+    /// Tests that warned, and what they counted.
+    pub warnings: Vec<(Arc<Node>, u64)>,
+    /// How fresh the sources were that it stands on.
+    pub sources: Vec<SourceEvidence>,
+    /// How its rows differ from what readers saw; `None` where that was not counted here.
+    pub changes: Option<Changes>,
     /// Whether readers see something else than before the run.
     pub changed: bool,
 }
@@ -206,6 +213,8 @@ pub enum HeldBecause {
     Audits(Vec<FailedAudit>),
     /// It could not be built.
     NotBuilt,
+    /// A source above it is older than its limit, and fresh ones are required: which, and how old.
+    Stale(String),
     /// A model that it reads was held back or could not be built.
     Parent(Arc<Node>),
     /// It passed, but the set it is published with did not.

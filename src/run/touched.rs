@@ -493,6 +493,12 @@ fn orphans_sql(child: &Relation, column: &str, gone: &Relation, field: &str) -> 
 /// Types that PostgreSQL cannot tell apart by sorting or hashing.
 const UNSORTED: [&str; 8] = ["json", "xml", "point", "line", "lseg", "box", "path", "polygon"];
 
+/// Whether values of a type can be told apart by sorting or hashing.
+pub(super) fn sortable(data_type: &str) -> bool {
+    let base = data_type.trim_end_matches("[]");
+    !UNSORTED.contains(&base) && base != "circle"
+}
+
 /// Counts what differs between two sets of rows. Rows that have a key on both sides are changed, one for one; the rest is
 /// added or removed.
 pub fn changes_sql(before: &str, after: &str, columns: &[Column], config: &NodeConfig) -> String {
@@ -500,11 +506,10 @@ pub fn changes_sql(before: &str, after: &str, columns: &[Column], config: &NodeC
         .iter()
         .map(|column| {
             let name = ident(&column.name);
-            let base = column.data_type.trim_end_matches("[]");
-            if UNSORTED.contains(&base) || base == "circle" {
-                format!("{name}::text as {name}")
-            } else {
+            if sortable(&column.data_type) {
                 name
+            } else {
+                format!("{name}::text as {name}")
             }
         })
         .collect();

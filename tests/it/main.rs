@@ -8,6 +8,7 @@ mod conflicts;
 mod connection;
 mod db;
 mod described_elsewhere;
+mod diff;
 mod docs;
 mod exhausted;
 mod faults;

@@ -1,6 +1,7 @@
 //! What can be typed. No logic: `cli/mod.rs` turns it into calls.
 
 mod database;
+mod diff;
 mod docs;
 mod gate;
 mod looking;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::retry::Retried;
 
 pub use database::{DbAction, DbArguments, GenerateArguments};
+pub use diff::DiffArguments;
 pub use docs::{DocsAction, DocsArguments, DocsGenerateArguments, DocsServeArguments};
 pub use gate::{GateAction, GateArguments};
 pub use looking::{
@@ -238,6 +240,8 @@ pub enum Command {
     Show(ShowArguments),
     /// Tell what a build would create, change, renew and drop, and why, without doing it
     Plan(PlanArguments),
+    /// Tell how two versions of a published model differ, row by row
+    Diff(DiffArguments),
     /// Call a macro
     RunOperation(OperationArguments),
     /// Check the project, the profile and the connection

@@ -69,6 +69,8 @@ pub fn type_config(settings: &Settings, owner: &Owner, problems: &mut Diagnostic
         microbatch: typer.microbatch(materialized),
         indexes: typer.indexes(),
         partition_by: typer.partition_by(materialized),
+        require_fresh: typer.flag("require_fresh"),
+        certify_within: typer.validity(),
         unlogged: typer.flag("unlogged").unwrap_or(false),
         publish_set: typer.text("publish_set").and_then(|_| typer.get("publish_set")),
         pointer: None,

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::Owner;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::project::{Setting, Settings};
+use crate::project::{Setting, Settings, Threshold, VALIDITY, validity};
 
 /// True and false, also as the text that Jinja leaves.
 pub(super) fn truth(value: &Json) -> Option<bool> {
@@ -123,6 +123,15 @@ impl Typer<'_> {
         }
         self.bad(&setting, key, "a mapping");
         IndexMap::new()
+    }
+
+    pub(super) fn validity(&mut self) -> Option<Threshold> {
+        let setting = self.get("certify_within")?;
+        let span = validity(&setting.value);
+        if span.is_none() {
+            self.bad(&setting, "certify_within", VALIDITY);
+        }
+        span
     }
 
     pub(super) fn number(&mut self, key: &str) -> Option<u64> {

@@ -278,6 +278,11 @@ const CONFIG: &[Line] = &[
     ),
     ("batch_size", Supported, ""),
     ("begin", Supported, ""),
+    (
+        "certify_within",
+        Supported,
+        "Assay's own: how long a certificate holds, see [the gate](gate.md#fresh-enough)",
+    ),
     ("check_cols", Supported, ""),
     ("column_types", Supported, ""),
     (
@@ -350,6 +355,11 @@ const CONFIG: &[Line] = &[
     ),
     ("quote_columns", Supported, ""),
     ("quoting", Supported, ""),
+    (
+        "require_fresh",
+        Supported,
+        "Assay's own: a stale source blocks certification, see [the gate](gate.md#fresh-enough)",
+    ),
     (
         "runtime_version",
         Differs,

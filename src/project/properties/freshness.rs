@@ -15,7 +15,7 @@ pub enum Period {
 }
 
 impl Period {
-    fn named(name: &str) -> Option<Self> {
+    pub(in crate::project) fn named(name: &str) -> Option<Self> {
         match name {
             "minute" => Some(Self::Minute),
             "hour" => Some(Self::Hour),

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 pub use column::ColumnProperties;
 pub use exposure::ExposureProperties;
-pub use freshness::{Freshness, Judgement};
+pub use freshness::{Freshness, Judgement, Period, Threshold};
 pub use function::{FunctionArgument, FunctionOverload, FunctionProperties, FunctionReturns};
 pub use resource::{NodeProperties, PropertyKind};
 pub use semantic::{ColumnSemantics, GRANULARITIES, MetricProperties, SavedQueryProperties, SemanticModelProperties};

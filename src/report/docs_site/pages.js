@@ -97,17 +97,23 @@ function certificate(found) {
       row("Tests", found.tests_passed + " passed" + (found.tests_warned ? ", " + found.tests_warned + " warned" : "")),
       row("Warnings", warned.map((test) => h("div", null, test.test + ": " + test.failures + " rows"))),
       row("Rows", found.rows !== null && found.rows !== undefined && found.rows.toLocaleString()),
-      row("Data as of", found.data_as_of && moment(found.data_as_of))));
+      row("Data as of", found.data_as_of && moment(found.data_as_of)),
+      row("Last change", found.changes && "+" + found.changes.added + " ~" + found.changes.changed + " -" + found.changes.removed + " rows"),
+      row("Holds until", found.expires_at && [moment(found.expires_at), Date.parse(found.expires_at) < Date.now() && h("span", { class: "status s-bad" }, " expired")]),
+      row("Sources", (found.sources || []).map((source) => h("div", null,
+        h("span", { class: "status s-" + (TONES[source.status] || "none") }, source.status), " " + source.source.split(".").slice(2).join("."),
+        source.max_loaded_at && [", newest row ", moment(source.max_loaded_at)])))));
 }
+
+const TONES = { pass: "good", warn: "warn", error: "bad", "runtime error": "bad" };
 
 function freshness(node) {
   const rule = node.freshness || {};
   const after = (limit) => limit && limit.count ? limit.count + " " + limit.period + (limit.count === 1 ? "" : "s") : null;
   const fresh = node.fresh;
   if (!fresh && !after(rule.warn_after) && !after(rule.error_after)) return null;
-  const tones = { pass: "good", warn: "warn", error: "bad", "runtime error": "bad" };
   return h("section", null, h("h2", null, "Freshness"), h("dl", { class: "facts" },
-    row("State", fresh && h("span", { class: "status s-" + (tones[fresh.status] || "none") }, fresh.status, fresh.error && ": " + fresh.error)),
+    row("State", fresh && h("span", { class: "status s-" + (TONES[fresh.status] || "none") }, fresh.status, fresh.error && ": " + fresh.error)),
     row("Newest row", fresh && fresh.max_loaded_at && moment(fresh.max_loaded_at)),
     row("Asked", fresh && fresh.snapshotted_at && moment(fresh.snapshotted_at)),
     row("Loaded at", node.loaded_at_field && h("code", null, node.loaded_at_field)),
