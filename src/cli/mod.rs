@@ -17,6 +17,7 @@ mod docs_serve;
 mod facts;
 mod freshness;
 mod gate;
+mod gc;
 mod generate;
 mod history;
 mod invocation;
@@ -244,7 +245,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,
-        Command::Gc => rollback::gc(&global, talk).await,
+        Command::Gc(arguments) => gc::gc(&global, talk, &arguments).await,
         Command::Gate(arguments) => gate::gate(&global, talk, &arguments).await,
         Command::Db(db) => connect::db(&global, talk, &db).await,
         Command::Generate(generate) => generate::generate(&global, talk, &generate).await,

@@ -1,11 +1,11 @@
-//! `rollback` and `gc`: other versions for readers, and fewer of them.
+//! `rollback`: other versions for readers.
 
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::gate::{self, Back, GoingBack, Holder, PublishError, RunLock, RunRecord};
 use crate::postgres::SqlError;
-use crate::run::{Level, prepare_ledger, publish_diagnostic, retire_orphans, unknown};
+use crate::run::{Level, prepare_ledger, publish_diagnostic, unknown};
 
 use super::arguments::{Global, RollbackArguments};
 use super::connect::{Connected, connect, gate_of, ledger_is_there};
@@ -128,50 +128,6 @@ fn told_by_ledger(workspace: &Workspace, names: &[&str], lost: &SqlError, there:
     Err(diagnostic
         .because(format!("{cause}\nthe ledger says that nothing of it was done").trim())
         .help("run the command again"))
-}
-
-pub(super) async fn gc(global: &Global, talk: &Talk) -> Outcome {
-    let workspace = Workspace::load(global, talk, "gc")?;
-    let gate = gate_of(&workspace)?;
-    let connected = connect(&workspace, Some(1)).await?;
-    let work = async {
-        let lock = locked(&workspace, &connected, "assay gc", 0).await?;
-        let collected = async {
-            let mut collected = gate::drop_leftovers(lock.connection(), &gate.ledger).await?;
-            let (ledger, names, run_id) = (&gate.ledger, gate.names(), &workspace.talk.invocation_id);
-            let due = |orphan: &gate::Orphan| orphan.is_live || !gate.keep_removed;
-            let project = workspace.project_name();
-            let gone = retire_orphans(lock.connection(), ledger, run_id, project, &names, due).await?;
-            let old = gate::collect(lock.connection(), &gate.ledger, gate.keep).await?;
-            collected.dropped.extend(old.dropped);
-            collected.kept.extend(old.kept);
-            gate.ledger
-                .end_run(lock.connection(), &workspace.talk.invocation_id, "success")
-                .await?;
-            Ok::<_, crate::postgres::SqlError>((collected, gone))
-        };
-        collected.await.map_err(|error| error.diagnostic())
-    };
-    let outcome = work.await;
-    connected.leave(outcome.is_ok()).await?;
-    let (collected, (retired, stuck)) = outcome?;
-    for line in &retired {
-        talk.say(Level::Info, line);
-    }
-    for (model, reason) in &stuck {
-        talk.say(Level::Info, &format!("{model} stays published: {reason}"));
-    }
-    for version in &collected.dropped {
-        talk.say(Level::Info, &format!("dropped {version}"));
-    }
-    for (version, reader) in &collected.kept {
-        talk.say(Level::Info, &format!("kept {version}: {reader}"));
-    }
-    talk.say(
-        Level::Info,
-        &format!("{} dropped, {} kept", collected.dropped.len(), collected.kept.len()),
-    );
-    Ok(Status::Success)
 }
 
 /// The run lock, with the command on record in the ledger.

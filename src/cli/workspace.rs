@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile, WarnError};
-use crate::gate::{Ledger, Models};
+use crate::gate::{Keep, Ledger, Models};
 use crate::graph::entry::{self, FlatGraph};
 use crate::graph::select::Selectors;
 use crate::graph::{Graph, Node, NodeId, ResourceType, Said, Variables, Voice, bare_node};
@@ -199,7 +199,10 @@ impl Workspace {
         self.project.gate().map(|gate| Gate {
             ledger: Ledger::of(&gate.schema),
             readers: gate.readers.clone(),
-            keep: gate.keep,
+            keep: Keep {
+                versions: gate.keep,
+                days: gate.keep_days,
+            },
             keep_removed: gate.keep_removed,
             models: Arc::new(self.published_models()),
             certification: gate.certification.clone(),

@@ -5,11 +5,21 @@ use std::collections::HashSet;
 use crate::postgres::{Connection, SqlError};
 use crate::sql::{Relation, ident, literal};
 
+use super::inventory::Stored;
 use super::ledger::Ledger;
 use super::version::{NAME_BYTES, is_reused, versions_schema};
 
 /// How long a version that somebody is reading is waited for; the next run tries again.
 const LOCK_TIMEOUT_MS: u32 = 1_000;
+
+/// How much is kept for a rollback; whatever one of the two keeps stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Certified versions of each model, the published one included.
+    pub versions: u32,
+    /// What readers saw within so many days.
+    pub days: u32,
+}
 
 /// What a collection did.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +38,23 @@ pub async fn drop_leftovers(connection: &Connection, ledger: &Ledger) -> Result<
     for (name, _) in &mut collected.kept {
         make_way(connection, ledger, name).await?;
     }
+    Ok(collected)
+}
+
+/// Drops what an inventory found to be due, and takes note of versions that somebody else has dropped. Only the holder of
+/// the run lock may call it.
+pub async fn drop_due(connection: &Connection, ledger: &Ledger, due: &[Stored]) -> Result<Collected, SqlError> {
+    let due = due.iter().map(|stored| (stored.version.clone(), stored.kind.clone()));
+    let collected = drop_versions(connection, ledger, due.collect()).await?;
+    connection
+        .query(
+            "update assay.versions v set state = 'dropped'
+             where v.published_schema = $1 and v.state not in ('published', 'dropped')
+               and not exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                               where n.nspname = $2 and c.relname = v.version_name)",
+            &[&ledger.schema, &versions_schema(&ledger.schema)],
+        )
+        .await?;
     Ok(collected)
 }
 
@@ -91,8 +118,9 @@ pub async fn leftovers(connection: &Connection, ledger: &Ledger) -> Result<Vec<(
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Drops retired versions beyond the newest `keep - 1` of each model (the published one is the first that is kept).
-pub async fn collect(connection: &Connection, ledger: &Ledger, keep: u32) -> Result<Collected, SqlError> {
+/// Drops retired versions beyond the newest of each model that are kept (the published one is the first) which readers
+/// have not seen for the days that are kept.
+pub async fn collect(connection: &Connection, ledger: &Ledger, keep: Keep) -> Result<Collected, SqlError> {
     let due = outdated(connection, ledger, keep, &[]).await?;
     drop_versions(connection, ledger, due).await
 }
@@ -101,22 +129,29 @@ pub async fn collect(connection: &Connection, ledger: &Ledger, keep: u32) -> Res
 pub async fn outdated(
     connection: &Connection,
     ledger: &Ledger,
-    keep: u32,
+    keep: Keep,
     renewed: &[&str],
 ) -> Result<Vec<(String, String)>, SqlError> {
     let schema = versions_schema(&ledger.schema);
-    let spare = i64::from(keep.max(1)) - 1;
+    let spare = i64::from(keep.versions.max(1)) - 1;
+    let days = i32::try_from(keep.days).unwrap_or(i32::MAX);
     let rows = connection
         .query(
             "select r.version_name, c.relkind::text
-             from (select version_name, version_id, row_number() over (partition by model order by version_id desc) as age
-                   from assay.versions where published_schema = $1
-                     and (state = 'retired' or (state = 'published' and model = any ($4::text[])))) r
+             from (select v.version_name, v.version_id, row_number() over (partition by v.model order by v.version_id desc) as age,
+                          coalesce((select min(l.published_at) from assay.publications l
+                                    where l.published_schema = v.published_schema and l.model = v.model
+                                      and l.version_id <> v.version_id
+                                      and l.publication_id > (select max(p.publication_id) from assay.publications p
+                                                              where p.version_id = v.version_id)),
+                                   case when v.state = 'retired' then v.created_at else now() end) as retired_at
+                   from assay.versions v where v.published_schema = $1
+                     and (v.state = 'retired' or (v.state = 'published' and v.model = any ($4::text[])))) r
              join pg_class c on c.relname = r.version_name
              join pg_namespace n on n.oid = c.relnamespace and n.nspname = $2
-             where r.age > $3
+             where r.age > $3 and r.retired_at <= now() - make_interval(days => $5)
              order by c.relkind = 'v' desc, r.version_id desc",
-            &[&ledger.schema, &schema, &spare, &renewed],
+            &[&ledger.schema, &schema, &spare, &renewed, &days],
         )
         .await?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())

@@ -4,6 +4,7 @@ mod collect;
 mod evidence;
 mod format;
 mod grants;
+mod inventory;
 mod kept;
 mod ledger;
 mod lock;
@@ -13,14 +14,16 @@ mod privilege;
 mod publish;
 mod reach;
 mod readers;
+mod retention;
 mod retire;
 mod rollback;
 mod version;
 
-pub use collect::{Collected, collect, drop_leftovers, leftovers, outdated};
+pub use collect::{Collected, Keep, collect, drop_due, drop_leftovers, leftovers, outdated};
 pub use evidence::{Certified, HistoryEntry, SourceEvidence, evidence_sql};
 pub use format::LEDGER_FORMAT;
 pub use grants::{grantee, redress, revoke_beyond};
+pub use inventory::{Inventory, Reason, Stored, inventory};
 pub use kept::Kept;
 pub use ledger::{
     Certificate, Changes, CurrentVersion, LastAudits, Ledger, NewVersion, RunRecord, TestEvidence, VersionState,
@@ -31,6 +34,7 @@ pub use reach::{Asked, Reach, Reached, Weight, reach};
 pub use readers::{
     Change, Models, Overreach, SetUp, SetUpError, Standing, Wanted, changes, grant_readers, set_up, standing,
 };
+pub use retention::{Timings, drop_old_timings, old_timings};
 pub use retire::{Orphan, Retired, orphans, retire};
 pub use rollback::{Back, GoingBack, roll_back, way_back, went_back};
 pub use version::{candidate_relation, fingerprint, gone_relation, stage_relation, version_relation, versions_schema};

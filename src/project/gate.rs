@@ -11,6 +11,8 @@ pub struct Gate {
     pub readers: Vec<String>,
     /// Certified versions of a table that are kept for a rollback, the current one among them. At least 1.
     pub keep: u32,
+    /// What readers saw within so many days is kept, however many versions that are.
+    pub keep_days: u32,
     /// What is published of a model that is public no more stays where readers see it.
     pub keep_removed: bool,
     /// Models that are published in one transaction whatever hangs together.
@@ -54,6 +56,18 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         );
         1
     });
+    let days = section.integer("keep_days", reader).unwrap_or(0);
+    let keep_days = u32::try_from(days).ok().filter(|days| *days <= 36_500);
+    let keep_days = keep_days.unwrap_or_else(|| {
+        reader.problems.push(
+            Diagnostic::error("wrong-value", format!("`keep_days: {days}` is no number of days"))
+                .at(yaml
+                    .get("keep_days")
+                    .map_or_else(|| yaml.place.clone(), |value| value.place.clone()))
+                .help("give a whole number from 0 to 36500; 0 keeps `keep` versions and no more"),
+        );
+        0
+    });
     let keep_removed = section.flag("keep_removed", reader).unwrap_or(false);
     let sets = section.map("sets", reader).iter();
     let sets = sets.map(|entry| named_set(entry, reader)).collect();
@@ -63,6 +77,7 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         schema: schema?,
         readers,
         keep,
+        keep_days,
         keep_removed,
         sets,
         certification,

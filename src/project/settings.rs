@@ -486,6 +486,7 @@ mod tests {
                 schema: "analytics".to_owned(),
                 readers: vec!["bi".to_owned()],
                 keep: 3,
+                keep_days: 0,
                 keep_removed: false,
                 sets: Vec::new(),
                 certification: crate::project::Certification::default(),

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 
 use crate::diagnostic::{Diagnostic, Verdict, WarnError};
-use crate::gate::{Ledger, Models, Wanted};
+use crate::gate::{Keep, Ledger, Models, Wanted};
 use crate::graph::Variables;
 use crate::graph::entry::{Compiled, FlatGraph};
 use crate::graph::{Graph, Node, NodeId};
@@ -60,8 +60,7 @@ pub struct Flags {
 pub struct Gate {
     pub ledger: Ledger,
     pub readers: Vec<String>,
-    /// Certified versions kept of each model, the published one included.
-    pub keep: u32,
+    pub keep: Keep,
     /// What is published stays where its model is public no more.
     pub keep_removed: bool,
     /// What the project publishes.

@@ -18,6 +18,7 @@ mod gate_evidence;
 mod gate_promises;
 mod gate_readers;
 mod gate_sets;
+mod gc;
 mod handoff;
 mod hold;
 mod house;

@@ -5,6 +5,7 @@ mod diff;
 mod docs;
 mod gate;
 mod looking;
+mod retention;
 mod running;
 mod selection;
 mod source;
@@ -25,6 +26,7 @@ pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
 };
+pub use retention::{Age, GcArguments};
 pub use running::{AuditScope, CloneArguments, RetryArguments, RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
@@ -257,7 +259,7 @@ pub enum Command {
     /// What was published, newest first
     History(HistoryArguments),
     /// Drop versions that are no longer kept
-    Gc,
+    Gc(GcArguments),
     /// Who can read what
     Gate(GateArguments),
     /// The project's own local server
