@@ -27,6 +27,10 @@ impl Invoked {
         );
         options.insert("print".to_owned(), true.into());
         add(&mut options, command, matches, told);
+        // Who was erased is told to nobody.
+        if options.remove("subject").is_some() {
+            options.insert("invocation_command".to_owned(), "assay erase".into());
+        }
         Self { options }
     }
 

@@ -14,6 +14,7 @@ mod deps;
 mod diff;
 mod docs;
 mod docs_serve;
+mod erase;
 mod facts;
 mod freshness;
 mod gate;
@@ -245,6 +246,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,
+        Command::Erase(arguments) => erase::erase(&global, talk, &arguments).await,
         Command::Gc(arguments) => gc::gc(&global, talk, &arguments).await,
         Command::Gate(arguments) => gate::gate(&global, talk, &arguments).await,
         Command::Db(db) => connect::db(&global, talk, &db).await,

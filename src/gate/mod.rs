@@ -1,6 +1,7 @@
 //! Nothing unaudited is ever visible: candidate, audit, certificate, publish.
 
 mod collect;
+mod erasure;
 mod evidence;
 mod format;
 mod grants;
@@ -20,6 +21,7 @@ mod rollback;
 mod version;
 
 pub use collect::{Collected, Keep, collect, drop_due, drop_leftovers, leftovers, outdated};
+pub use erasure::{Covered, Erased, Erasure, Lookup, Match, StoredTable, Telling, erase, stored_tables};
 pub use evidence::{Certified, HistoryEntry, SourceEvidence, evidence_sql};
 pub use format::LEDGER_FORMAT;
 pub use grants::{grantee, redress, revoke_beyond};

@@ -28,6 +28,7 @@ pub mod select;
 mod semantics;
 mod source_state;
 pub mod state;
+mod subject;
 mod templates;
 #[cfg(test)]
 mod test_node;
@@ -47,6 +48,7 @@ pub use recorder::{AS_OF, Variables};
 pub use sample::Sample;
 pub use semantics::Semantics;
 pub use source_state::{SourceState, SourceStates};
+pub use subject::{Held, Reach as SubjectReach, SubjectKey, keeps_rows, reach as subject_reach, subject_keys};
 pub use templates::{Job, Templates};
 #[cfg(test)]
 pub use test_node::test_node;

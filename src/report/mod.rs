@@ -12,6 +12,7 @@ mod diagnostic;
 mod diff;
 pub mod docs_server;
 pub mod docs_site;
+mod erasure;
 mod forecast;
 mod gate;
 mod inventory;
@@ -41,6 +42,7 @@ mod story;
 
 pub use diagnostic::text as diagnostic_text;
 pub use diff::{Told, diff};
+pub use erasure::{ErasureStory, erasure_json, erasure_text};
 pub use forecast::{Expiring, Forecast, plan_json, plan_text};
 pub use inventory::{Collection, gc_json, gc_text};
 pub use json::JsonLines;

@@ -10,6 +10,7 @@ mod db;
 mod described_elsewhere;
 mod diff;
 mod docs;
+mod erase;
 mod exhausted;
 mod faults;
 mod freshness;

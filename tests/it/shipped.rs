@@ -11,7 +11,7 @@ fn root() -> PathBuf {
 }
 
 /// The repository's own project, connected to a database of its own.
-fn shipped() -> Project {
+pub(super) fn shipped() -> Project {
     let project = Project::new();
     for folder in ["models", "seeds", "macros", "tests/data"] {
         project.lay_over(&root().join(folder), folder);
@@ -26,7 +26,7 @@ fn shipped() -> Project {
 }
 
 /// Runs a command on that database; the project itself names no profile.
-fn assay(project: &Project, arguments: &[&str]) -> super::support::Outcome {
+pub(super) fn assay(project: &Project, arguments: &[&str]) -> super::support::Outcome {
     project.ok(&[arguments, &["--profile", "it"]].concat())
 }
 

@@ -26,7 +26,7 @@ pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
 };
-pub use retention::{Age, GcArguments};
+pub use retention::{Age, EraseArguments, GcArguments};
 pub use running::{AuditScope, CloneArguments, RetryArguments, RunArguments, SeedArguments};
 pub use selection::{IndirectSelection, SelectionArguments};
 pub use source::{FreshnessArguments, SourceAction, SourceArguments};
@@ -260,6 +260,8 @@ pub enum Command {
     History(HistoryArguments),
     /// Drop versions that are no longer kept
     Gc(GcArguments),
+    /// Take the rows of a person out of everything that is kept
+    Erase(EraseArguments),
     /// Who can read what
     Gate(GateArguments),
     /// The project's own local server

@@ -1,5 +1,6 @@
-//! Options of `gc`.
+//! Options of `gc` and `erase`.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -16,6 +17,30 @@ pub struct GcArguments {
     /// How long the ledger remembers what each node took: days, such as 90d, or never to forget nothing
     #[arg(long, value_name = "AGE", default_value = "400d")]
     pub ledger_older_than: Age,
+    /// Seconds to wait for a run to end
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub lock_wait: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct EraseArguments {
+    /// Whom to erase: a subject key that columns declare, and its value (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub subject: Vec<String>,
+    /// A file with one KEY=VALUE a line, or - for the standard input; it stands in no history of a shell
+    #[arg(long, value_name = "FILE")]
+    pub subjects_file: Option<PathBuf>,
+    /// Only count the rows, and name what is not covered
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Delete from sources too, where their columns declare the key
+    #[arg(long)]
+    pub include_sources: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    #[arg(long, value_enum, default_value_t = ShowOutput::Text)]
+    pub output: ShowOutput,
     /// Seconds to wait for a run to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub lock_wait: u64,

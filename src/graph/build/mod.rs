@@ -88,6 +88,7 @@ pub fn build(
     check::relations(&nodes, &mut problems);
     check::groups(project, &nodes, &mut problems);
     partition::check(&nodes, &mut problems);
+    super::subject::check(&nodes, &mut problems);
     deprecation::deprecated(&nodes, jiff::Timestamp::now(), &mut problems);
     deprecation::unpinned(&nodes, &mut problems);
     if let Some(gate) = project.gate() {

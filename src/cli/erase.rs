@@ -1,0 +1,435 @@
+//! `erase`: a person's rows out of everything that is kept.
+
+use std::collections::HashSet;
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::sync::Arc;
+
+use indexmap::IndexSet;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::gate::{self, Covered, Erasure, Lookup, Match, StoredTable, Telling, versions_schema};
+use crate::graph::{Held, Node, ResourceType, SubjectReach, keeps_rows, subject_keys, subject_reach};
+use crate::postgres::{Connection, SqlError};
+use crate::report::{self, ErasureStory};
+use crate::run::{self, Gate};
+
+use super::arguments::{EraseArguments, Global, ShowOutput};
+use super::connect::{Connected, connect, gate_of};
+use super::ls::{closed_pipe, unwritable};
+use super::rollback::locked;
+use super::workspace::{Talk, Workspace};
+use super::{Outcome, Status};
+
+/// What a killed run leaves beside a relation.
+const BESIDE: [&str; 3] = ["", "__dbt_tmp", "__dbt_backup"];
+
+pub(super) async fn erase(global: &Global, talk: &Talk, arguments: &EraseArguments) -> Outcome {
+    let subjects = subjects(arguments)?;
+    let workspace = Workspace::load(global, talk, "erase")?;
+    let gate = gate_of(&workspace)?;
+    known_keys(&workspace, &subjects)?;
+    let mut connected = connect(&workspace, Some(1)).await?;
+    // What the server says of these statements can quote a row, so nobody listens in.
+    connected.session.observer = None;
+    connected.session.notices = None;
+    let story = work(&workspace, &gate, &connected, arguments, &subjects).await;
+    connected.leave(story.is_ok()).await?;
+    let Some(story) = story? else {
+        return Err(Diagnostic::error("not-confirmed", "nothing was erased")
+            .because("erasing cannot be undone, and nobody said yes")
+            .help("look at `assay erase --dry-run` first, then give --yes")
+            .into());
+    };
+    tell(&story, arguments.output)?;
+    Ok(if story.not_covered.is_empty() && story.not_vacuumed.is_empty() {
+        Status::Success
+    } else {
+        Status::Failed
+    })
+}
+
+fn tell(story: &ErasureStory, output: ShowOutput) -> Result<(), Diagnostic> {
+    let mut out = std::io::stdout().lock();
+    let written = match output {
+        ShowOutput::Text => report::erasure_text(&mut out, story),
+        ShowOutput::Json => report::erasure_json(&mut out, story),
+    };
+    written.or_else(closed_pipe).map_err(|error| unwritable(&error))
+}
+
+/// Names of keys with values, as they were typed or listed. What is wrong with them is told without the values.
+fn subjects(arguments: &EraseArguments) -> Result<Vec<(String, String)>, Diagnostic> {
+    let mut lines = arguments.subject.clone();
+    if let Some(path) = &arguments.subjects_file {
+        let mut text = String::new();
+        let read = if path.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text).map(drop)
+        } else {
+            std::fs::read_to_string(path).map(|read| text = read)
+        };
+        read.map_err(|error| {
+            Diagnostic::error("invalid-argument", format!("{} cannot be read", path.display()))
+                .because(error.to_string())
+                .help("name a text file with one KEY=VALUE a line, or - for the standard input")
+        })?;
+        lines.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+    }
+    let read: Option<Vec<(String, String)>> = lines
+        .iter()
+        .map(|line| {
+            let (key, value) = line.split_once('=')?;
+            (!value.is_empty()).then(|| (key.trim().to_owned(), value.to_owned()))
+        })
+        .collect();
+    read.filter(|subjects| !subjects.is_empty()).ok_or_else(|| {
+        Diagnostic::error("invalid-argument", "it is not said who is to be erased")
+            .because("every subject is a key, an equals sign and a value")
+            .help("write --subject user_id=VALUE, or --subjects-file FILE with one KEY=VALUE a line")
+    })
+}
+
+fn known_keys(workspace: &Workspace, subjects: &[(String, String)]) -> Result<(), Diagnostic> {
+    let mut known: Vec<String> = workspace
+        .graph
+        .nodes()
+        .flat_map(|node| subject_keys(node).into_iter().map(|(_, key)| key.name))
+        .collect();
+    known.sort();
+    known.dedup();
+    let Some((unknown, _)) = subjects.iter().find(|(key, _)| !known.contains(key)) else {
+        return Ok(());
+    };
+    let error = Diagnostic::error(
+        "unknown-subject-key",
+        format!("no column declares the subject key `{unknown}`"),
+    );
+    Err(match nearest(unknown, known.iter().map(String::as_str)) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("declare it in a properties file, on each column that holds it: `meta: {subject_key: ..}`"),
+    })
+}
+
+/// `None` where nobody confirmed it.
+async fn work(
+    workspace: &Workspace,
+    gate: &Gate,
+    connected: &Connected,
+    arguments: &EraseArguments,
+    subjects: &[(String, String)],
+) -> Result<Option<ErasureStory>, Diagnostics> {
+    let private = |error: SqlError| failed(&error, subjects);
+    let run_id = workspace.talk.invocation_id.as_str();
+    if arguments.dry_run {
+        let connection = connected.extra_connection().await?;
+        let erasure = erasure(workspace, gate, connected, &connection, arguments, subjects).await?;
+        let done = gate::erase(&connection, &gate.ledger, run_id, &erasure, subjects, true).await;
+        return Ok(Some(ErasureStory {
+            done: done.map_err(private)?,
+            not_covered: erasure.not_covered,
+            dry_run: true,
+            ..ErasureStory::default()
+        }));
+    }
+    let lock = locked(workspace, connected, "assay erase", arguments.lock_wait).await?;
+    let connection = lock.connection();
+    let ended = async {
+        // Candidates and failed versions are nobody's any more; what is gone needs no erasing.
+        gate::drop_leftovers(connection, &gate.ledger).await.map_err(private)?;
+        let erasure = erasure(workspace, gate, connected, connection, arguments, subjects).await?;
+        if !arguments.yes {
+            let counted = gate::erase(connection, &gate.ledger, run_id, &erasure, subjects, true).await;
+            let story = ErasureStory {
+                done: counted.map_err(private)?,
+                not_covered: erasure.not_covered.clone(),
+                dry_run: true,
+                ..ErasureStory::default()
+            };
+            if !confirmed(&story)? {
+                return Ok(None);
+            }
+        }
+        let done = gate::erase(connection, &gate.ledger, run_id, &erasure, subjects, false).await;
+        let mut story = ErasureStory {
+            done: done.map_err(private)?,
+            not_covered: erasure.not_covered.clone(),
+            ..ErasureStory::default()
+        };
+        vacuum(connection, &erasure, &mut story).await;
+        Ok::<_, Diagnostics>(Some(story))
+    };
+    let ended = ended.await;
+    let status = match &ended {
+        Ok(Some(_)) => "success",
+        Ok(None) => "cancelled",
+        Err(_) => "error",
+    };
+    // What went wrong first is what is told.
+    let _ = gate.ledger.end_run(connection, run_id, status).await;
+    if ended.is_ok() {
+        connected.flush(connection).await?;
+    }
+    ended
+}
+
+/// Asks on the terminal; where there is none nobody can answer.
+fn confirmed(story: &ErasureStory) -> Result<bool, Diagnostic> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    tell(story, ShowOutput::Text)?;
+    let mut answer = String::new();
+    print!("This cannot be undone. Type `erase` to go on: ");
+    let asked = std::io::stdout()
+        .flush()
+        .and_then(|()| std::io::stdin().read_line(&mut answer));
+    Ok(asked.is_ok() && answer.trim() == "erase")
+}
+
+/// Deleted rows lie in their tables until these are vacuumed. This happens outside any transaction.
+async fn vacuum(connection: &Connection, erasure: &Erasure, story: &mut ErasureStory) {
+    let touched: HashSet<&str> = story
+        .done
+        .iter()
+        .filter(|one| one.rows > 0 && one.what != "left")
+        .map(|one| one.relation.as_str())
+        .collect();
+    let covered = erasure.covered.iter().flat_map(|covered| &covered.relations);
+    for relation in covered
+        .chain(&erasure.emptied)
+        .filter(|one| touched.contains(one.plain().as_str()))
+    {
+        match connection.batch(&format!("vacuum (analyze) {relation}")).await {
+            Ok(_) => story.vacuumed.push(relation.plain()),
+            Err(error) => story.not_vacuumed.push((relation.plain(), error.message)),
+        }
+    }
+}
+
+/// The server's words can quote a row. What it says is told without the values.
+fn failed(error: &SqlError, subjects: &[(String, String)]) -> Diagnostics {
+    let mut cause = error.message.clone();
+    for (_, value) in subjects {
+        cause = cause.replace(value.as_str(), "*****");
+    }
+    if let Some(sqlstate) = &error.sqlstate {
+        cause = format!("{cause} (SQLSTATE {sqlstate})");
+    }
+    Diagnostic::error(
+        "erasure-failed",
+        "the server refused the erasure, so nothing was erased",
+    )
+    .because(cause)
+    .help("end what is in its way and give the command again")
+    .into()
+}
+
+/// Everything that there is to do, on the relations that are there.
+async fn erasure(
+    workspace: &Workspace,
+    gate: &Gate,
+    connected: &Connected,
+    connection: &Connection,
+    arguments: &EraseArguments,
+    subjects: &[(String, String)],
+) -> Result<Erasure, Diagnostics> {
+    let names: Vec<&str> = subjects.iter().map(|(key, _)| key.as_str()).collect();
+    let reach = subject_reach(&workspace.graph, &names);
+    let versions = versions_schema(&gate.ledger.schema);
+    let mut schemas: Vec<String> = workspace
+        .graph
+        .nodes()
+        .map(|node| node.relation.stored_schema().into_owned())
+        .collect();
+    schemas.push(versions.clone());
+    schemas.sort();
+    schemas.dedup();
+    let tables = gate::stored_tables(connection, &gate.ledger, &schemas).await;
+    let tables = Tables {
+        all: tables.map_err(|error| failed(&error, subjects))?,
+        published: gate.names().into_iter().map(str::to_owned).collect(),
+        versions,
+    };
+    let mut erasure = Erasure {
+        with_sources: arguments.include_sources,
+        ..Erasure::default()
+    };
+    let expressions = Expressions::new(workspace, connected).await?;
+    for node in &reach.told {
+        cover(workspace, &expressions, &tables, node, &names, &mut erasure)?;
+    }
+    uncovered(&tables, &reach, &mut erasure);
+    for test in workspace
+        .graph
+        .nodes()
+        .filter(|node| node.resource_type == ResourceType::Test)
+    {
+        if test.depends_on.iter().any(|parent| reach.reached.contains(parent)) {
+            let kept = tables.of(test).filter(|table| !table.is_view);
+            erasure.emptied.extend(kept.map(|table| table.relation.clone()));
+        }
+    }
+    Ok(erasure)
+}
+
+/// What there is, and whose it is.
+struct Tables {
+    all: Vec<StoredTable>,
+    published: Vec<String>,
+    versions: String,
+}
+
+impl Tables {
+    fn of<'t>(&'t self, node: &Node) -> impl Iterator<Item = &'t StoredTable> {
+        let names = BESIDE.map(|suffix| format!("{}{suffix}", node.relation.stored_identifier()));
+        let schema = node.relation.stored_schema().into_owned();
+        let published = node.is_published().then(|| node.relation.identifier.clone());
+        self.all.iter().filter(move |table| match &published {
+            Some(model) => table.relation.schema == self.versions && self.model_of(table) == Some(model),
+            None => table.relation.schema == schema && names.contains(&table.relation.identifier),
+        })
+    }
+
+    /// By the ledger; what it does not know is named after its model.
+    fn model_of<'t>(&'t self, table: &'t StoredTable) -> Option<&'t str> {
+        table.model.as_deref().or_else(|| {
+            let name = &table.relation.identifier;
+            let named = self
+                .published
+                .iter()
+                .filter(|model| name.starts_with(&format!("{model}__")));
+            named.max_by_key(|model| model.len()).map(String::as_str)
+        })
+    }
+}
+
+/// The columns of a node that tell, on each of its tables that has them.
+fn cover(
+    workspace: &Workspace,
+    expressions: &Expressions<'_>,
+    tables: &Tables,
+    node: &Arc<Node>,
+    names: &[&str],
+    erasure: &mut Erasure,
+) -> Result<(), Diagnostics> {
+    let mut tellings = Vec::new();
+    for (column, key) in subject_keys(node) {
+        if !names.contains(&key.name.as_str()) {
+            continue;
+        }
+        let by = match key.held {
+            Held::Plain => Match::Plain,
+            Held::Made { by } => Match::Made(expressions.of(&by)?),
+            Held::Through { model, column } => Match::Looked(looked(workspace, &model, column, &key.name, erasure)),
+        };
+        tellings.push(Telling {
+            quoted: node.columns.get(column).is_some_and(|column| column.quote),
+            column: column.to_owned(),
+            key: key.name,
+            by,
+        });
+    }
+    let is_source = node.resource_type == ResourceType::Source;
+    if !is_source && !keeps_rows(node) {
+        return Ok(());
+    }
+    let mut relations = Vec::new();
+    for table in tables.of(node) {
+        if table.is_view {
+            erasure.refreshed.insert(0, table.relation.clone());
+        } else if let Some(missing) = tellings.iter().find(|telling| !telling.is_in(table)) {
+            let why = format!(
+                "it has no column {}, which declares the key {}",
+                missing.column, missing.key
+            );
+            erasure.not_covered.push((table.relation.plain(), why));
+        } else {
+            relations.push(table.relation.clone());
+        }
+    }
+    if is_source && erasure.with_sources && relations.is_empty() {
+        let why = "the source is no table of this database".to_owned();
+        erasure.not_covered.push((node.relation.plain(), why));
+    }
+    erasure.covered.push(Covered {
+        node_id: node.id.to_string(),
+        tellings,
+        relations,
+        is_source,
+    });
+    Ok(())
+}
+
+/// The number of a lookup, which is made where there is none yet.
+fn looked(workspace: &Workspace, model: &str, column: String, key: &str, erasure: &mut Erasure) -> usize {
+    let node = workspace.graph.nodes().find(|node| {
+        let is_relation = keeps_rows(node) || node.resource_type == ResourceType::Source;
+        is_relation && node.name == model && !subject_keys(node).is_empty()
+    });
+    let wanted = Lookup {
+        node_id: node.map_or_else(String::new, |node| node.id.to_string()),
+        column,
+        key: key.to_owned(),
+    };
+    let known = erasure.lookups.iter().position(|lookup| *lookup == wanted);
+    known.unwrap_or_else(|| {
+        erasure.lookups.push(wanted);
+        erasure.lookups.len() - 1
+    })
+}
+
+/// Names what is made of a person's rows and does not tell whose they are, where it is there at all.
+fn uncovered(tables: &Tables, reach: &SubjectReach, erasure: &mut Erasure) {
+    for node in &reach.untold {
+        for table in tables.of(node) {
+            if table.is_view {
+                erasure.refreshed.push(table.relation.clone());
+                continue;
+            }
+            let why = format!(
+                "{} is made of rows of persons, and no column of it declares a subject key",
+                node.name
+            );
+            erasure.not_covered.push((table.relation.plain(), why));
+        }
+    }
+    // A version of a model that is gone tells nothing.
+    for table in tables
+        .all
+        .iter()
+        .filter(|table| table.relation.schema == tables.versions && !table.is_view)
+    {
+        let known = tables
+            .model_of(table)
+            .is_some_and(|model| tables.published.iter().any(|one| one == model));
+        if !known {
+            let why = "the project does not publish its model any more; `assay gc` drops it".to_owned();
+            erasure.not_covered.push((table.relation.plain(), why));
+        }
+    }
+}
+
+/// Turns the names of macros into expressions of `s.value`.
+struct Expressions<'w> {
+    context: Arc<run::RunContext>,
+    connection: Arc<crate::postgres::PooledConnection>,
+    workspace: &'w Workspace,
+}
+
+impl<'w> Expressions<'w> {
+    async fn new(workspace: &'w Workspace, connected: &Connected) -> Result<Self, Diagnostics> {
+        let nothing = IndexSet::new();
+        let as_of = workspace.as_of(connected, &nothing).await?;
+        let context = workspace.context(connected, workspace.flags("erase", connected.threads), as_of, &nothing);
+        let connection = Arc::new(context.pool.get().await?);
+        Ok(Self {
+            context,
+            connection,
+            workspace,
+        })
+    }
+
+    fn of(&self, name: &str) -> Result<String, Diagnostic> {
+        let node = self.workspace.inline_node(&format!("{{{{ {name}('s.value') }}}}"));
+        run::compile_inline(&self.context, &node, Some(&self.connection))
+    }
+}
