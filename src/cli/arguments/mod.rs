@@ -210,6 +210,8 @@ pub enum LogLevel {
     Info,
     Warn,
     Error,
+    /// dbt calls its own parser with the other word.
+    #[value(alias = "off")]
     None,
 }
 
