@@ -95,8 +95,7 @@ pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: 
             result: Arc::new(result),
         });
     }
-    done.successful
-        .extend(before.into_iter().flat_map(|before| of(&before.successful)));
+    // As in dbt, batches of the run before say nothing about this one, and are kept for the next.
     let (built, failed) = (done.successful.len(), done.failed.len());
     let total = built + failed;
     let (status, message) = match (built, failed) {
@@ -104,6 +103,8 @@ pub(super) async fn run_batches(context: &Arc<RunContext>, step: &Step, thread: 
         (0, _) => (Status::Error, "ERROR".to_owned()),
         _ => (Status::PartialSuccess, format!("PARTIAL SUCCESS ({built}/{total})")),
     };
+    done.successful
+        .extend(before.into_iter().flat_map(|before| of(&before.successful)));
     own(status, message, done, first_problem)
 }
 
