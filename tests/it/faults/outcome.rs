@@ -28,7 +28,7 @@ const MODELS: &[(&str, &str)] = &[
 /// and a delta of the other.
 const SEALS: [&[(&str, usize)]; 2] = [&[(PUBLISH, 1), (PUBLISH, 2)], &[(PUBLISH, 1), (DELTA, 1)]];
 
-const PUBLISH: &str = "'publish' from assay.versions";
+const PUBLISH: &str = "'publish', added, changed";
 const DELTA: &str = "__stage\";\ncommit;";
 
 #[test]
