@@ -114,6 +114,7 @@ pub const OWN: &[&str] = &[
     "not-supported",
     "packages-left-over",
     "password-file",
+    "reader-reads-more",
     "repeated-column",
     "retry-gone",
     "sql-not-kept",
