@@ -13,8 +13,8 @@ use super::function;
 use super::session::{RenderState, Session};
 use super::table::MacroTable;
 use super::value::{
-    Repr, add, chained, compare, divide, equal, floor_divide, invalid, is_container, iterated, method, multiply,
-    negate, own, power, print_float, remainder, slice, subtract,
+    Repr, add, chained, compare, divide, equal, floor_divide, invalid, is_container, iterated, literal, method,
+    multiply, negate, own, power, print_float, remainder, slice, subtract,
 };
 
 /// Calls what the session's errand says.
@@ -59,6 +59,7 @@ pub(super) fn lenient(environment: &Environment<'static>) -> Environment<'static
 fn add_machinery(environment: &mut Environment<'static>) {
     environment.add_filter("_list", own);
     environment.add_filter("_dict", own);
+    environment.add_filter("_pairs", literal);
     environment.add_filter("_own", own);
     environment.add_filter("_items", iterated);
     environment.add_filter("_add", |a: &Value, b: &Value| add(a, b));

@@ -336,15 +336,13 @@ impl<'a> Reader<'a> {
             TokenKind::Sign => match text {
                 "(" => self.parentheses()?,
                 "[" => {
-                    self.items("]", false)?;
+                    self.items()?;
                     self.edits.open(token.span.start, "(");
                     self.edits.close(self.last_end(), "|_list)");
                     Shape::Collection
                 }
                 "{" => {
-                    self.items("}", true)?;
-                    self.edits.open(token.span.start, "(");
-                    self.edits.close(self.last_end(), "|_dict)");
+                    self.pairs(&token)?;
                     Shape::Collection
                 }
                 _ => return None,
@@ -374,21 +372,48 @@ impl<'a> Reader<'a> {
         Some(Shape::Other)
     }
 
-    fn items(&mut self, close: &str, pairs: bool) -> Option<()> {
+    fn items(&mut self) -> Option<()> {
         loop {
-            if self.take_sign(close).is_some() {
+            if self.take_sign("]").is_some() {
                 return Some(());
             }
             self.expression()?;
-            if pairs {
-                self.take_sign(":")?;
-                self.expression()?;
-            }
             if self.take_sign(",").is_none() {
-                self.take_sign(close)?;
+                self.take_sign("]")?;
                 return Some(());
             }
         }
+    }
+
+    /// The rest of a dict literal. Where keys may be other than texts, `{k: v}` becomes `([k, v]|_pairs)`, since
+    /// minijinja's own maps do not know which of them Python takes for one.
+    fn pairs(&mut self, open: &Token) -> Option<()> {
+        let mut colons = Vec::new();
+        let mut texts = true;
+        let close = loop {
+            if let Some(close) = self.take_sign("}") {
+                break close;
+            }
+            let key = self.expression()?;
+            texts &= key.shape == Shape::Plain && self.text[key.span].starts_with(['"', '\'']);
+            colons.push(self.take_sign(":")?);
+            self.expression()?;
+            if self.take_sign(",").is_none() {
+                break self.take_sign("}")?;
+            }
+        };
+        self.edits.open(open.span.start, "(");
+        if texts {
+            self.edits.close(close.end, "|_dict)");
+            return Some(());
+        }
+        for colon in colons {
+            self.edits.replace(colon, ",");
+        }
+        self.edits.replace(open.span.clone(), "[");
+        self.edits.replace(close.clone(), "]");
+        self.edits.close(close.end, "|_pairs)");
+        Some(())
     }
 
     fn postfix(&mut self, mut read: Read) -> Option<Read> {

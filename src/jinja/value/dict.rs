@@ -8,11 +8,11 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::frozen::{Frozen, FrozenDict};
-use super::{PyList, invalid, items, split_kwargs};
+use super::{Key, PyList, invalid, items, split_kwargs};
 
 /// A dict that keeps the order of insertion and that its methods change in place.
 pub struct PyDict {
-    body: OnceLock<RwLock<IndexMap<Value, Value>>>,
+    body: OnceLock<RwLock<IndexMap<Key, Value>>>,
     /// What the body is made from when somebody looks at more than one plain value.
     frozen: Option<Arc<FrozenDict>>,
 }
@@ -20,7 +20,7 @@ pub struct PyDict {
 impl PyDict {
     pub fn from_pairs(pairs: impl IntoIterator<Item = (Value, Value)>) -> Self {
         Self {
-            body: OnceLock::from(RwLock::new(pairs.into_iter().collect())),
+            body: OnceLock::from(RwLock::new(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect())),
             frozen: None,
         }
     }
@@ -33,7 +33,7 @@ impl PyDict {
         }
     }
 
-    fn body(&self) -> &RwLock<IndexMap<Value, Value>> {
+    fn body(&self) -> &RwLock<IndexMap<Key, Value>> {
         self.body.get_or_init(|| {
             let entries = self.frozen.iter().flat_map(|entries| entries.iter());
             RwLock::new(entries.map(|(k, v)| (k.clone(), v.thaw())).collect())
@@ -43,20 +43,20 @@ impl PyDict {
     /// The value of a key; a plain one is read where it is.
     fn value_of(&self, key: &Value) -> Option<Value> {
         if let (None, Some(frozen)) = (self.body.get(), &self.frozen) {
-            match frozen.get(key) {
+            match frozen.get(&Key::from(key)) {
                 Some(Frozen::Scalar(value)) => return Some(value.clone()),
                 None => return None,
                 Some(_) => {}
             }
         }
-        self.read().get(key).cloned()
+        self.read().get(&Key::from(key)).cloned()
     }
 
-    pub fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
+    pub fn read(&self) -> RwLockReadGuard<'_, IndexMap<Key, Value>> {
         self.body().read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
+    fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Key, Value>> {
         self.body().write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,7 +69,7 @@ impl From<PyDict> for Value {
 
 impl fmt::Debug for PyDict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        super::repr::dict(f, self.read().iter().map(|(k, v)| (k.clone(), v.clone())))
+        super::repr::dict(f, self.read().iter().map(|(k, v)| (k.0.clone(), v.clone())))
     }
 }
 
@@ -106,7 +106,7 @@ impl Object for PyDict {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.read().keys().cloned().collect())
+        Enumerator::Values(self.read().keys().map(|k| k.0.clone()).collect())
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
@@ -120,33 +120,33 @@ impl Object for PyDict {
                 let (key, default): (&Value, Option<Value>) = from_args(args)?;
                 Ok(self.value_of(key).or(default).unwrap_or_else(|| Value::from(())))
             }
-            "keys" => Ok(self.read().keys().cloned().collect::<PyList>().into()),
+            "keys" => Ok(self.read().keys().map(|k| k.0.clone()).collect::<PyList>().into()),
             "values" => Ok(self.read().values().cloned().collect::<PyList>().into()),
             "items" => {
                 let dict = self.read();
-                let pairs = dict.iter().map(|(k, v)| Tuple::from([k.clone(), v.clone()]));
+                let pairs = dict.iter().map(|(k, v)| Tuple::from([k.0.clone(), v.clone()]));
                 Ok(pairs.map(Value::from).collect::<PyList>().into())
             }
             "update" => {
                 let more = pairs(args)?;
-                self.write().extend(more);
+                self.write().extend(more.into_iter().map(|(k, v)| (Key(k), v)));
                 none
             }
             "setdefault" => {
                 let (key, default): (Value, Option<Value>) = from_args(args)?;
                 let default = default.unwrap_or_else(|| Value::from(()));
-                Ok(self.write().entry(key).or_insert(default).clone())
+                Ok(self.write().entry(Key(key)).or_insert(default).clone())
             }
             "pop" => {
                 let (key, default): (Value, Option<Value>) = from_args(args)?;
-                let found = self.write().shift_remove(&key);
+                let found = self.write().shift_remove(&Key::from(&key));
                 found
                     .or(default)
                     .ok_or_else(|| invalid(format!("the dict has no key {key:?}")))
             }
             "popitem" => {
                 let last = self.write().pop();
-                last.map(|(k, v)| Value::from(Tuple::from([k, v])))
+                last.map(|(k, v)| Value::from(Tuple::from([k.0, v])))
                     .ok_or_else(|| invalid("popitem: the dict is empty"))
             }
             "clear" => {
@@ -158,7 +158,7 @@ impl Object for PyDict {
                 let value = value.unwrap_or_else(|| Value::from(()));
                 Ok(Self::from_pairs(items(&keys)?.into_iter().map(|key| (key, value.clone()))).into())
             }
-            "copy" => Ok(Self::from_pairs(self.read().iter().map(|(k, v)| (k.clone(), v.clone()))).into()),
+            "copy" => Ok(Self::from_pairs(self.read().iter().map(|(k, v)| (k.0.clone(), v.clone()))).into()),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 use minijinja::Value;
 use serde_json::Value as Json;
 
-use super::{PyDict, PyList, from_json};
+use super::{Key, PyDict, PyList, from_json};
 
 /// A dict that nobody changes.
-pub type FrozenDict = IndexMap<Value, Frozen>;
+pub type FrozenDict = IndexMap<Key, Frozen>;
 
 #[derive(Clone)]
 pub enum Frozen {
@@ -24,7 +24,7 @@ impl Frozen {
             Json::Array(items) => Self::List(items.iter().map(Self::of).collect()),
             Json::Object(map) => Self::Dict(Arc::new(
                 map.iter()
-                    .map(|(k, v)| (Value::from(k.as_str()), Self::of(v)))
+                    .map(|(k, v)| (Key(Value::from(k.as_str())), Self::of(v)))
                     .collect(),
             )),
             scalar => Self::Scalar(from_json(scalar)),

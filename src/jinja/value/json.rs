@@ -60,12 +60,21 @@ pub fn to_json(value: &Value) -> Json {
                     .try_iter_pairs()
                     .into_iter()
                     .flatten()
-                    .map(|(k, v)| (k.to_string(), to_json(&v)))
+                    .map(|(k, v)| (member(&k), to_json(&v)))
                     .collect::<Map<_, _>>(),
             ),
             _ => Json::String(value.to_string()),
         },
         _ => Json::String(value.to_string()),
+    }
+}
+
+/// A key as `json.dumps` writes it.
+fn member(key: &Value) -> String {
+    match key.kind() {
+        ValueKind::None => "null".to_owned(),
+        ValueKind::Bool => key.is_true().to_string(),
+        _ => key.to_string(),
     }
 }
 

@@ -6,6 +6,7 @@ mod dict;
 mod format;
 mod frozen;
 mod json;
+mod key;
 mod list;
 mod number;
 mod operator;
@@ -20,6 +21,7 @@ pub use dict::{PyDict, pairs};
 pub use format::braces;
 pub use frozen::Frozen;
 pub use json::{JsonStyle, from_json, json_text, to_json};
+pub use key::Key;
 pub use list::PyList;
 pub use number::Decimal;
 pub use operator::{add, chained, compare, divide, equal, floor_divide, multiply, negate, power, remainder, subtract};
@@ -129,6 +131,16 @@ pub fn own(value: Value) -> Value {
         return PyDict::from_pairs(map.iter().map(|(k, v)| (k.clone(), own(v.clone())))).into();
     }
     value
+}
+
+/// The dict of a literal: a list of its keys and values in turn.
+pub fn literal(items: &Value) -> Result<Value, Error> {
+    let mut items = items.try_iter()?;
+    let mut pairs = Vec::new();
+    while let (Some(key), Some(value)) = (items.next(), items.next()) {
+        pairs.push((key, own(value)));
+    }
+    Ok(PyDict::from_pairs(pairs).into())
 }
 
 /// What a `for` goes over: strings by character, dicts by key, with a length where there is one.

@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use minijinja::value::{Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 
-use super::{Decimal, PyList, PySet, describe, invalid, items};
+use super::{Decimal, Key, PyList, PySet, describe, invalid, items};
 use crate::jinja::module::{
     lapse_divided, lapse_negated, lapse_over, lapse_rest, lapse_times, moment_minus, moment_plus,
 };
@@ -102,12 +102,12 @@ pub fn subtract(left: &Value, right: &Value) -> Result<Value, Error> {
         left.downcast_object_ref::<PySet>(),
         right.downcast_object_ref::<PySet>(),
     ) {
-        let taken: IndexSet<Value> = b.read().clone();
+        let taken: IndexSet<Key> = b.read().clone();
         return Ok(a
             .read()
             .iter()
             .filter(|v| !taken.contains(*v))
-            .cloned()
+            .map(|key| key.0.clone())
             .collect::<PySet>()
             .into());
     }

@@ -8,28 +8,30 @@ use indexmap::IndexSet;
 use minijinja::value::{DynObject, Enumerator, Object, ObjectRepr, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::{invalid, items};
+use super::{Key, invalid, items};
 
 /// A set; unlike Python's it keeps the order of insertion, so that SQL made from it is the same every time.
-pub struct PySet(RwLock<IndexSet<Value>>);
+pub struct PySet(RwLock<IndexSet<Key>>);
 
 impl PySet {
-    pub fn read(&self) -> RwLockReadGuard<'_, IndexSet<Value>> {
+    pub fn read(&self) -> RwLockReadGuard<'_, IndexSet<Key>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, IndexSet<Value>> {
+    fn write(&self) -> RwLockWriteGuard<'_, IndexSet<Key>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn others(args: &[Value]) -> Result<Vec<IndexSet<Value>>, Error> {
-        args.iter().map(|arg| Ok(items(arg)?.into_iter().collect())).collect()
+    fn others(args: &[Value]) -> Result<Vec<IndexSet<Key>>, Error> {
+        args.iter()
+            .map(|arg| Ok(items(arg)?.into_iter().map(Key).collect()))
+            .collect()
     }
 }
 
 impl FromIterator<Value> for PySet {
     fn from_iter<I: IntoIterator<Item = Value>>(iter: I) -> Self {
-        Self(RwLock::new(iter.into_iter().collect()))
+        Self(RwLock::new(iter.into_iter().map(Key).collect()))
     }
 }
 
@@ -46,7 +48,7 @@ impl fmt::Debug for PySet {
             return f.write_str("set()");
         }
         f.write_str("{")?;
-        super::repr::row(f, set.iter())?;
+        super::repr::row(f, set.iter().map(|key| &key.0))?;
         f.write_str("}")
     }
 }
@@ -57,7 +59,7 @@ impl Object for PySet {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.read().iter().cloned().collect())
+        Enumerator::Values(self.read().iter().map(|key| key.0.clone()).collect())
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
@@ -74,7 +76,7 @@ impl Object for PySet {
     /// Equal where the members are, in whatever order they came.
     fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
         let sorted = |set: &Self| {
-            let mut values: Vec<Value> = set.read().iter().cloned().collect();
+            let mut values: Vec<Value> = set.read().iter().map(|key| key.0.clone()).collect();
             values.sort();
             values
         };
@@ -88,16 +90,16 @@ impl Object for PySet {
         match name {
             "add" => {
                 let item = one()?;
-                self.write().insert(item);
+                self.write().insert(Key(item));
                 none
             }
             "discard" => {
-                self.write().shift_remove(&one()?);
+                self.write().shift_remove(&Key(one()?));
                 none
             }
             "remove" => {
                 let item = one()?;
-                if self.write().shift_remove(&item) {
+                if self.write().shift_remove(&Key::from(&item)) {
                     none
                 } else {
                     Err(invalid(format!("{item:?} is not in the set")))
@@ -105,7 +107,7 @@ impl Object for PySet {
             }
             "pop" => {
                 let first = self.write().shift_remove_index(0);
-                first.ok_or_else(|| invalid("pop from an empty set"))
+                first.map(|key| key.0).ok_or_else(|| invalid("pop from an empty set"))
             }
             "clear" => {
                 self.write().clear();
@@ -117,7 +119,7 @@ impl Object for PySet {
                 }
                 none
             }
-            "copy" => Ok(self.read().iter().cloned().collect::<Self>().into()),
+            "copy" => Ok(self.read().iter().map(|key| key.0.clone()).collect::<Self>().into()),
             "union" => {
                 let others = Self::others(args)?;
                 let all = self
@@ -125,35 +127,51 @@ impl Object for PySet {
                     .iter()
                     .cloned()
                     .chain(others.into_iter().flatten())
+                    .map(|key| key.0)
                     .collect::<Vec<_>>();
                 Ok(all.into_iter().collect::<Self>().into())
             }
             "intersection" => {
                 let others = Self::others(args)?;
-                let kept = |v: &&Value| others.iter().all(|o| o.contains(*v));
-                Ok(self.read().iter().filter(kept).cloned().collect::<Self>().into())
+                let kept = |v: &&Key| others.iter().all(|o| o.contains(*v));
+                Ok(self
+                    .read()
+                    .iter()
+                    .filter(kept)
+                    .map(|key| key.0.clone())
+                    .collect::<Self>()
+                    .into())
             }
             "difference" => {
                 let others = Self::others(args)?;
-                let kept = |v: &&Value| !others.iter().any(|o| o.contains(*v));
-                Ok(self.read().iter().filter(kept).cloned().collect::<Self>().into())
+                let kept = |v: &&Key| !others.iter().any(|o| o.contains(*v));
+                Ok(self
+                    .read()
+                    .iter()
+                    .filter(kept)
+                    .map(|key| key.0.clone())
+                    .collect::<Self>()
+                    .into())
             }
             "symmetric_difference" => {
-                let other: IndexSet<Value> = items(&one()?)?.into_iter().collect();
+                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
                 let here = self.read();
-                let all = here.symmetric_difference(&other).cloned().collect::<Vec<_>>();
+                let all = here
+                    .symmetric_difference(&other)
+                    .map(|key| key.0.clone())
+                    .collect::<Vec<_>>();
                 Ok(all.into_iter().collect::<Self>().into())
             }
             "issubset" => {
-                let other: IndexSet<Value> = items(&one()?)?.into_iter().collect();
+                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
                 Ok(self.read().is_subset(&other).into())
             }
             "issuperset" => {
-                let other: IndexSet<Value> = items(&one()?)?.into_iter().collect();
+                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
                 Ok(self.read().is_superset(&other).into())
             }
             "isdisjoint" => {
-                let other: IndexSet<Value> = items(&one()?)?.into_iter().collect();
+                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
                 Ok(self.read().is_disjoint(&other).into())
             }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
