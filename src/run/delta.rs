@@ -42,7 +42,11 @@ impl NodeRun {
             }
         };
         let (alter, hanging) = self.around_views(&target, alter).await?;
-        let statements = match self.batch_statements(&target, &source, &columns).await {
+        let statements = async {
+            let null_keys = self.null_keys(&source).await?;
+            self.batch_statements(&target, &source, &columns, &null_keys)
+        };
+        let statements = match statements.await {
             Ok(statements) => statements.concat(),
             Err(diagnostic) => {
                 self.rollback().await;
@@ -113,22 +117,31 @@ impl NodeRun {
         Ok((sql, hanging))
     }
 
+    pub(super) fn batch<'a>(
+        &'a self,
+        target: &'a Relation,
+        source: &'a str,
+        columns: &'a [String],
+        null_keys: &'a [Vec<bool>],
+    ) -> Batch<'a> {
+        Batch {
+            target,
+            source,
+            columns,
+            config: &self.step.node.config,
+            null_keys,
+        }
+    }
+
     /// The statements that apply the rows of `source`, which must stand already.
-    pub(super) async fn batch_statements(
+    pub(super) fn batch_statements(
         &self,
         target: &Relation,
         source: &str,
         columns: &[String],
+        null_keys: &[Vec<bool>],
     ) -> Result<Vec<String>, Diagnostic> {
-        let config = &self.step.node.config;
-        let null_keys = self.null_keys(source).await?;
-        let batch = Batch {
-            target,
-            source,
-            columns,
-            config,
-            null_keys: &null_keys,
-        };
+        let batch = self.batch(target, source, columns, null_keys);
         if let Some((cause, help)) = batch.problem() {
             let name = &self.step.node.name;
             return Err(

@@ -36,6 +36,8 @@ pub(super) struct DeltaEnd {
 struct Applied {
     /// Rows that each statement touched.
     counts: Vec<u64>,
+    /// Which parts of the key are NULL in rows of the delta.
+    null_keys: Vec<Vec<bool>>,
     /// Rows that stood before are kept beside, to compare with.
     replaces: bool,
     /// Hooks ran with it.
@@ -47,7 +49,9 @@ impl NodeRun {
     /// rows and their certificate, or nothing.
     pub(super) async fn published_delta(&self, current: &Relation, version_id: i64, rows: Option<i64>) -> DeltaEnd {
         let mut audits = Vec::new();
-        let done = self.try_delta(current, version_id, rows, &mut audits).await;
+        let done = Box::pin(self.try_delta(current, version_id, rows, &mut audits)).await;
+        // Whichever way it ended: the audits read the target from inside its transaction, which is over.
+        self.context.clear_readable(&self.step.node.id);
         DeltaEnd { done, audits }
     }
 
@@ -99,7 +103,7 @@ impl NodeRun {
             .await?;
         self.context.set_readable(&node.id, target.clone());
         let touched = self
-            .within(self.touch(target, &source, &columns, applied.replaces))
+            .within(self.touch(target, &source, &columns, &applied.null_keys, applied.replaces))
             .await?;
         // What hooks do is not in the delta, and new columns are new in old rows, too.
         let plain = !applied.hooked && !copies;
@@ -107,7 +111,6 @@ impl NodeRun {
         let passed = self.audit(audits, Some(&touched).filter(|_| narrow)).await;
         if !passed {
             self.rollback().await;
-            self.context.clear_readable(&node.id);
             // What the audits found matters more than that it cannot be shown, say for a column that was rolled back too.
             if let Err(diagnostic) = self.keep_candidate(current, &stage, &columns, audits).await {
                 self.warn(
@@ -143,12 +146,9 @@ impl NodeRun {
             }
         }
         if copies {
-            let published = publish_alone(&self.context, &self.connection, &node, target).await;
-            self.context.clear_readable(&node.id);
-            published?;
-        } else {
+            publish_alone(&self.context, &self.connection, &node, target).await?;
+        } else if plain {
             self.tell_gone(&touched);
-            self.context.clear_readable(&node.id);
         }
         let strategy = strategy_of(&node.config);
         let (verb, written) = match strategy {
@@ -187,9 +187,11 @@ impl NodeRun {
         if let Err(error) = self.connection.batch(&before).await {
             return Err(self.refused(&error, &before, compiled).await);
         }
-        let statements = self.batch_statements(target, source, columns).await?.concat();
+        let null_keys = self.null_keys(source).await?;
+        let statements = self.batch_statements(target, source, columns, &null_keys)?;
+        let statements = statements.concat();
         self.note_sql(&format!("{create}{before}{statements}"));
-        let replaces = self.keep_before(target, source, columns).await?;
+        let replaces = self.keep_before(target, source, columns, &null_keys).await?;
         let counts = match self.connection.batch(&statements).await {
             Ok(counts) => counts,
             Err(error) => return Err(self.batch_refused(&error, &statements, compiled).await),
@@ -200,6 +202,7 @@ impl NodeRun {
         }
         Ok(Applied {
             counts,
+            null_keys,
             replaces,
             hooked: !config.pre_hooks.is_empty() || !config.post_hooks.is_empty(),
         })
@@ -392,7 +395,6 @@ impl NodeRun {
                 }
             }
         }
-        self.context.clear_readable(&self.step.node.id);
         compiled
     }
 

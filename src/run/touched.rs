@@ -10,6 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::gate::{Changes, LastAudits, TestEvidence, fingerprint, gone_relation};
 use crate::graph::{IncrementalStrategy, Node, NodeConfig, NodeId, ResourceType};
 use crate::plan::{SCOPED_TESTS, Scope, Scoped, scope};
+use crate::postgres::Row;
 use crate::sql::{Column, Relation, ident};
 
 use super::compile::compile_instead;
@@ -45,6 +46,10 @@ pub(super) struct Touched {
     last: HashMap<String, LastAudits>,
     /// Functions of the catalogue that mean the same in every run.
     immutable: Vec<String>,
+    /// What each test of the model has to look at, where it can be narrowed.
+    scopes: HashMap<NodeId, Scoped>,
+    /// By audit, see [`definition_of`].
+    definitions: HashMap<NodeId, Option<String>>,
     parts: AtomicUsize,
     pub changes: Option<Changes>,
 }
@@ -56,9 +61,9 @@ impl NodeRun {
         current: &Relation,
         stage: &str,
         columns: &[String],
+        null_keys: &[Vec<bool>],
     ) -> Result<bool, Diagnostic> {
-        let null_keys = self.null_keys(stage).await?;
-        let Some(matched) = self.batch(current, stage, columns, &null_keys).matched() else {
+        let Some(matched) = self.batch(current, stage, columns, null_keys).matched() else {
             return Ok(false);
         };
         let sql = temporary(BEFORE, &matched);
@@ -75,11 +80,11 @@ impl NodeRun {
         current: &Relation,
         stage: &str,
         columns: &[String],
+        null_keys: &[Vec<bool>],
         replaces: bool,
     ) -> Result<Touched, Diagnostic> {
         let failed = |error: crate::postgres::SqlError| self.database_error(&error);
-        let null_keys = self.null_keys(stage).await?;
-        let batch = self.batch(current, stage, columns, &null_keys);
+        let batch = self.batch(current, stage, columns, null_keys);
         let sql = match batch.matched().filter(|_| !batch.arrives_whole()) {
             Some(matched) => temporary(TOUCHED, &matched),
             None => arrived(current, stage, columns),
@@ -98,37 +103,23 @@ impl NodeRun {
         let looked_at = audits.flat_map(|test| &test.depends_on).map(|id| &**id);
         let nodes: Vec<&str> = looked_at.chain([&*self.step.node.id]).collect();
         let last = self.ledger()?.last_audits(&self.connection, &nodes).await;
+        let scopes = self.scopes();
         let mut touched = Touched {
             rows: Relation::new(None, &schema, TOUCHED),
             schema,
             gone: HashMap::new(),
             last: last.map_err(failed)?,
-            immutable: Vec::new(),
+            immutable: self.immutable_functions(&scopes).await?,
+            definitions: self.definitions(),
             parts: AtomicUsize::new(0),
             changes: self.count_changes(current, replaces).await?,
+            scopes,
         };
-        for (field, shared) in self.fields_pointed_to() {
+        for (field, shared) in self.fields_pointed_to(&touched.scopes) {
             let gone = self.went_away(current, &field, replaces, shared).await?;
             touched.gone.insert(field, gone);
         }
-        touched.immutable = self.immutable_functions().await?;
         Ok(touched)
-    }
-
-    fn batch<'a>(
-        &'a self,
-        target: &'a Relation,
-        source: &'a str,
-        columns: &'a [String],
-        null_keys: &'a [Vec<bool>],
-    ) -> Batch<'a> {
-        Batch {
-            target,
-            source,
-            columns,
-            config: &self.step.node.config,
-            null_keys,
-        }
     }
 
     /// Rows added, changed and removed; `None` where they cannot be compared.
@@ -152,7 +143,7 @@ impl NodeRun {
     }
 
     /// Asks something that may fail without harm; the transaction goes on either way.
-    async fn tried(&self, sql: &str) -> Result<Option<Vec<tokio_postgres::Row>>, Diagnostic> {
+    async fn tried(&self, sql: &str) -> Result<Option<Vec<Row>>, Diagnostic> {
         let failed = |error: crate::postgres::SqlError| self.database_error(&error);
         self.connection.batch("savepoint assay_try").await.map_err(failed)?;
         let Ok(rows) = self.connection.query(sql, &[]).await else {
@@ -169,21 +160,31 @@ impl NodeRun {
         Ok(Some(rows))
     }
 
+    fn scopes(&self) -> HashMap<NodeId, Scoped> {
+        let own = &self.step.node.id;
+        let tests = self.context.graph.children(own).into_iter();
+        let tests = tests.filter(|test| test.resource_type == ResourceType::Test && test.config.enabled);
+        let scopes = tests.filter_map(|test| Some((Arc::clone(&test.id), scope_of(&self.context, test, own).ok()?)));
+        scopes.collect()
+    }
+
+    fn definitions(&self) -> HashMap<NodeId, Option<String>> {
+        let audits = self.step.audits.iter().chain(&self.step.audits_of_views);
+        let tests = audits.filter_map(|id| self.context.graph.node(id));
+        tests
+            .map(|test| (Arc::clone(&test.id), definition_of(&self.context, test)))
+            .collect()
+    }
+
     /// Columns of this model that tests of others point to, and whether one of those tests runs later, in another step.
-    fn fields_pointed_to(&self) -> BTreeMap<String, bool> {
+    fn fields_pointed_to(&self, scopes: &HashMap<NodeId, Scoped>) -> BTreeMap<String, bool> {
         let mut fields = BTreeMap::new();
-        for test in self.context.graph.children(&self.step.node.id) {
-            if test.resource_type != ResourceType::Test || !test.config.enabled {
-                continue;
-            }
-            if let Ok(Scoped {
-                scope: Scope::Parents { parent, field, .. },
-                ..
-            }) = scope_of(&self.context, test, &self.step.node.id)
-                && parent == self.step.node.id
+        for (test, scoped) in scopes {
+            if let Scope::Parents { parent, field, .. } = &scoped.scope
+                && *parent == self.step.node.id
             {
-                let own = self.step.audits.contains(&test.id);
-                *fields.entry(field).or_insert(false) |= !own;
+                let own = self.step.audits.contains(test);
+                *fields.entry(field.clone()).or_insert(false) |= !own;
             }
         }
         fields
@@ -227,15 +228,12 @@ impl NodeRun {
         Ok(Some(there))
     }
 
-    async fn immutable_functions(&self) -> Result<Vec<String>, Diagnostic> {
-        let mut called: Vec<String> = Vec::new();
-        for id in &self.step.audits {
-            if let Some(test) = self.context.graph.node(id)
-                && let Ok(scoped) = scope_of(&self.context, test, &self.step.node.id)
-            {
-                called.extend(scoped.functions);
-            }
-        }
+    async fn immutable_functions(&self, scopes: &HashMap<NodeId, Scoped>) -> Result<Vec<String>, Diagnostic> {
+        let called: Vec<&str> = scopes
+            .values()
+            .flat_map(|scoped| &scoped.functions)
+            .map(String::as_str)
+            .collect();
         if called.is_empty() {
             return Ok(Vec::new());
         }
@@ -254,7 +252,7 @@ impl NodeRun {
     /// Runs a test over what the delta touched. `None` where it must look at everything: it cannot be narrowed, nobody
     /// vouches for the other rows, or something was found, which the whole relation is then asked about.
     pub(super) async fn scoped_test(&self, test: &Arc<Node>, touched: &Touched) -> Result<Option<Verdict>, Diagnostic> {
-        let Ok(scoped) = scope_of(&self.context, test, &self.step.node.id) else {
+        let Some(scoped) = touched.scopes.get(&test.id) else {
             return Ok(None);
         };
         if scoped.functions.iter().any(|name| !touched.immutable.contains(name)) {
@@ -288,7 +286,7 @@ impl NodeRun {
     /// The rows that a test must look at, where somebody vouches for the rest.
     async fn part(&self, test: &Arc<Node>, scope: &Scope, touched: &Touched) -> Result<Option<Part>, Diagnostic> {
         let own = &self.step.node.id;
-        let Some(definition) = definition_of(&self.context, test) else {
+        let Some(Some(definition)) = touched.definitions.get(&test.id) else {
             return Ok(None);
         };
         let passed = |model: &NodeId| {
@@ -414,7 +412,7 @@ impl NodeRun {
                     status: verdict.status.name().to_owned(),
                     failures: verdict.failures,
                     scope: if audit.scoped { "delta" } else { "all" }.to_owned(),
-                    definition: definition_of(&self.context, test),
+                    definition: touched.definitions.get(&test.id).cloned().flatten(),
                     beside: beside.collect(),
                 })
             })

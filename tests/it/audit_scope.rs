@@ -323,3 +323,30 @@ fn what_a_delta_changed_is_recorded() {
         "days 4, notes 4, people 6, visits 3"
     );
 }
+
+/// What a hook does is in no delta: parents that it deletes must be missed by the tests of their children, too.
+#[test]
+fn parents_that_a_hook_deletes_are_missed() {
+    let project = scoped();
+    project.psql("create table raw.struck (id int)");
+    let people = "{{ config(materialized='incremental', unique_key='grp', incremental_strategy='delete+insert', \
+                  post_hook='delete from {{ this }} where id in (select id from raw.struck)') }} \
+                  select * from raw.people{% if is_incremental() %}_batch{% endif %}";
+    project.put("models/people.sql", people);
+    project.ok(&["build"]);
+    project.psql(
+        "insert into raw.people_batch values (8, 8, 'ann');
+         insert into raw.struck values (1);",
+    );
+    let outcome = project.run(&["build"]);
+    assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
+    assert_eq!(
+        project.psql("select count(*) from analytics.visits where person_id = 1"),
+        "1"
+    );
+    assert!(
+        outcome.stderr.contains("visits kept its certified rows"),
+        "{}",
+        outcome.stderr
+    );
+}
