@@ -15,20 +15,7 @@ trap 'rm -rf "$work"' EXIT
 cp -r "$root"/{models,macros,seeds} "$work"
 mkdir "$work/tests" && cp -r "$root/tests/data" "$work/tests/"
 sed -e '/^gate:/,/^$/d' -e '/^local:/,/^$/d' -e 's/^config-version: 2/&\nprofile: bench/' "$root/project.yml" > "$work/dbt_project.yml"
-cat > "$work/profiles.yml" <<'YAML'
-bench:
-  target: bench
-  outputs:
-    bench:
-      type: postgres
-      host: "{{ env_var('PGHOST') }}"
-      port: "{{ env_var('PGPORT') | int }}"
-      user: "{{ env_var('PGUSER') }}"
-      password: "{{ env_var('PGPASSWORD', 'none') }}"
-      dbname: "{{ env_var('PGDATABASE') }}"
-      schema: "{{ env_var('BENCH_SCHEMA') }}"
-      threads: 4
-YAML
+cp "$root/benches/profiles.yml" "$work"
 cd "$work"
 export DBT_SEND_ANONYMOUS_USAGE_STATS=false ASSAY_PSEUDONYM_SECRET=bench
 vars='{as_of: "2025-03-31T00:00:00Z"}'

@@ -20,21 +20,9 @@ trap 'kill $(jobs -p) 2> /dev/null || true; rm -rf "$work"' EXIT
 cd "$work"
 mkdir models
 TIMEFORMAT=%R
+export BENCH_SCHEMA=bench_gate_own
 sql() { psql -X -q -At -v ON_ERROR_STOP=1 -c "$1"; }
-cat > profiles.yml <<'YAML'
-bench:
-  target: bench
-  outputs:
-    bench:
-      type: postgres
-      host: "{{ env_var('PGHOST') }}"
-      port: "{{ env_var('PGPORT') | int }}"
-      user: "{{ env_var('PGUSER') }}"
-      password: "{{ env_var('PGPASSWORD', 'none') }}"
-      dbname: "{{ env_var('PGDATABASE') }}"
-      schema: "{{ env_var('BENCH_SCHEMA', 'bench_gate_own') }}"
-      threads: 4
-YAML
+cp "$root/benches/profiles.yml" "$work"
 gated='gate: {schema: bench_gate, readers: [bench_gate_reader], keep: 2}'
 settings() { printf 'name: bench\nprofile: bench\n%s\nmodels: {bench: {+materialized: table}}\n' "$1" > project.yml; }
 clean() { sql 'set client_min_messages = warning; drop schema if exists bench_gate, bench_gate__versions, bench_gate_own, bench_gate_plain, bench_gate_raw, assay cascade; create schema bench_gate_raw'; }

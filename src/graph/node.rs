@@ -34,6 +34,28 @@ pub enum ResourceType {
     Function,
 }
 
+impl ResourceType {
+    /// As ids and artifacts write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Seed => "seed",
+            Self::Snapshot => "snapshot",
+            Self::Source => "source",
+            Self::Test => "test",
+            Self::Analysis => "analysis",
+            Self::Operation => "operation",
+            Self::Exposure => "exposure",
+            Self::UnitTest => "unit_test",
+            Self::SemanticModel => "semantic_model",
+            Self::Metric => "metric",
+            Self::SavedQuery => "saved_query",
+            Self::Function => "function",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Materialization {

@@ -4,7 +4,6 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::graph::Node;
 use crate::graph::entry;
-use crate::graph::select::resource_type;
 use crate::run::{Level, NodeResult};
 
 use super::text::Text;
@@ -89,7 +88,7 @@ pub fn node_info(node: &Node, status: &str, started: &str, finished: &str) -> Js
         },
         "node_started_at": started,
         "node_status": status,
-        "resource_type": resource_type(node.resource_type),
+        "resource_type": node.resource_type.name(),
         "unique_id": &*node.id,
     })
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::graph::select::resource_type;
 use crate::graph::{Node, ResourceType};
 use crate::run::{Level, NodeResult, Status};
 
@@ -212,7 +211,7 @@ fn built(index: usize, total: usize, result: &NodeResult) -> Line {
 
 fn skipped(index: usize, total: usize, result: &NodeResult) -> Line {
     let node = &*result.node;
-    let kind = resource_type(node.resource_type);
+    let kind = node.resource_type.name();
     let relation = matches!(
         node.resource_type,
         ResourceType::Model | ResourceType::Seed | ResourceType::Snapshot
@@ -231,7 +230,7 @@ fn skipped(index: usize, total: usize, result: &NodeResult) -> Line {
 }
 
 fn no_op(index: usize, total: usize, result: &NodeResult) -> Line {
-    let description = format!("{} {}", resource_type(result.node.resource_type), result.node.name);
+    let description = format!("{} {}", result.node.resource_type.name(), result.node.name);
     let time = Some(result.execution_time_seconds);
     let text = padded(
         index,
@@ -257,7 +256,7 @@ pub fn description(node: &Node) -> String {
         ResourceType::Snapshot => format!("snapshot {relation}"),
         ResourceType::Function => format!("function {relation}"),
         ResourceType::Source => super::source_line::description(node),
-        kind => format!("{} {}", resource_type(kind), full_name(node)),
+        kind => format!("{} {}", kind.name(), full_name(node)),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::graph::ResourceType;
-use crate::graph::select::resource_type;
 use crate::run::{Held, HeldBecause, Level, NodeResult, RunResult, Status};
 
 use super::diagnostic;
@@ -59,7 +58,7 @@ fn finished_running(run: &RunResult) -> Line {
             ResourceType::Model => format!("{} model", node.config.materialized_name.replace('_', " ")),
             ResourceType::Operation => "project hook".to_owned(),
             ResourceType::UnitTest => "unit test".to_owned(),
-            kind => resource_type(kind).to_owned(),
+            kind => kind.name().to_owned(),
         };
         *kinds.entry(kind).or_default() += 1;
     }
@@ -128,7 +127,7 @@ fn problem(result: &NodeResult) -> Vec<Line> {
         return Vec::new();
     }
     let node = &result.node;
-    let kind = resource_type(node.resource_type);
+    let kind = node.resource_type.name();
     let (level, style, word, code, name) = if warned {
         (Level::Warn, Style::Warn, "WARNING", "Z021", "RunResultWarning")
     } else {

@@ -8,8 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::gate::fingerprint;
-use crate::graph::select::resource_type;
-use crate::graph::{Hook, Node, NodeId, ResourceType, entry};
+use crate::graph::{Hook, Node, NodeId, entry};
 use crate::jinja::{Global, MacroInfo, Render};
 use crate::postgres::PooledConnection;
 use crate::project::Fixture;
@@ -219,10 +218,7 @@ fn render(
     if node.is_python() {
         return Err(Diagnostic::error(
             "not-supported",
-            format!(
-                "{}s in Python do not run on PostgreSQL",
-                resource_type(node.resource_type)
-            ),
+            format!("{}s in Python do not run on PostgreSQL", node.resource_type.name()),
         )
         .at(node.declared.clone())
         .help("write it in SQL, or disable it"));
@@ -440,21 +436,7 @@ impl RunContext {
     /// What an error calls the node: `model stg_orders`.
     #[must_use]
     pub fn describe(&self, node: &Node) -> String {
-        let kind = match node.resource_type {
-            ResourceType::Model => "model",
-            ResourceType::Seed => "seed",
-            ResourceType::Snapshot => "snapshot",
-            ResourceType::Source => "source",
-            ResourceType::Test => "test",
-            ResourceType::Analysis => "analysis",
-            ResourceType::Operation => "operation",
-            ResourceType::Exposure => "exposure",
-            ResourceType::UnitTest => "unit test",
-            ResourceType::Metric => "metric",
-            ResourceType::SemanticModel => "semantic model",
-            ResourceType::SavedQuery => "saved query",
-            ResourceType::Function => "function",
-        };
+        let kind = node.resource_type.name().replace('_', " ");
         format!("{kind} {}", node.name)
     }
 

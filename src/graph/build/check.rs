@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::resolve::{ref_place, source_place};
-use super::type_word;
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::graph::{Materialization, Node, NodeId, ResourceType};
 use crate::project::{ConfigTree, Gate, Project};
@@ -13,7 +12,7 @@ use crate::project::{ConfigTree, Gate, Project};
 pub(super) fn what(node: &Node) -> String {
     match &node.source_spec {
         Some(spec) => format!("source `{}.{}`", spec.source_name, node.name),
-        None => format!("{} `{}`", type_word(node.resource_type).replace('_', " "), node.name),
+        None => format!("{} `{}`", node.resource_type.name().replace('_', " "), node.name),
     }
 }
 

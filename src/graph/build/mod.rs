@@ -313,7 +313,7 @@ impl Builder<'_> {
 
 impl Draft<'_> {
     fn id(&self) -> Arc<str> {
-        let (word, package, name) = (type_word(self.resource_type), &self.package.name, &self.name);
+        let (word, package, name) = (self.resource_type.name(), &self.package.name, &self.name);
         Arc::from(match &self.version {
             Some(version) => format!("{word}.{package}.{name}.v{}", version.name),
             None => format!("{word}.{package}.{name}"),
@@ -326,7 +326,7 @@ impl Draft<'_> {
             "database": target.database,
             "schema": target.schema,
             "name": self.name,
-            "resource_type": type_word(self.resource_type),
+            "resource_type": self.resource_type.name(),
             "package_name": self.package.name,
             "path": self.path,
             "original_file_path": self.original_path,
@@ -378,25 +378,6 @@ fn tree(settings: &ProjectSettings, resource_type: ResourceType) -> &ConfigTree 
         ResourceType::SavedQuery => &settings.saved_queries,
         ResourceType::Function => &settings.functions,
         ResourceType::Model | ResourceType::Analysis | ResourceType::Operation => &settings.models,
-    }
-}
-
-/// As ids and artifacts write it.
-fn type_word(resource_type: ResourceType) -> &'static str {
-    match resource_type {
-        ResourceType::Model => "model",
-        ResourceType::Seed => "seed",
-        ResourceType::Snapshot => "snapshot",
-        ResourceType::Source => "source",
-        ResourceType::Test => "test",
-        ResourceType::Analysis => "analysis",
-        ResourceType::Operation => "operation",
-        ResourceType::Exposure => "exposure",
-        ResourceType::UnitTest => "unit_test",
-        ResourceType::SemanticModel => "semantic_model",
-        ResourceType::Metric => "metric",
-        ResourceType::SavedQuery => "saved_query",
-        ResourceType::Function => "function",
     }
 }
 

@@ -7,7 +7,7 @@ use regex::Regex;
 
 use super::check::what;
 use super::constraint::{Target, target};
-use super::{lenient, type_word};
+use super::lenient;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, nearest};
 use crate::graph::graph::is_refable;
 use crate::graph::{Access, Constraint, Node, NodeId, Ref, ResourceType, version_text};
@@ -435,7 +435,7 @@ impl<'a> Nodes<'a> {
         if let Some(other) = self.all.iter().find(same_name) {
             let diagnostic = diagnostic.because(format!(
                 "`{name}` is a {}, and `ref` takes models and seeds",
-                type_word(other.resource_type)
+                other.resource_type.name()
             ));
             return match &other.source_spec {
                 Some(spec) => diagnostic.help(format!("write source('{}', '{name}')", spec.source_name)),

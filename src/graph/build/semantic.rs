@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Builder, Draft, call, fqn, tree, type_word};
+use super::{Builder, Draft, call, fqn, tree};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::graph::recorder::Recorded;
 use crate::graph::{Node, ResourceType};
@@ -56,7 +56,7 @@ impl Builder<'_> {
             fqn,
             source: Arc::clone(&place.file),
             declared: place.clone(),
-            what: format!("{} `{name}`", type_word(resource_type).replace('_', " ")),
+            what: format!("{} `{name}`", resource_type.name().replace('_', " ")),
             settings: settings.clone(),
         };
         let typed = self.typed(&draft, &settings, problems);

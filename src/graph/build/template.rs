@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::constraint::constrain;
 use super::patch::Described;
 use super::python::is_python;
-use super::{Builder, Draft, fqn, function, is_off, parallel, settings_json, template_warnings, type_word};
+use super::{Builder, Draft, fqn, function, is_off, parallel, settings_json, template_warnings};
 use crate::diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceFile};
 use crate::graph::config::TypedConfig;
 use crate::graph::recorder::{Recorded, Recorder};
@@ -132,7 +132,7 @@ impl Builder<'_> {
     ) -> Item<'p> {
         let properties = described.get(&(kind, Cow::Borrowed(name))).copied();
         let version = properties.and_then(|entry| entry.version.as_ref());
-        let mut what = format!("{} `{name}`", type_word(resource_type));
+        let mut what = format!("{} `{name}`", resource_type.name());
         let (mut name, mut fqn) = (name.to_owned(), fqn(&package.name, &path, name));
         if let (Some(entry), Some(version)) = (properties, version) {
             what = format!("model `{}`", entry.search_name());

@@ -12,7 +12,6 @@ use super::object;
 use super::semantic::semantic_entry;
 use super::source::source_entry;
 use super::unit_test::unit_test_entry;
-use crate::graph::select::resource_type;
 use crate::graph::{Materialization, Node, NodeColumn, NodeId, Ref, ResourceType, TestSpec};
 use crate::graph::{compiled_path, run_path};
 
@@ -85,7 +84,7 @@ fn built_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
         "database": node.relation.database,
         "schema": node.relation.schema,
         "name": node.name,
-        "resource_type": resource_type(kind),
+        "resource_type": kind.name(),
         "package_name": node.package,
         "path": node.path,
         "original_file_path": node.original_path,

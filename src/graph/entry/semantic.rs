@@ -8,7 +8,7 @@ use super::object;
 use crate::graph::{Node, ResourceType};
 
 pub(super) fn semantic_entry(node: &Node, around: Surroundings<'_>) -> Map<String, Json> {
-    let kind = crate::graph::select::resource_type(node.resource_type);
+    let kind = node.resource_type.name();
     let mut entry = object(json!({
         "name": node.name,
         "resource_type": kind,

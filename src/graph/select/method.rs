@@ -57,7 +57,7 @@ impl<'a> Matcher<'a> {
                 ("data", Some(_)) => true,
                 _ => false,
             },
-            Method::ResourceType => resource_type(kind) == value,
+            Method::ResourceType => kind.name() == value,
             Method::Access => kind == ResourceType::Model && access(node.access) == value,
             Method::Group => {
                 (is_configurable(kind) || kind == ResourceType::Metric)
@@ -96,25 +96,6 @@ fn fits_named(wanted: &str, node: &Node) -> bool {
 
 fn generic_name(node: &Node) -> Option<&str> {
     Some(node.test.as_ref()?.generic.as_ref()?.name.as_str())
-}
-
-/// dbt's name for a kind of node.
-pub fn resource_type(kind: ResourceType) -> &'static str {
-    match kind {
-        ResourceType::Model => "model",
-        ResourceType::Seed => "seed",
-        ResourceType::Snapshot => "snapshot",
-        ResourceType::Source => "source",
-        ResourceType::Test => "test",
-        ResourceType::Analysis => "analysis",
-        ResourceType::Operation => "operation",
-        ResourceType::Exposure => "exposure",
-        ResourceType::UnitTest => "unit_test",
-        ResourceType::SemanticModel => "semantic_model",
-        ResourceType::Metric => "metric",
-        ResourceType::SavedQuery => "saved_query",
-        ResourceType::Function => "function",
-    }
 }
 
 fn access(access: Access) -> &'static str {

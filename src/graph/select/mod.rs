@@ -14,7 +14,6 @@ mod unmatched;
 pub(crate) mod shop;
 
 pub use definition::{Definition, Selectors};
-pub use method::resource_type;
 pub use resolve::Resolved;
 pub use selection::{IndirectSelection, Selection};
 pub use unmatched::Unmatched;

@@ -4,7 +4,6 @@ use crate::diagnostic::{Diagnostic, Level, nearest};
 use crate::graph::{Node, ResourceType};
 
 use super::criterion::{Criterion, Method};
-use super::method::resource_type;
 use super::selection::Intersection;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,10 +126,7 @@ fn suggestion<'a>(criterion: &Criterion, nodes: impl Iterator<Item = &'a Node> +
             found(nodes.filter_map(generic).collect(), "test_name:")
         }
         Method::Group => found(nodes.filter_map(|node| node.group.as_deref()).collect(), "group:"),
-        Method::ResourceType => found(
-            nodes.map(|node| resource_type(node.resource_type)).collect(),
-            "resource_type:",
-        ),
+        Method::ResourceType => found(nodes.map(|node| node.resource_type.name()).collect(), "resource_type:"),
         Method::Selector
         | Method::Config
         | Method::TestType

@@ -1,7 +1,7 @@
 //! Somebody who has read, and keeps the transaction open.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 use super::{Database, Server};
 
@@ -15,21 +15,8 @@ impl Reader {
     /// Reads once, in a transaction that ends when the reader is dropped.
     pub fn of(database: &Database, query: &str) -> Self {
         let server = Server::shared();
-        let mut psql = Command::new(server.bin.join("psql"))
-            .args([
-                "-X",
-                "-q",
-                "-A",
-                "-t",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-U",
-                "postgres",
-                "-d",
-                &database.name,
-                "-h",
-            ])
-            .arg(&server.socket)
+        let mut psql = server
+            .psql_command(&database.name, "postgres")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

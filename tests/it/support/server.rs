@@ -194,8 +194,8 @@ impl Server {
             .unwrap_or_else(|error| panic!("{sql}\n{error}"))
     }
 
-    /// The same; an error comes back with its SQLSTATE in front.
-    pub fn try_psql(&self, database: &str, user: &str, sql: &str) -> Result<String, String> {
+    /// Plain rows, nothing of the user's own settings, and an end at the first error.
+    pub fn psql_command(&self, database: &str, user: &str) -> Command {
         let mut command = Command::new(self.bin.join("psql"));
         command
             .args([
@@ -205,11 +205,21 @@ impl Server {
                 "-t",
                 "-v",
                 "ON_ERROR_STOP=1",
-                "-v",
-                "VERBOSITY=verbose",
+                "-U",
+                user,
+                "-d",
+                database,
+                "-h",
             ])
-            .args(["-U", user, "-d", database, "-h"])
-            .arg(&self.socket)
+            .arg(&self.socket);
+        command
+    }
+
+    /// The same; an error comes back with its SQLSTATE in front.
+    pub fn try_psql(&self, database: &str, user: &str, sql: &str) -> Result<String, String> {
+        let mut command = self.psql_command(database, user);
+        command
+            .args(["-v", "VERBOSITY=verbose"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
