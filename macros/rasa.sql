@@ -1,0 +1,99 @@
+{# Checked while the project is read: anything else would only fail in the database. #}
+{% macro rasa_layout() -%}
+{%- set layout = var('rasa_layout', 'tracker_store') -%}
+{%- if layout not in ['tracker_store', 'unpacked'] -%}
+  {{ exceptions.raise_compiler_error("rasa_layout is `" ~ layout ~ "`; it is tracker_store or unpacked") }}
+{%- endif -%}
+{{ return(layout) }}
+{%- endmacro %}
+
+{% macro rasa_loads() -%}
+{{ return(source('rasa_tracker', '_loads') if rasa_layout() == 'tracker_store' else source('rasa_event', '_loads')) }}
+{%- endmacro %}
+
+{# The column of user events that names the person: sender_id where nothing does. #}
+{% macro rasa_plain_identifier(name) -%}
+{%- set column = var(name, 'sender_id') | string -%}
+{%- if not modules.re.match('^[a-z_][a-z0-9_]*$', column) -%}
+  {{ exceptions.raise_compiler_error("the var " ~ name ~ " is `" ~ column ~ "`; it is a column of event_user, a plain identifier") }}
+{%- endif -%}
+{{ return(column) }}
+{%- endmacro %}
+
+{# metadata__user_id is data -> metadata -> user_id. #}
+{% macro rasa_unpacked_path(doc, column) -%}
+{{ doc }} #>> '{ {{- column.split('__') | join(',') -}} }'
+{%- endmacro %}
+
+{# What is counted, by interaction and session: [{name, event: user|action|slot, values: [...]}]. #}
+{% macro rasa_count_metrics() -%}
+{%- set metrics = var('count_metrics', []) -%}
+{%- for metric in metrics -%}
+  {%- if metric.event not in ['user', 'action', 'slot'] or not metric['values'] or not modules.re.match('^[a-z][a-z0-9_]*$', metric.name | string) -%}
+    {{ exceptions.raise_compiler_error("count_metrics: " ~ metric ~ " needs a name, an event (user, action or slot) and values") }}
+  {%- endif -%}
+{%- endfor -%}
+{{ return(metrics) }}
+{%- endmacro %}
+
+{% macro rasa_text_list(values) -%}
+({% for value in values %}'{{ value | string | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}
+
+{# Intents that open a story: the seed, or the var where the seed is empty. #}
+{% macro rasa_story_intents() -%}
+select intent_name::text as intent_name from {{ ref('story_intents') }}
+{%- for intent in var('story_intents', []) %}
+union
+select '{{ intent | replace("'", "''") }}' where not exists (select 1 from {{ ref('story_intents') }})
+{%- endfor %}
+{%- endmacro %}
+
+{# A session without an event for this long is closed. #}
+{% macro rasa_session_timeout() -%}
+interval '60 minutes'
+{%- endmacro %}
+
+{# The log of loads that were processed, where it exists. It is written last, so that no model may refer to it. #}
+{% macro rasa_commits() -%}
+{%- if execute -%}
+{{ return(adapter.get_relation(database=target.database, schema=generate_schema_name('int', none) | trim, identifier='rasa_loads_commit')) }}
+{%- endif -%}
+{{ return(none) }}
+{%- endmacro %}
+
+{# Loads that were processed before this run, as a query of load_id. #}
+{% macro rasa_processed_loads() -%}
+{%- set commits = rasa_commits() -%}
+{%- if commits is not none -%}
+select load_id from {{ commits }} where consumer = '{{ target.schema }}' and status = 1
+{%- else -%}
+select null::text as load_id where false
+{%- endif -%}
+{%- if var('rasa_write_source_loads', false) %}
+union
+select load_id::text from {{ rasa_loads() }} where status = 1
+{%- endif -%}
+{%- endmacro %}
+
+{# In an increment: the senders whose rows are written again. Elsewhere: all. #}
+{% macro rasa_in_scope(column='sender_id') -%}
+{%- if is_incremental() -%}
+{{ column }} in (select s.{{ column.split('.')[-1] }} from {{ ref('stg_rasa__sender_ids') }} s where s.in_scope)
+{%- else -%}
+true
+{%- endif -%}
+{%- endmacro %}
+
+{# Model names as people write them; a project may define its own macro of this name. #}
+{% macro rasa_model_name_custom(name, sdk_version) -%}
+{{ name }} || '_' || {{ sdk_version }}
+{%- endmacro %}
+
+{# Types of events that the models know; others are kept and counted. #}
+{% macro rasa_event_types() -%}
+{{ return(['user', 'bot', 'action', 'slot', 'session_started', 'active_loop', 'loop_interrupted', 'action_execution_rejected',
+           'restart', 'rewind', 'undo', 'reset_slots', 'pause', 'resume', 'followup', 'user_featurization', 'entities', 'agent',
+           'reminder', 'cancel_reminder', 'export', 'stack', 'flow_started', 'flow_interrupted', 'flow_resumed',
+           'flow_completed', 'flow_cancelled']) }}
+{%- endmacro %}

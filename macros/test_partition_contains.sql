@@ -1,0 +1,6 @@
+{% test partition_contains(model, column_name, partition, values) %}
+select {{ partition }} as partition_value
+from {{ model }}
+group by {{ partition }}
+having not coalesce(bool_or({{ column_name }} in ({% for v in values %}{{ "'" ~ v ~ "'" if v is string else v }}{{ ', ' if not loop.last }}{% endfor %})), false)
+{% endtest %}

@@ -1,0 +1,162 @@
+{{
+  config(
+    materialized='incremental',
+    unique_key='sender_id',
+    incremental_strategy='delete+insert',
+    indexes=[
+      {'columns': ['_record_hash'], 'unique': true},
+      {'columns': ['sender_id', 'timestamp']},
+      {'columns': ['session_key']},
+      {'columns': ['session_id', 'interaction_nr']},
+    ]
+  )
+}}
+{#
+  Where in sessions, interactions and forms each event stands. Order within a sender is total: time, place in the store,
+  hash. Senders of one user are in scope together, since sessions are numbered over the user.
+#}
+{%- set gap = var('session_gap_minutes', 0) | int -%}
+{%- set restarts = var('restart_starts_session', true) %}
+with
+
+ordered as (
+  select
+    e.*,
+    row_number() over w as pos,
+    lag(e.event) over w as previous_event,
+    lag(e.value) over w as previous_value,
+    lead(e.event) over w as next_event,
+    lead(e.value) over w as next_value,
+    lag(e."timestamp") over w as previous_timestamp,
+    lag(e.metadata_session_id) over w as previous_metadata_session_id,
+    count(*) filter (where e.event = 'user') over (w rows unbounded preceding) as users_so_far
+  from {{ ref('stg_rasa__events') }} e
+  where {{ rasa_in_scope('e.sender_id') }}
+  window w as (partition by e.sender_id order by e."timestamp", e.seq, e._record_hash)
+),
+
+-- What may open a session. The server's own session ids, where two events in a row have them, overrule the actions.
+marked as (
+  select
+    o.*,
+    case
+      when o.pos = 1 then 'first'
+      when o.metadata_session_id <> o.previous_metadata_session_id then 'metadata'
+      when o.metadata_session_id = o.previous_metadata_session_id then null
+      {% if restarts -%}
+      when o.event = 'action' and o.value = 'action_restart' then 'restart'
+      {% endif -%}
+      when o.event = 'action' and o.value = 'action_session_start'
+        and (o.previous_event, o.previous_value) is distinct from ('slot', 'session_started_metadata') then 'start'
+      when o.event = 'slot' and o.value = 'session_started_metadata'
+        and (o.next_event, o.next_value) is not distinct from ('action', 'action_session_start') then 'start'
+      {% if gap > 0 -%}
+      when o."timestamp" - o.previous_timestamp > interval '{{ gap }} minutes' then 'gap'
+      {% endif -%}
+    end as marker
+  from ordered o
+),
+
+-- A start that follows a restart without a word of the user in between belongs to the restart's session.
+openers as (
+  select
+    m._record_hash,
+    not coalesce(
+      m.marker = 'start' and lag(m.marker) over w = 'restart' and lag(m.users_so_far) over w = m.users_so_far, false
+    ) as opens
+  from marked m
+  where m.marker is not null
+  window w as (partition by m.sender_id order by m.pos)
+),
+
+numbered as (
+  select
+    m.*,
+    count(*) filter (where o.opens) over (partition by m.sender_id order by m.pos rows unbounded preceding)
+      as sender_session_nr
+  from marked m
+  left join openers o on o._record_hash = m._record_hash
+),
+
+placed as (
+  select
+    n.*,
+    encode(sha256(convert_to(n.sender_id || '/' || first_value(n._record_hash) over s, 'UTF8')), 'hex') as session_key,
+    first_value(n."timestamp") over s as session_started_at,
+    count(*) filter (where n.event = 'user') over (s rows unbounded preceding) as interaction_nr,
+    count(*) filter (where n.event = 'user') over (partition by n.sender_id, n.sender_session_nr) as interactions,
+    count(*) filter (where n.event = 'active_loop') over (s rows unbounded preceding) as loops,
+    count(*) filter (where n.event = 'active_loop' and n.value is not null) over (s rows unbounded preceding)
+      as active_form_nr,
+    sum(case n.event when 'user' then 1 when 'rewind' then -1 else 0 end) over (s rows unbounded preceding) as turn_sum,
+    sum(case n.event when 'action' then 1 when 'undo' then -1 else 0 end) over (s rows unbounded preceding) as action_sum
+  from numbered n
+  window s as (partition by n.sender_id, n.sender_session_nr order by n.pos)
+),
+
+-- How many turns and actions stand at each event; what takes back more than there is takes back nothing.
+stacked as (
+  select
+    p.*,
+    p.turn_sum - least(0, min(p.turn_sum) over s) as turn_depth,
+    p.action_sum - least(0, min(p.action_sum) over s) as action_depth,
+    max(case when p.event = 'active_loop' then p.value end) over (
+      partition by p.sender_id, p.sender_session_nr, p.loops
+    ) as active_form
+  from placed p
+  window s as (partition by p.sender_id, p.sender_session_nr order by p.pos rows unbounded preceding)
+),
+
+judged as (
+  select
+    s.*,
+    -- A turn is taken back where later fewer turns stand than at the event.
+    min(s.turn_depth) over f < s.turn_depth or min(s.action_depth) over f < s.action_depth as is_reverted,
+    dense_rank() over (
+      partition by s.user_id order by s.session_started_at, s.sender_id, s.sender_session_nr
+    ) as session_nr
+  from stacked s
+  window f as (
+    partition by s.sender_id, s.sender_session_nr order by s.pos rows between current row and unbounded following
+  )
+)
+
+select
+  j._record_hash,
+  j.seq,
+  j.pos,
+  j.sender_id,
+  j.sender_key,
+  j.user_id,
+  j.user_key,
+  j.event,
+  j.value,
+  j."timestamp",
+  j.model_id,
+  j.environment,
+  j._load_id,
+  j.metadata_session_id,
+  j.is_flagged,
+  j.session_nr,
+  j.sender_session_nr,
+  j.interaction_nr,
+  j.interactions - j.interaction_nr as reverse_interaction_nr,
+  j.active_form,
+  j.active_form_nr,
+  j.is_reverted,
+  j.user_key || '/' || j.session_nr as session_id,
+  j.user_key || '/' || j.session_nr || '/' || j.interaction_nr as interaction_id,
+  j.session_key,
+  j.text,
+  j.message_id,
+  j.input_channel,
+  j.intent_confidence,
+  j.second_intent_name,
+  j.second_intent_confidence,
+  j.confidence,
+  j.external_session_id,
+  j.button_count,
+  j.policy,
+  j.slot_value,
+  j.dq_flags
+from judged j

@@ -1,0 +1,6 @@
+-- The caller and the rules agree on where sessions end.
+{{ config(severity='warn') }}
+select session_key, count(distinct external_session_id) as external_sessions
+from {{ ref('rasa_interactions') }}
+group by session_key
+having count(distinct external_session_id) > 1

@@ -1,0 +1,5 @@
+-- The last number of a user's sessions is how many there are.
+select user_key, count(*) as sessions, max(session_nr) as last_nr
+from {{ ref('rasa_sessions') }}
+group by user_key
+having count(*) <> max(session_nr) or min(session_nr) <> 1
