@@ -78,8 +78,9 @@ select load_id::text from {{ rasa_loads() }} where status = 1
 
 {# In an increment: the senders whose rows are written again. Elsewhere: all. #}
 {% macro rasa_in_scope(column='sender_id') -%}
+{%- set senders = ref('stg_rasa__sender_ids') -%}
 {%- if is_incremental() -%}
-{{ column }} in (select s.{{ column.split('.')[-1] }} from {{ ref('stg_rasa__sender_ids') }} s where s.in_scope)
+{{ column }} in (select s.{{ column.split('.')[-1] }} from {{ senders }} s where s.in_scope)
 {%- else -%}
 true
 {%- endif -%}

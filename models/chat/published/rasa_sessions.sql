@@ -1,6 +1,7 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
           indexes=[{'columns': ['session_id'], 'unique': true}, {'columns': ['session_key'], 'unique': true}, {'columns': ['sender_key']}, {'columns': ['user_key']}, {'columns': ['session_date']}]) }}
 {%- set metrics = rasa_count_metrics() %}
+-- depends_on: {{ ref('stg_rasa__sender_ids') }}
 with
 
 {% if is_incremental() -%}
