@@ -71,6 +71,7 @@ where
                 manifest.after = manifest.after.or(loaded.after);
                 manifest.exp = manifest.exp.or(loaded.exp);
                 manifest.voice = manifest.voice.or(loaded.voice);
+                manifest.rasa = manifest.rasa.or(loaded.rasa);
             }
             Err(failure) => return Err(undo(&main, &spec, domain, failure).await),
         }

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ExpTruth, GENERATOR_VERSION, Spec, Tier, VoiceTruth};
+use super::{ExpTruth, GENERATOR_VERSION, RasaTruth, Spec, Tier, VoiceTruth};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -21,6 +21,7 @@ pub struct Manifest {
     pub after: Option<Timestamp>,
     pub exp: Option<DomainManifest<ExpTruth>>,
     pub voice: Option<DomainManifest<VoiceTruth>>,
+    pub rasa: Option<DomainManifest<RasaTruth>>,
 }
 
 impl Manifest {
@@ -34,6 +35,7 @@ impl Manifest {
             after: spec.after,
             exp: None,
             voice: None,
+            rasa: None,
         }
     }
 }

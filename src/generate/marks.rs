@@ -12,6 +12,11 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// Whether any defect was injected.
+    pub fn any(self) -> bool {
+        self.injected != 0
+    }
+
     /// Notes that the defect was possible, and whether it was injected; gives that back.
     pub fn note(&mut self, defect: usize, injected: bool) -> bool {
         self.eligible |= 1 << defect;

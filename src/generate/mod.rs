@@ -15,6 +15,7 @@ mod oracle;
 mod origin;
 mod producer;
 mod random;
+mod rasa;
 mod sink;
 mod spec;
 mod table;
@@ -27,6 +28,7 @@ pub use self::exp::truth::ExpTruth;
 pub use self::load::{LoadMode, LoadOptions, load};
 pub use self::manifest::{DefectCount, DomainManifest, Manifest, TableManifest};
 pub use self::producer::Progress;
+pub use self::rasa::truth::RasaTruth;
 pub use self::sink::{DirectorySink, Part, PartName, Sink};
 pub use self::spec::{Domain, ExpProfile, Spec, Tier, VoiceProfile};
 pub use self::table::Table;
@@ -51,6 +53,10 @@ pub fn generate(spec: &Spec, sink: &dyn Sink, progress: &(dyn Fn(Progress) + Syn
                 let outcome = producer::run(&voice::Voice::new(spec), spec, sink, progress)?;
                 manifest.voice = Some(voice::manifest(spec, outcome));
             }
+            Domain::Rasa => {
+                let outcome = producer::run(&rasa::Rasa::new(spec), spec, sink, progress)?;
+                manifest.rasa = Some(rasa::manifest(spec, outcome));
+            }
         }
     }
     Ok(manifest)
@@ -62,6 +68,7 @@ pub fn ddl(domain: Domain) -> &'static str {
     match domain {
         Domain::Exp => include_str!("schema/exp.sql"),
         Domain::Voice => include_str!("schema/voice.sql"),
+        Domain::Rasa => include_str!("schema/rasa.sql"),
     }
 }
 
@@ -71,6 +78,7 @@ pub fn tables(domain: Domain) -> &'static [&'static Table] {
     match domain {
         Domain::Exp => exp::table::ALL,
         Domain::Voice => voice::table::ALL,
+        Domain::Rasa => rasa::table::ALL,
     }
 }
 
@@ -80,5 +88,6 @@ pub fn main_table(domain: Domain) -> &'static Table {
     match domain {
         Domain::Exp => &exp::table::EVENTS,
         Domain::Voice => &voice::table::TURNS,
+        Domain::Rasa => &rasa::table::EVENTS,
     }
 }

@@ -59,10 +59,12 @@ pub enum Domain {
     Exp,
     /// Voice assistant calls: schema `voice_raw`.
     Voice,
+    /// Conversations with a bot: schemas `rasa_tracker` and `rasa_model`.
+    Rasa,
 }
 
 impl Domain {
-    pub const ALL: [Self; 2] = [Self::Exp, Self::Voice];
+    pub const ALL: [Self; 3] = [Self::Exp, Self::Voice, Self::Rasa];
 }
 
 /// Which truth is planted in the experiments.
@@ -195,7 +197,7 @@ impl Spec {
     pub(super) fn check(&self) -> Result<(), Diagnostic> {
         if self.domains.is_empty() {
             return Err(Diagnostic::error("generate-nothing", "no domain to generate was named")
-                .help("name at least one of exp, voice"));
+                .help("name at least one of exp, voice, rasa"));
         }
         let rows = self.target_rows();
         if !(1..=1_000_000_000).contains(&rows) {

@@ -77,7 +77,9 @@ fn made(spec: &Spec) -> (Manifest, Memory) {
 fn hashes(manifest: &Manifest) -> BTreeMap<String, (u64, String)> {
     let exp = manifest.exp.iter().flat_map(|exp| &exp.tables);
     let voice = manifest.voice.iter().flat_map(|voice| &voice.tables);
+    let rasa = manifest.rasa.iter().flat_map(|rasa| &rasa.tables);
     exp.chain(voice)
+        .chain(rasa)
         .map(|(name, table)| (name.clone(), (table.rows, table.sha256.clone())))
         .collect()
 }
@@ -128,7 +130,12 @@ fn sizes_are_about_what_was_asked_for() {
         let mut spec = Spec::new(42, Tier::Nano);
         spec.rows = Some(rows);
         let hashes = hashes(&made(&spec).0);
-        for table in ["exp.events", "voice_raw.voice_turns"] {
+        for (table, tolerance) in [
+            ("exp.events", tolerance),
+            ("voice_raw.voice_turns", tolerance),
+            // Few users, and sessions of very different lengths.
+            ("rasa_tracker.events", 3 * tolerance),
+        ] {
             assert!(
                 hashes[table].0.abs_diff(rows) < tolerance,
                 "{table}: {} for {rows}",
@@ -187,6 +194,7 @@ fn batches_join_to_the_whole() {
     let last = last.unwrap();
     assert_eq!(last.exp.unwrap().truth, whole.exp.unwrap().truth);
     assert_eq!(last.voice.unwrap().truth, whole.voice.unwrap().truth);
+    assert_eq!(last.rasa.unwrap().truth, whole.rasa.unwrap().truth);
 }
 
 /// Within five standard deviations; rare defects get three more for luck.
@@ -213,6 +221,7 @@ fn defects_come_at_their_rates() {
     let (manifest, _) = made(&small());
     assert_rates(&manifest.exp.unwrap().defects);
     assert_rates(&manifest.voice.unwrap().defects);
+    assert_rates(&manifest.rasa.unwrap().defects);
 }
 
 fn assert_exp_truth(spec: &Spec) {

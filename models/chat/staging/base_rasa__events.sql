@@ -4,7 +4,7 @@
     materialized='incremental',
     unique_key='_load_id',
     incremental_strategy='delete+insert',
-    pre_hook="create or replace function {{ this.include(identifier=false) }}.rasa_try_jsonb(doc text) returns jsonb language plpgsql immutable parallel safe as 'begin return doc::jsonb; exception when others then return null; end'",
+    pre_hook="create or replace function {{ this.include(identifier=false) }}.rasa_try_jsonb(doc text) returns jsonb language plpgsql immutable parallel unsafe as 'begin return doc::jsonb; exception when others then return null; end'",
     indexes=[
       {'columns': ['_load_id']},
       {'columns': ['sender_id']},

@@ -9,17 +9,15 @@ create table if not exists rasa_tracker.events (
   intent_name varchar(255),
   action_name varchar(255),
   data text,
-  load_id text not null
+  load_id text not null,
+  ingested_at timestamptz
 );
-create index if not exists events_sender_id on rasa_tracker.events (sender_id);
-create index if not exists events_load_id on rasa_tracker.events (load_id);
 
 create table if not exists rasa_tracker._loads (
   load_id text not null,
   status bigint not null,
   inserted_at timestamptz not null
 );
-create index if not exists loads_load_id on rasa_tracker._loads (load_id);
 
 create schema if not exists rasa_model;
 
@@ -30,3 +28,9 @@ create table if not exists rasa_model.model (
   trained_at timestamptz,
   "timestamp" timestamptz
 );
+
+-- After a load:
+create index if not exists rasa_events_sender_id on rasa_tracker.events (sender_id);
+create index if not exists rasa_events_load_id on rasa_tracker.events (load_id);
+create index if not exists rasa_events_ingested_at on rasa_tracker.events (ingested_at);
+create index if not exists rasa_loads_load_id on rasa_tracker._loads (load_id);
