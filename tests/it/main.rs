@@ -4,6 +4,7 @@ mod artifacts;
 mod audit_scope;
 mod bad_input;
 mod building;
+mod chat;
 mod conflicts;
 mod connection;
 mod db;

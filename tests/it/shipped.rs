@@ -1,12 +1,12 @@
 //! The shipped project: the figures of its fixture, the generator's own truth, and increments against full refreshes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
 use super::support::Project;
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -31,7 +31,7 @@ pub(super) fn assay(project: &Project, arguments: &[&str]) -> super::support::Ou
 }
 
 /// Every relation of an incremental model, as `schema.name`.
-fn incremental_models(project: &Project) -> Vec<String> {
+pub fn incremental_models(project: &Project) -> Vec<String> {
     assay(project, &["parse"]);
     let manifest: Json = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
     let nodes = manifest["nodes"]
@@ -54,20 +54,41 @@ fn incremental_models(project: &Project) -> Vec<String> {
 }
 
 /// Rows as text, sorted: the same text is the same table.
-fn contents(project: &Project, relation: &str) -> String {
+pub fn contents(project: &Project, relation: &str) -> String {
     project.psql(&format!(
         "select coalesce(string_agg(t::text, e'\\n' order by t::text), '') from {relation} t"
     ))
+}
+
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every query of a folder gives the rows of the CSV file beside it; there are so many.
+pub fn expected_figures(project: &Project, folder: &Path, figures: usize) {
+    let mut checked = 0;
+    for entry in std::fs::read_dir(folder).expect("expected figures").flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|e| e == "sql") {
+            let sql = read(&path);
+            let expected = read(&path.with_extension("csv"));
+            let found = project.psql(&format!(
+                "copy (\n{}\n) to stdout (format csv, header)",
+                sql.trim().trim_end_matches(';')
+            ));
+            assert_eq!(found.trim(), expected.trim(), "{}", path.display());
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, figures);
 }
 
 #[test]
 fn the_fourteen_sessions_give_the_figures_computed_by_hand() {
     let project = shipped();
     let fixture = root().join("tests/it/fixtures/f_exp");
-    let read =
-        |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    project.psql(&read(root().join("src/generate/schema/exp.sql")));
-    project.psql(&read(fixture.join("raw.sql")));
+    project.psql(&read(&root().join("src/generate/schema/exp.sql")));
+    project.psql(&read(&fixture.join("raw.sql")));
     assay(
         &project,
         &[
@@ -78,24 +99,7 @@ fn the_fourteen_sessions_give_the_figures_computed_by_hand() {
             "{as_of: '2025-03-02T00:00:00Z'}",
         ],
     );
-    let mut checked = 0;
-    for entry in std::fs::read_dir(fixture.join("expected"))
-        .expect("expected figures")
-        .flatten()
-    {
-        let path = entry.path();
-        if path.extension().is_some_and(|e| e == "sql") {
-            let sql = read(path.clone());
-            let expected = read(path.with_extension("csv"));
-            let found = project.psql(&format!(
-                "copy (\n{}\n) to stdout (format csv, header)",
-                sql.trim().trim_end_matches(';')
-            ));
-            assert_eq!(found.trim(), expected.trim(), "{}", path.display());
-            checked += 1;
-        }
-    }
-    assert!(checked >= 3, "only {checked} figures");
+    expected_figures(&project, &fixture.join("expected"), 13);
 }
 
 #[test]
@@ -135,6 +139,7 @@ fn published_figures_are_the_generators_own() {
     let manifest: Json = serde_json::from_str(&manifest).expect("a manifest");
     assay(&project, &["build"]);
     let (exp, voice) = (&manifest["exp"]["truth"], &manifest["voice"]["truth"]);
+    let rasa = &manifest["rasa"]["truth"];
     for (figure, sql) in [
         (
             &exp["sessions"]["total"],
@@ -203,6 +208,55 @@ fn published_figures_are_the_generators_own() {
         (
             &voice["sessions_without_turns"],
             "select count(*) from analytics.fact_voice_ai_sessions where not has_turns",
+        ),
+        (&rasa["events"], "select count(*) from analytics.rasa_event_sequence"),
+        (&rasa["senders"], "select count(*) from analytics.rasa_senders"),
+        (&rasa["users"], "select count(*) from analytics.rasa_users"),
+        (&rasa["loads"], "select count(*) from analytics_int.rasa_loads_commit"),
+        (
+            &rasa["duplicate_events"],
+            "select rows from analytics_int.dq_rasa where reason = 'duplicate'",
+        ),
+        (&rasa["sessions"], "select count(*) from analytics.rasa_sessions"),
+        (
+            &rasa["bounced_sessions"],
+            "select count(*) from analytics.rasa_sessions where is_bounced",
+        ),
+        (
+            &rasa["handed_off_sessions"],
+            "select count(*) from analytics.rasa_sessions where is_handed_off",
+        ),
+        (
+            &rasa["contained_sessions"],
+            "select count(*) from analytics.rasa_sessions where is_contained",
+        ),
+        (
+            &rasa["contained_no_return_sessions"],
+            "select count(*) from analytics.rasa_sessions where is_contained_no_return",
+        ),
+        (
+            &rasa["frustrated_sessions"],
+            "select sum(frustrated_sessions) from analytics.rasa_daily_quality",
+        ),
+        (
+            &rasa["user_messages"],
+            "select sum(interactions_count) from analytics.rasa_sessions",
+        ),
+        (
+            &rasa["dialogue_interactions"],
+            "select sum(dialogue_interactions) from analytics.rasa_daily_quality",
+        ),
+        (
+            &rasa["fallback_interactions"],
+            "select sum(fallback_interactions) from analytics.rasa_daily_quality",
+        ),
+        (
+            &rasa["slot_requests"],
+            "select sum(requests) from analytics.rasa_slot_funnel",
+        ),
+        (
+            &rasa["filled_requests"],
+            "select sum(filled_requests) from analytics.rasa_slot_funnel",
         ),
     ] {
         assert!(figure.is_u64(), "{sql}: {figure}");

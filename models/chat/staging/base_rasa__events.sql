@@ -46,6 +46,8 @@ raw_events as (
     {{ parse }}(e.data::text) as parsed
   from {{ source('rasa_tracker', 'events') }} e
   where e.load_id in (select l.load_id from loads l)
+  -- A fence: the planner would put the parsing into every expression that reads the document.
+  offset 0
 ),
 
 read as (
@@ -94,7 +96,9 @@ read as (
   from raw_events r
   cross join lateral (
     select case when jsonb_typeof(r.parsed) = 'object' then r.parsed else '{}'::jsonb end as doc
+    offset 0
   ) d
+  offset 0
 ),
 
 typed as (

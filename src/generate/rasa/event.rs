@@ -120,9 +120,16 @@ impl Event {
         match self.kind {
             Kind::User => self.message(user, json),
             Kind::Bot => {
-                json.string("text", "Here is what I found.").key("data").open('{').key("buttons").open('[');
+                json.string("text", "Here is what I found.")
+                    .key("data")
+                    .open('{')
+                    .key("buttons")
+                    .open('[');
                 if self.number.is_multiple_of(4) {
-                    json.open('{').string("title", "Yes").string("payload", "/affirm").close('}');
+                    json.open('{')
+                        .string("title", "Yes")
+                        .string("payload", "/affirm")
+                        .close('}');
                 }
                 json.close(']').close('}').key("metadata").open('{');
                 // The bot's messages repeat what slots hold; no model may carry it on.
@@ -133,13 +140,16 @@ impl Event {
             Kind::Action => {
                 json.string("name", self.name.unwrap_or("action_listen"));
                 if matches!(self.name, Some("action_listen" | "action_session_start")) {
-                    json.raw("policy", format_args!("null")).raw("confidence", format_args!("null"));
+                    json.raw("policy", format_args!("null"))
+                        .raw("confidence", format_args!("null"));
                 } else {
-                    json.string("policy", "policy_1_TEDPolicy").raw("confidence", format_args!("0.98"));
+                    json.string("policy", "policy_1_TEDPolicy")
+                        .raw("confidence", format_args!("0.98"));
                 }
             }
             Kind::Slot => {
-                json.string("name", self.name.unwrap_or("slot")).raw("value", format_args!("{}", self.slot));
+                json.string("name", self.name.unwrap_or("slot"))
+                    .raw("value", format_args!("{}", self.slot));
             }
             Kind::ActiveLoop => match self.name {
                 Some(name) => {
@@ -171,14 +181,30 @@ impl Event {
                 Written::NaN => json.string("confidence", "NaN"),
             };
         };
-        json.string("text", "a sentence of the user").string("input_channel", user.channel).string("message_id", &id);
+        json.string("text", "a sentence of the user")
+            .string("input_channel", user.channel)
+            .string("message_id", &id);
         json.key("parse_data").open('{').key("intent").open('{');
         intent(json, self.name);
-        json.close('}').key("entities").open('[').close(']').string("message_id", &id);
+        json.close('}')
+            .key("entities")
+            .open('[')
+            .close(']')
+            .string("message_id", &id);
         json.key("intent_ranking").open('[').open('{');
         intent(json, self.name);
-        json.close('}').open('{').string("name", if self.name == Some("faq") { "out_of_scope" } else { "faq" });
-        json.raw("confidence", format_args!("0.{:02}", (100 - self.confidence) / 2)).close('}').close(']').close('}');
+        json.close('}').open('{').string(
+            "name",
+            if self.name == Some("faq") {
+                "out_of_scope"
+            } else {
+                "faq"
+            },
+        );
+        json.raw("confidence", format_args!("0.{:02}", (100 - self.confidence) / 2))
+            .close('}')
+            .close(']')
+            .close('}');
         json.key("metadata").open('{');
         if let Some(changed) = self.person {
             json.string("user_id", &user.person(changed));

@@ -78,7 +78,10 @@ impl Rasa {
     fn retried(&self, end: Micros) -> Marks {
         let mut marks = Marks::default();
         let draws = self.loads.entity(end.unsigned_abs());
-        marks.note(Defect::RetriedLoad as usize, draws.chance(0, Defect::RetriedLoad.rate()));
+        marks.note(
+            Defect::RetriedLoad as usize,
+            draws.chance(0, Defect::RetriedLoad.rate()),
+        );
         marks
     }
 }
@@ -140,7 +143,11 @@ impl Producer for Rasa {
         let rows = batch.rows(&table::MODELS);
         for (model, at) in (0..4).map(|model| (model, START + model * 30 * DAY)) {
             if self.window.written(at) {
-                rows.text(&model_id(model)).text("helpdesk").text(&format!("3.{}.0", 6 + model)).time(at - DAY).time(at);
+                rows.text(&model_id(model))
+                    .text("helpdesk")
+                    .text(&format!("3.{}.0", 6 + model))
+                    .time(at - DAY)
+                    .time(at);
                 rows.end();
             }
         }

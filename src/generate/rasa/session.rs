@@ -1,6 +1,6 @@
 //! The script of a session: what the user says, what the bot does, and what goes wrong on the way to the store.
 
-use super::super::clock::{DAY, HOUR, Micros, MILLISECOND, SECOND};
+use super::super::clock::{DAY, HOUR, MILLISECOND, Micros, SECOND};
 use super::super::distribution::{beta, exponential, float, geometric, log_normal, whole};
 use super::super::marks::Marks;
 use super::super::random::{Entity, Stream};
@@ -198,10 +198,7 @@ impl Told {
         let handed_off = draws.chance(draw::HANDOFF, 0.09);
         let mut state = State::default();
         for number in 0..messages {
-            let turn = self
-                .streams
-                .turns
-                .entity(self.index * TURNS + number.unsigned_abs());
+            let turn = self.streams.turns.entity(self.index * TURNS + number.unsigned_abs());
             self.at += whole(log_normal(turn, turn::THINKS, 9.0 * float(SECOND), 0.8)).clamp(SECOND, HOUR / 2);
             if restart == Some(number) {
                 self.restarts();
@@ -343,7 +340,10 @@ impl Told {
         let draws = self.streams.events.entity(self.index * EVENTS + event.number);
         let mut decide = |defect: Defect, draw| event.marks.note(defect as usize, draws.chance(draw, defect.rate()));
         let missing = decide(Defect::IntentMissing, each::INTENT);
-        let (text, nan) = (decide(Defect::ConfidenceAsText, each::TEXT), decide(Defect::ConfidenceNaN, each::NAN));
+        let (text, nan) = (
+            decide(Defect::ConfidenceAsText, each::TEXT),
+            decide(Defect::ConfidenceNaN, each::NAN),
+        );
         event.confidence = confidence;
         event.person = self.person;
         if missing {
@@ -363,11 +363,15 @@ impl Told {
         let mut decide = |defect: Defect, draw| marks.note(defect as usize, draws.chance(draw, defect.rate()));
         let gap = whole(exponential(draws.uniform(each::GAP)) * 20.0 * float(MILLISECOND)).max(1);
         // The same event at the same time would be a copy.
-        let differs = self.events.last().is_some_and(|last| (last.kind, last.name) != (kind, name));
+        let differs = self
+            .events
+            .last()
+            .is_some_and(|last| (last.kind, last.name) != (kind, name));
         if !(differs && decide(Defect::EqualTimestamp, each::EQUAL)) {
             self.at += gap;
         }
-        let mut arrived_at = self.at + whole(exponential(draws.uniform(each::NETWORK)) * 50.0 * float(MILLISECOND)).max(1);
+        let mut arrived_at =
+            self.at + whole(exponential(draws.uniform(each::NETWORK)) * 50.0 * float(MILLISECOND)).max(1);
         if decide(Defect::LateEvent, each::LATE) {
             arrived_at += draws.between(each::LATE_BY, HOUR, 10 * DAY);
         }

@@ -118,12 +118,18 @@ impl RasaSums {
         let mut people: BTreeMap<String, Vec<Found>> = BTreeMap::new();
         for (sender, mut events) in senders {
             events.sort_unstable_by_key(|event| (event.at, event.id));
-            let person = events.iter().find_map(|event| event.person).map(|changed| user.person(changed));
+            let person = events
+                .iter()
+                .find_map(|event| event.person)
+                .map(|changed| user.person(changed));
             self.truth.senders += 1;
             self.truth.identified_senders += u64::from(person.is_some());
             self.events(&events);
             let found = self.sessions(&events);
-            people.entry(person.unwrap_or_else(|| user.sender(sender))).or_default().extend(found);
+            people
+                .entry(person.unwrap_or_else(|| user.sender(sender)))
+                .or_default()
+                .extend(found);
         }
         self.truth.users += people.len() as u64;
         for sessions in people.values() {
@@ -172,7 +178,10 @@ impl RasaSums {
             let begins = if event.is(Kind::Action, "action_session_start") {
                 !before.is_some_and(metadata)
             } else {
-                metadata(event) && events.get(place + 1).is_some_and(|next| next.is(Kind::Action, "action_session_start"))
+                metadata(event)
+                    && events
+                        .get(place + 1)
+                        .is_some_and(|next| next.is(Kind::Action, "action_session_start"))
             };
             let restarts = event.is(Kind::Action, "action_restart");
             if place == 0 || restarts || (begins && !restarted) {
@@ -185,7 +194,10 @@ impl RasaSums {
             }
         }
         let ends = cuts.iter().skip(1).copied().chain([events.len()]);
-        cuts.iter().zip(ends).map(|(from, to)| self.session(&events[*from..to])).collect()
+        cuts.iter()
+            .zip(ends)
+            .map(|(from, to)| self.session(&events[*from..to]))
+            .collect()
     }
 
     fn session(&mut self, events: &[&Event]) -> Found {
@@ -226,8 +238,12 @@ impl RasaSums {
             }
             self.truth.slot_requests += 1;
             let wanted = event.slot.trim_matches('"');
-            let rest = events[place + 1..].iter().take_while(|later| later.kind != Kind::ActiveLoop);
-            let filled = rest.into_iter().any(|later| later.is(Kind::Slot, wanted) && later.filled());
+            let rest = events[place + 1..]
+                .iter()
+                .take_while(|later| later.kind != Kind::ActiveLoop);
+            let filled = rest
+                .into_iter()
+                .any(|later| later.is(Kind::Slot, wanted) && later.filled());
             self.truth.filled_requests += u64::from(filled);
         }
     }

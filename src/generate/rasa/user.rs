@@ -76,7 +76,10 @@ impl User {
     }
 
     fn changes(draws: Entity, mark: &mut Marks) -> bool {
-        mark.note(Defect::UserIdChange as usize, draws.chance(draw::CHANGE, Defect::UserIdChange.rate()))
+        mark.note(
+            Defect::UserIdChange as usize,
+            draws.chance(draw::CHANGE, Defect::UserIdChange.rate()),
+        )
     }
 
     /// On messaging channels a sender is a telephone number.

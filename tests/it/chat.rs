@@ -1,0 +1,208 @@
+//! The shipped project's chat domain: figures by hand from both raw layouts, loads that come in any order, identities that
+//! come late, and a load that is not done before all is.
+
+use std::path::Path;
+
+use super::shipped::{assay, contents, expected_figures, incremental_models, read, root, shipped};
+use super::support::Project;
+
+const FIXED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z'}";
+const UNPACKED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z', rasa_layout: unpacked}";
+
+fn fixture() -> std::path::PathBuf {
+    root().join("tests/it/fixtures/f_rasa")
+}
+
+fn run_file(project: &Project, path: &Path) {
+    project.psql(&read(path));
+}
+
+/// The project with the seven senders in its tracker store.
+fn seven_senders() -> Project {
+    let project = shipped();
+    run_file(&project, &root().join("src/generate/schema/rasa.sql"));
+    run_file(&project, &fixture().join("raw.sql"));
+    project
+}
+
+fn build(project: &Project, vars: &str) {
+    assay(project, &["build", "--select", "+tag:chat", "--vars", vars]);
+}
+
+#[test]
+fn the_seven_senders_give_the_figures_computed_by_hand() {
+    let project = seven_senders();
+    build(&project, FIXED);
+    expected_figures(&project, &fixture().join("expected"), 7);
+    // A load that was sent twice is processed once, and a build without a new load changes nothing.
+    let log = "select string_agg(load_id || ' ' || status, ', ' order by load_id) from analytics_int.rasa_loads_commit";
+    assert_eq!(project.psql(log), "1643707201.5 1, 1643707202.5 1");
+    build(&project, FIXED);
+    assert_eq!(project.psql(log), "1643707201.5 1, 1643707202.5 1");
+    assert_eq!(
+        project.psql("select count(*) from analytics_staging.stg_rasa__load_ids"),
+        "0"
+    );
+    expected_figures(&project, &fixture().join("expected"), 7);
+}
+
+#[test]
+fn the_unpacked_layout_gives_the_same_figures() {
+    let project = seven_senders();
+    run_file(&project, &fixture().join("unpacked.sql"));
+    build(&project, UNPACKED);
+    expected_figures(&project, &fixture().join("expected"), 7);
+    // A bot without forms has no such table.
+    project.psql("drop table rasa_event.event_active_loop");
+    assay(
+        &project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", UNPACKED],
+    );
+    assert_eq!(
+        project.psql("select count(*) || ' ' || count(active_form) from analytics.rasa_event_sequence"),
+        "49 0"
+    );
+}
+
+#[test]
+fn a_layout_that_nobody_knows_is_refused_while_the_project_is_read() {
+    let project = shipped();
+    let outcome = project.ends(2, &["parse", "--profile", "it", "--vars", "{rasa_layout: packed}"]);
+    assert!(outcome.stderr.contains("rasa_layout is `packed`"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_sender_identified_later_leaves_nothing_behind() {
+    let project = seven_senders();
+    project.psql(
+        "create table held as select * from rasa_tracker._loads where load_id = '1643707202.5';
+         delete from rasa_tracker._loads where load_id = '1643707202.5';
+         -- R4 says who it is in the second load only; R3 not before a third.
+         update rasa_tracker.events set data = (data::jsonb #- '{metadata,user_id}')::text where sender_id in ('R3', 'R4');
+         insert into rasa_tracker.events (id, sender_id, type_name, \"timestamp\", data, load_id)
+         values (90, 'R4', 'action', 1643709500, '{\"event\": \"action\", \"name\": \"action_listen\"}', '1643707201.5'),
+                (91, 'R3', 'user', 1643709700,
+                 '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"name\": \"greet\"}}, \"metadata\": {\"user_id\": \"UX\"}}', '1643707203.5');
+         update rasa_tracker.events set data = jsonb_set(data::jsonb, '{metadata,user_id}', '\"UX\"')::text
+         where sender_id = 'R4' and type_name = 'user'",
+    );
+    let users = "select string_agg(user_key || ':' || sessions_count || ':' || senders_count, ' ' order by user_key)
+                 from analytics.rasa_users where user_key in ('R3', 'R4', 'UX')";
+    build(&project, FIXED);
+    assert_eq!(project.psql(users), "R3:1:1 R4:1:1");
+    project.psql("insert into rasa_tracker._loads select * from held");
+    build(&project, FIXED);
+    assert_eq!(project.psql(users), "R3:1:1 UX:2:1");
+    project.psql("insert into rasa_tracker._loads values ('1643707203.5', 0, '2022-02-02T12:00:00Z')");
+    build(&project, FIXED);
+    assert_eq!(project.psql(users), "UX:3:2");
+    for relation in [
+        "rasa_sessions",
+        "rasa_interactions",
+        "rasa_senders",
+        "rasa_event_sequence",
+        "rasa_user_messages",
+    ] {
+        let left = format!("select count(*) from analytics.{relation} where user_key in ('R3', 'R4')");
+        assert_eq!(project.psql(&left), "0", "{relation}");
+    }
+    same_after_a_full_refresh(&project, FIXED);
+}
+
+#[test]
+fn loads_in_any_order_equal_a_full_refresh() {
+    let project = shipped();
+    assay(
+        &project,
+        &[
+        ],
+    );
+    // Every event gets a load that has nothing to do with when it happened.
+    project.psql(
+        "update rasa_tracker.events
+         set load_id = '1743000' || 100 + ('x' || substr(md5(id::text), 1, 4))::bit(16)::int % 4 || '.5';
+         truncate rasa_tracker._loads",
+    );
+    for (place, load) in [102, 100, 103, 101].iter().enumerate() {
+        project.psql(&format!(
+            "insert into rasa_tracker._loads
+             values ('1743000{load}.5', 0, timestamptz '2025-04-01T00:00:00Z' + {place} * interval '3 hours')"
+        ));
+        build(&project, "{pseudonymize: false}");
+    }
+    same_after_a_full_refresh(&project, "{pseudonymize: false}");
+}
+
+fn same_after_a_full_refresh(project: &Project, vars: &str) {
+    let models: Vec<String> = incremental_models(project)
+        .into_iter()
+        .filter(|model| model.contains("rasa"))
+        .collect();
+    assert!(models.len() >= 10, "{models:?}");
+    let before: Vec<String> = models.iter().map(|model| contents(project, model)).collect();
+    assert!(before.iter().all(|rows| !rows.is_empty()));
+    assay(
+        project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", vars],
+    );
+    for (model, before) in models.iter().zip(before) {
+        assert_eq!(before, contents(project, model), "{model}");
+    }
+}
+
+#[test]
+fn a_load_is_not_done_before_everything_is() {
+    let project = seven_senders();
+    let done = "select count(*) from analytics_int.rasa_loads_commit";
+    build(&project, FIXED);
+    assert_eq!(project.psql(done), "2");
+    // A confidence that no test lets pass cannot come from the source, so a test of the project's own fails.
+    project.put(
+        "tests/data/chat/nobody_says_goodbye.sql",
+        "select _record_hash from {{ ref('rasa_event_sequence') }} where value = 'goodbye'",
+    );
+    project.psql(
+        "insert into rasa_tracker.events (id, sender_id, type_name, \"timestamp\", data, load_id)
+         values (99, 'R1', 'user', 1643760000, '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"name\": \"goodbye\"}}}', 'third');
+         insert into rasa_tracker._loads values ('third', 0, '2022-02-02T12:00:00Z')",
+    );
+    project.ends(
+        1,
+        &["build", "--select", "+tag:chat", "--vars", FIXED, "--profile", "it"],
+    );
+    assert_eq!(project.psql(done), "2");
+    expected_figures(&project, &fixture().join("expected"), 7);
+    // Once it passes, the same load is taken up again.
+    project.put("tests/data/chat/nobody_says_goodbye.sql", "select 1 as one where false");
+    build(&project, FIXED);
+    assert_eq!(project.psql(done), "3");
+    assert_eq!(project.psql("select count(*) from analytics.rasa_event_sequence"), "50");
+}
+
+#[test]
+fn what_cannot_be_read_is_kept_aside_and_counted() {
+    let project = seven_senders();
+    project.psql(
+        "insert into rasa_tracker.events (id, sender_id, type_name, \"timestamp\", data, load_id) values
+           (100, 'R8', 'user', 1643760000, '{\"confidence\": NaN}', '1643707202.5'),
+           (101, 'R8', 'user', 'NaN', '{\"event\": \"user\"}', '1643707202.5'),
+           (102, '', 'user', 1643760000, '{\"event\": \"user\"}', '1643707202.5'),
+           (103, 'R8', 'conversation_inactive', 1643760000, '{\"event\": \"conversation_inactive\"}', '1643707202.5'),
+           (104, 'R8', 'user', 1643760001, '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"name\": null, \"confidence\": \"NaN\"}}}', '1643707202.5'),
+           (105, 'R8', 'user', 1643760001, '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"confidence\": \"NaN\", \"name\": null}}}', '1643707201.5')",
+    );
+    build(&project, FIXED);
+    assert_eq!(
+        project.psql("select string_agg(column_name || ' ' || reason || ' ' || rows, ', ' order by column_name, reason) from analytics_int.dq_rasa"),
+        "event data_not_json 1, event duplicate 1, event sender_missing 1, event timestamp_invalid 1, event unknown_type 1, \
+         intent_confidence malformed 1, intent_name missing 1"
+    );
+    assert_eq!(
+        project.psql("select string_agg(seq || ' ' || event, ', ' order by seq) from analytics.rasa_event_sequence where sender_key = 'R8'"),
+        "103 conversation_inactive, 105 user"
+    );
+    assert_eq!(
+        project.psql("select count(*) from analytics_quarantine.rasa_quarantine"),
+        "3"
+    );
+}
