@@ -98,3 +98,8 @@ true
            'reminder', 'cancel_reminder', 'export', 'stack', 'flow_started', 'flow_interrupted', 'flow_resumed',
            'flow_completed', 'flow_cancelled']) }}
 {%- endmacro %}
+
+{# A full refresh reads every load again. A macro, so that a unit test can say what it is about. #}
+{% macro rasa_takes_all_loads() -%}
+{{ return(flags.FULL_REFRESH) }}
+{%- endmacro %}

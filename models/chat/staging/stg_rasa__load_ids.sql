@@ -7,6 +7,6 @@ select l.load_id::text as load_id, min(l.inserted_at) as inserted_at
 from {{ rasa_loads() }} l
 group by l.load_id
 having bool_or(l.status = 0) and not bool_or(l.status = -1)
-{%- if not flags.FULL_REFRESH %}
+{%- if not rasa_takes_all_loads() %}
    and l.load_id::text not in ({{ rasa_processed_loads() }})
 {%- endif %}
