@@ -205,3 +205,71 @@ fn what_cannot_be_read_is_kept_aside_and_counted() {
         "3"
     );
 }
+
+#[test]
+fn published_figures_are_the_generators_own() {
+    let project = shipped();
+    let manifest = assay(
+        &project,
+        &["generate", "--tier", "micro", "--seed", "11", "--domain", "rasa"],
+    )
+    .stdout;
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("a manifest");
+    build(&project, "{pseudonymize: true}");
+    for (figure, sql) in [
+        ("events", "select count(*) from analytics.rasa_event_sequence"),
+        ("senders", "select count(*) from analytics.rasa_senders"),
+        ("users", "select count(*) from analytics.rasa_users"),
+        ("loads", "select count(*) from analytics_int.rasa_loads_commit"),
+        (
+            "duplicate_events",
+            "select rows from analytics_int.dq_rasa where reason = 'duplicate'",
+        ),
+        (
+            "missing_intents",
+            "select rows from analytics_int.dq_rasa where column_name = 'intent_name'",
+        ),
+        ("sessions", "select count(*) from analytics.rasa_sessions"),
+        (
+            "bounced_sessions",
+            "select count(*) from analytics.rasa_sessions where is_bounced",
+        ),
+        (
+            "handed_off_sessions",
+            "select count(*) from analytics.rasa_sessions where is_handed_off",
+        ),
+        (
+            "contained_sessions",
+            "select count(*) from analytics.rasa_sessions where is_contained",
+        ),
+        (
+            "contained_no_return_sessions",
+            "select count(*) from analytics.rasa_sessions where is_contained_no_return",
+        ),
+        (
+            "frustrated_sessions",
+            "select sum(frustrated_sessions) from analytics.rasa_daily_quality",
+        ),
+        (
+            "user_messages",
+            "select sum(interactions_count) from analytics.rasa_sessions",
+        ),
+        (
+            "dialogue_interactions",
+            "select sum(dialogue_interactions) from analytics.rasa_daily_quality",
+        ),
+        (
+            "fallback_interactions",
+            "select sum(fallback_interactions) from analytics.rasa_daily_quality",
+        ),
+        ("slot_requests", "select sum(requests) from analytics.rasa_slot_funnel"),
+        (
+            "filled_requests",
+            "select sum(filled_requests) from analytics.rasa_slot_funnel",
+        ),
+    ] {
+        let truth = &manifest["rasa"]["truth"][figure];
+        assert!(truth.is_u64(), "{figure}: {truth}");
+        assert_eq!(project.psql(sql), truth.to_string(), "{figure}");
+    }
+}

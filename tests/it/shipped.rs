@@ -139,7 +139,6 @@ fn published_figures_are_the_generators_own() {
     let manifest: Json = serde_json::from_str(&manifest).expect("a manifest");
     assay(&project, &["build"]);
     let (exp, voice) = (&manifest["exp"]["truth"], &manifest["voice"]["truth"]);
-    let rasa = &manifest["rasa"]["truth"];
     for (figure, sql) in [
         (
             &exp["sessions"]["total"],
@@ -208,55 +207,6 @@ fn published_figures_are_the_generators_own() {
         (
             &voice["sessions_without_turns"],
             "select count(*) from analytics.fact_voice_ai_sessions where not has_turns",
-        ),
-        (&rasa["events"], "select count(*) from analytics.rasa_event_sequence"),
-        (&rasa["senders"], "select count(*) from analytics.rasa_senders"),
-        (&rasa["users"], "select count(*) from analytics.rasa_users"),
-        (&rasa["loads"], "select count(*) from analytics_int.rasa_loads_commit"),
-        (
-            &rasa["duplicate_events"],
-            "select rows from analytics_int.dq_rasa where reason = 'duplicate'",
-        ),
-        (&rasa["sessions"], "select count(*) from analytics.rasa_sessions"),
-        (
-            &rasa["bounced_sessions"],
-            "select count(*) from analytics.rasa_sessions where is_bounced",
-        ),
-        (
-            &rasa["handed_off_sessions"],
-            "select count(*) from analytics.rasa_sessions where is_handed_off",
-        ),
-        (
-            &rasa["contained_sessions"],
-            "select count(*) from analytics.rasa_sessions where is_contained",
-        ),
-        (
-            &rasa["contained_no_return_sessions"],
-            "select count(*) from analytics.rasa_sessions where is_contained_no_return",
-        ),
-        (
-            &rasa["frustrated_sessions"],
-            "select sum(frustrated_sessions) from analytics.rasa_daily_quality",
-        ),
-        (
-            &rasa["user_messages"],
-            "select sum(interactions_count) from analytics.rasa_sessions",
-        ),
-        (
-            &rasa["dialogue_interactions"],
-            "select sum(dialogue_interactions) from analytics.rasa_daily_quality",
-        ),
-        (
-            &rasa["fallback_interactions"],
-            "select sum(fallback_interactions) from analytics.rasa_daily_quality",
-        ),
-        (
-            &rasa["slot_requests"],
-            "select sum(requests) from analytics.rasa_slot_funnel",
-        ),
-        (
-            &rasa["filled_requests"],
-            "select sum(filled_requests) from analytics.rasa_slot_funnel",
         ),
     ] {
         assert!(figure.is_u64(), "{sql}: {figure}");

@@ -1,7 +1,7 @@
 -- How many values and rows cleaning took away, and how many events are of types that no model knows.
 select split_part(f.flag, ':', 1) as column_name, split_part(f.flag, ':', 2) as reason, count(*) as rows
 from {{ ref('stg_rasa__events') }} e
-cross join lateral unnest(e.dq_flags) as f(flag)
+cross join lateral unnest(string_to_array(e.dq_flags, ',')) as f(flag)
 group by 1, 2
 union all
 select 'event', b.quarantine_reason, count(*)

@@ -9,7 +9,7 @@ use super::event::{Event, Kind, LOAD, Written, load_end};
 use super::user::User;
 
 /// The mean number of events of a session.
-pub const ROWS: f64 = 34.0;
+pub const ROWS: f64 = 32.5;
 /// Spans of the indexes of turns and events in those of sessions.
 const TURNS: u64 = 64;
 const EVENTS: u64 = 2_048;
@@ -128,7 +128,7 @@ impl Sessions {
     pub fn make(&self, user: &User, index: u64, place: u64, earliest: Micros) -> (Vec<Event>, Micros, Marks) {
         let draws = self.sessions.entity(index);
         let mut marks = Marks::default();
-        let at = self.start(user, draws, place, earliest);
+        let at = start(user, draws, place, earliest);
         let sender = draws.below(draw::SENDER, user.senders);
         let development = draws.chance(draw::DEVELOPMENT, 0.03);
         let changes = marks.note(
@@ -163,21 +163,21 @@ impl Sessions {
         }
         (events, end, marks)
     }
+}
 
-    fn start(&self, user: &User, draws: Entity, place: u64, earliest: Micros) -> Micros {
-        let of_day = (super::super::clock::moment(draws, draw::HOUR) - super::super::clock::START).rem_euclid(DAY);
-        let day = if place == 0 {
-            super::super::clock::START + user.first_day * DAY
-        } else {
-            let gap = log_normal(draws, draw::GAP, 2.0 * float(DAY), 1.2).min(60.0 * float(DAY));
-            (earliest + whole(gap)).div_euclid(DAY) * DAY
-        };
-        // 1970 began on a Thursday; a session of the weekend often waits for Monday or Tuesday.
-        let weekend = matches!(day.div_euclid(DAY).rem_euclid(7), 2 | 3);
-        let waits = weekend && !draws.chance(draw::WEEKEND, 0.6);
-        let at = day + if waits { 2 * DAY } else { 0 } + of_day;
-        at.max(earliest + 5 * 60 * SECOND)
-    }
+fn start(user: &User, draws: Entity, place: u64, earliest: Micros) -> Micros {
+    let of_day = (super::super::clock::moment(draws, draw::HOUR) - super::super::clock::START).rem_euclid(DAY);
+    let day = if place == 0 {
+        super::super::clock::START + user.first_day * DAY
+    } else {
+        let gap = log_normal(draws, draw::GAP, 2.0 * float(DAY), 1.2).min(60.0 * float(DAY));
+        (earliest + whole(gap)).div_euclid(DAY) * DAY
+    };
+    // 1970 began on a Thursday; a session of the weekend often waits for Monday or Tuesday.
+    let weekend = matches!(day.div_euclid(DAY).rem_euclid(7), 2 | 3);
+    let waits = weekend && !draws.chance(draw::WEEKEND, 0.6);
+    let at = day + if waits { 2 * DAY } else { 0 } + of_day;
+    at.max(earliest + 5 * 60 * SECOND)
 }
 
 impl Told {

@@ -5,7 +5,7 @@ create table if not exists rasa_tracker.events (
   id bigint primary key,
   sender_id varchar(255) not null,
   type_name varchar(255) not null,
-  "timestamp" double precision,
+  timestamp double precision,
   intent_name varchar(255),
   action_name varchar(255),
   data text,
@@ -26,11 +26,11 @@ create table if not exists rasa_model.model (
   name text not null,
   sdk_version text,
   trained_at timestamptz,
-  "timestamp" timestamptz
+  timestamp timestamptz
 );
 
 -- After a load:
-create index if not exists rasa_events_sender_id on rasa_tracker.events (sender_id);
-create index if not exists rasa_events_load_id on rasa_tracker.events (load_id);
-create index if not exists rasa_events_ingested_at on rasa_tracker.events (ingested_at);
-create index if not exists rasa_loads_load_id on rasa_tracker._loads (load_id);
+create index if not exists events_sender_id_idx on rasa_tracker.events (sender_id);
+create index if not exists events_load_id_idx on rasa_tracker.events (load_id);
+create index if not exists events_ingested_at_idx on rasa_tracker.events (ingested_at);
+create index if not exists loads_load_id_idx on rasa_tracker._loads (load_id);
