@@ -103,3 +103,11 @@ true
 {% macro rasa_takes_all_loads() -%}
 {{ return(flags.FULL_REFRESH) }}
 {%- endmacro %}
+
+{# Status 1 in the source's own log, where it is asked for. One log serves one consumer. #}
+{% macro rasa_write_source_log() -%}
+{%- set loads = rasa_loads() -%}
+insert into {{ loads }} (load_id, status, inserted_at)
+select l.load_id, 1, {{ as_of() }} from {{ ref('stg_rasa__load_ids') }} l
+where not exists (select 1 from {{ loads }} s where s.load_id = l.load_id and s.status = 1)
+{%- endmacro %}

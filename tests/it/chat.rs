@@ -179,6 +179,25 @@ fn a_load_is_not_done_before_everything_is() {
 }
 
 #[test]
+fn the_sources_own_log_is_written_on_request_only() {
+    let project = seven_senders();
+    let log = "select string_agg(load_id || ' ' || status, ', ' order by load_id, status, inserted_at) from rasa_tracker._loads";
+    let loaded = "1643707201.5 0, 1643707201.5 0, 1643707202.5 0";
+    build(&project, FIXED);
+    assert_eq!(project.psql(log), loaded);
+    // Another consumer's first build, as it were: nothing is in its own log.
+    project.psql("truncate analytics_int.rasa_loads_commit");
+    let writing = FIXED.replace('}', ", rasa_write_source_loads: true}");
+    for _ in 0..2 {
+        build(&project, &writing);
+        assert_eq!(
+            project.psql(log),
+            "1643707201.5 0, 1643707201.5 0, 1643707201.5 1, 1643707202.5 0, 1643707202.5 1"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_kept_aside_and_counted() {
     let project = seven_senders();
     project.psql(

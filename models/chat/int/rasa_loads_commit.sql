@@ -1,14 +1,9 @@
-{%- set source_log -%}
-insert into {{ rasa_loads() }} (load_id, status, inserted_at)
-select l.load_id, 1, l.inserted_at from {{ ref('stg_rasa__load_ids') }} l
-where not exists (select 1 from {{ rasa_loads() }} s where s.load_id = l.load_id and s.status = 1)
-{%- endset -%}
 {{
   config(
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
-    post_hook=[source_log] if var('rasa_write_source_loads', false) else []
+    post_hook=['{{ rasa_write_source_log() }}'] if var('rasa_write_source_loads', false) else []
   )
 }}
 {#
