@@ -221,6 +221,13 @@ fn nothing_is_left_of_a_person_in_the_shipped_project() {
         "select unit_id from exp.events where unit_type = 'user' and event_type = 'message_sent'
          group by 1 order by count(*) desc, 1 limit 1",
     );
+    let writer = project.psql(
+        "select user_id from analytics_staging.stg_rasa__sender_ids where user_id <> sender_id
+         group by 1 order by count(*) desc, 1 limit 1",
+    );
+    let senders = project.psql(&format!(
+        "select string_agg(replace(sender_id, '+', ''), '|') from analytics_staging.stg_rasa__sender_ids where user_id = '{writer}'"
+    ));
     let sessions = project.psql(&format!(
         "select string_agg(session_id, '|') from voice_raw.voice_sessions where user_id = '{caller}'"
     ));
@@ -230,12 +237,15 @@ fn nothing_is_left_of_a_person_in_the_shipped_project() {
         unit.clone(),
         pseudonym(&caller),
         pseudonym(&unit),
+        writer.clone(),
+        pseudonym(&writer),
+        format!("({senders})"),
         format!("({sessions})"),
     ];
     for word in &gone {
         assert!(traces(&project, word).contains(','), "{word} is in several relations");
     }
-    project.put("who", &format!("user_id={caller}\nuser_id={unit}\n"));
+    project.put("who", &format!("user_id={caller}\nuser_id={unit}\nuser_id={writer}\n"));
     let told = assay(
         &project,
         &["erase", "--subjects-file", "who", "--include-sources", "--yes"],
