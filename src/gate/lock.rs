@@ -19,10 +19,22 @@ pub struct Holder {
     pub host: String,
     pub pid: i32,
     pub since: String,
+    /// Set where the lock is held by a session of another role, which need not be a run at all.
+    pub stranger: Option<Stranger>,
+}
+
+/// A session that holds the lock under another role.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    pub role: String,
+    pub backend: i32,
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Stranger { role, backend }) = &self.stranger {
+            return write!(f, "a session of the role {role}, backend {backend}");
+        }
         write!(
             f,
             "`{}` on host {}, process {}, run {}, since {}",
@@ -111,6 +123,22 @@ async fn holder(connection: &Connection, schema: &str) -> Result<Holder, SqlErro
             &[&schema],
         )
         .await?;
+    let stranger = connection
+        .query(
+            "select coalesce(a.usename::text, '(unknown)'), a.pid
+             from hashtextextended('assay run ' || $1, 0) as key
+             join pg_locks l on l.locktype = 'advisory' and l.granted and l.objsubid = 1
+               and l.classid::bigint = (key >> 32) & 4294967295 and l.objid::bigint = key & 4294967295
+               and l.database = (select oid from pg_database where datname = current_database())
+             join pg_stat_activity a on a.pid = l.pid
+             where a.usename is distinct from session_user",
+            &[&schema],
+        )
+        .await?;
+    let stranger = stranger.first().map(|row| Stranger {
+        role: row.get(0),
+        backend: row.get(1),
+    });
     // The holder takes the lock first and signs second.
     Ok(rows.first().map_or_else(
         || Holder {
@@ -119,6 +147,7 @@ async fn holder(connection: &Connection, schema: &str) -> Result<Holder, SqlErro
             host: "(unknown)".into(),
             pid: 0,
             since: "just now".into(),
+            stranger: stranger.clone(),
         },
         |row| Holder {
             run_id: row.get(0),
@@ -126,6 +155,7 @@ async fn holder(connection: &Connection, schema: &str) -> Result<Holder, SqlErro
             host: row.get(2),
             pid: row.get(3),
             since: row.get(4),
+            stranger: stranger.clone(),
         },
     ))
 }

@@ -312,12 +312,19 @@ pub fn set_up_diagnostic(error: &SetUpError) -> Diagnostic {
 /// What somebody who may not run now is told.
 #[must_use]
 pub fn lock_refusal(gate: &Gate, holder: &Holder) -> Diagnostic {
+    let help = match &holder.stranger {
+        Some(stranger) => format!(
+            "if it is no run, `select pg_terminate_backend({})` ends it; a run is waited for with --lock-wait SECONDS",
+            stranger.backend
+        ),
+        None => "wait for it to end, or give --lock-wait SECONDS".to_owned(),
+    };
     Diagnostic::error(
         "run-in-progress",
         format!("another run holds the published schema `{}`", gate.ledger.schema),
     )
     .because(holder.to_string())
-    .help("wait for it to end, or give --lock-wait SECONDS")
+    .help(help)
 }
 
 fn timing(result: &NodeResult) -> (String, String, f64) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::support::{Project, Server};
+use super::support::{Project, Reader, Server};
 
 /// A public fact made by deltas, a public table made from it, a private one, and roles of this test alone.
 fn shop(reader: &str) -> Project {
@@ -491,4 +491,23 @@ fn without_a_gate_there_is_nothing_to_check() {
         let outcome = project.ends(2, &arguments);
         assert!(outcome.stderr.contains("error[no-gate]"), "{}", outcome.stderr);
     }
+}
+
+#[test]
+fn a_reader_that_holds_the_lock_of_a_run_is_named() {
+    let project = shop("it_locks");
+    project.psql("create role it_locks login");
+    project.ok(&["build"]);
+    let take = "select pg_advisory_lock(hashtextextended('assay run analytics', 0))";
+    let reader = Reader::as_role(&project.database, "it_locks", take);
+    let refused = project.ends(2, &["build"]);
+    for part in [
+        "run-in-progress",
+        "a session of the role it_locks, backend",
+        "pg_terminate_backend",
+    ] {
+        assert!(refused.stderr.contains(part), "{part} in {}", refused.stderr);
+    }
+    drop(reader);
+    project.ok(&["build", "--lock-wait", "20"]);
 }

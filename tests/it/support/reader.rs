@@ -14,9 +14,13 @@ pub struct Reader {
 impl Reader {
     /// Reads once, in a transaction that ends when the reader is dropped.
     pub fn of(database: &Database, query: &str) -> Self {
+        Self::as_role(database, "postgres", query)
+    }
+
+    pub fn as_role(database: &Database, role: &str, query: &str) -> Self {
         let server = Server::shared();
         let mut psql = server
-            .psql_command(&database.name, "postgres")
+            .psql_command(&database.name, role)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
