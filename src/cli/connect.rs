@@ -127,7 +127,7 @@ impl Connected {
                     .iter()
                     .map(ToString::to_string)
                     .collect::<Vec<_>>()
-                    .join(" and ")
+                    .join(", ")
             ),
         );
         generate::practise(self, practice, &missing, &workspace.talk).await?;
