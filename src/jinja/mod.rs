@@ -35,6 +35,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, SourceFile};
+use crate::sql::Table;
+
+/// A result with its cells as dbt prints them.
+pub fn printed(table: &Table) -> Table {
+    object::ResultTable::as_printed(table)
+}
 
 /// A `{% snapshot %}` block: its body is a template.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use serde_json::Value as Json;
-
+use crate::jinja::printed;
 use crate::sql::Table;
 
 use super::row_match::{Cells, aligned};
@@ -36,7 +35,7 @@ impl RowDiff {
             .map(|column| Some(column.name.to_lowercase()))
             .collect();
         let side = |table: &Table| {
-            let mut rows: Vec<Cells> = table.rows.iter().map(|row| shown(table, row)).collect();
+            let mut rows: Vec<Cells> = printed(table).rows;
             rows.sort_by(|a, b| compare(table, a, b));
             rows.insert(0, header.clone());
             rows
@@ -214,7 +213,9 @@ impl Print<'_> {
                     None => plain("NULL"),
                 };
             }
-            let text = format!("{}→{}", marked(expected[i].as_ref()), marked(actual[i].as_ref()));
+            let (before, after) = (marked(expected[i].as_ref()), marked(actual[i].as_ref()));
+            let before = spaced(&before, &after);
+            let text = format!("{before}→{}", spaced(&after, &before));
             Cell {
                 measured: quoted(&text, true).chars().count(),
                 text: quoted(&text, false),
@@ -237,6 +238,27 @@ fn marked(cell: Option<&String>) -> String {
         Some(text) if text.trim_start_matches('_') == "NULL" => format!("_{text}"),
         Some(text) => text.clone(),
     }
+}
+
+/// Where two texts differ in their blanks alone, the blanks that the other has not are shown as `␣`.
+fn spaced(text: &str, other: &str) -> String {
+    let solid = |text: &str| text.replace(' ', "");
+    if solid(text) != solid(other) {
+        return text.to_owned();
+    }
+    let mut others = other.chars().peekable();
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != ' ' {
+            while others.next_if_eq(&' ').is_some() {}
+        }
+        if others.next_if_eq(&c).is_some() {
+            shown.push(c);
+        } else {
+            shown.push('␣');
+        }
+    }
+    shown
 }
 
 /// As CSV has it. Cells in colour are not quoted for their blanks.
@@ -265,27 +287,6 @@ fn spread(active: &mut [u8]) {
                 _ => {}
             }
         }
-    }
-}
-
-/// The cells of a row as dbt prints them.
-fn shown(table: &Table, row: &[Option<String>]) -> Cells {
-    let cells = row.iter().zip(&table.columns);
-    cells
-        .map(|(cell, column)| cell.as_ref().map(|text| as_dbt(text, &column.data_type)))
-        .collect()
-}
-
-fn as_dbt(text: &str, data_type: &str) -> String {
-    match data_type {
-        "boolean" => if text.starts_with('t') { "True" } else { "False" }.to_owned(),
-        "real" | "double precision" if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') => format!("{text}.0"),
-        "json" => serde_json::from_str::<Json>(text).map_or_else(|_| text.to_owned(), |json| json.to_string()),
-        _ if data_type.starts_with("timestamp") && data_type.ends_with("with time zone") => {
-            let short = text.len() > 3 && matches!(text.as_bytes()[text.len() - 3], b'+' | b'-');
-            format!("{text}{}", if short { ":00" } else { "" })
-        }
-        _ => text.to_owned(),
     }
 }
 
@@ -321,6 +322,7 @@ fn by_value(one: &str, other: &str, data_type: &str) -> std::cmp::Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Column;
 
     /// What daff 1.4 prints for the same tables.
     #[test]
@@ -349,15 +351,46 @@ mod tests {
         );
     }
 
+    /// Where a row stands on one side alone dbt writes values as Python's `repr` does, with `\r\n` between lines; here
+    /// they read as in any other row. `tests/parity/projects/unit_test_prints` has what is the same.
     #[test]
-    fn values_print_as_in_python() {
-        let shown = [
-            as_dbt("t", "boolean"),
-            as_dbt("2", "double precision"),
-            as_dbt("2020-01-01 00:00:00+00", "timestamp with time zone"),
-            as_dbt("{\"b\":  1}", "json"),
-            as_dbt("1.50", "numeric"),
+    fn a_row_of_one_side_reads_as_any_other() {
+        let columns = [
+            ("id", "integer"),
+            ("amount", "numeric(10,2)"),
+            ("day", "date"),
+            ("at", "timestamp without time zone"),
+            ("ok", "boolean"),
         ];
-        assert_eq!(shown, ["True", "2.0", "2020-01-01 00:00:00+00:00", "{\"b\":1}", "1.50"]);
+        let table = |rows: &[[&str; 5]]| Table {
+            columns: columns
+                .map(|(name, data_type)| Column {
+                    name: name.to_owned(),
+                    data_type: data_type.to_owned(),
+                })
+                .to_vec(),
+            rows: rows
+                .iter()
+                .map(|row| row.map(|cell| Some(cell.to_owned())).to_vec())
+                .collect(),
+            ..Table::default()
+        };
+        let diff = RowDiff::new(
+            &table(&[]),
+            &table(&[["1", "1.50", "2020-01-31", "2020-01-31 12:00:00.5", "t"]]),
+        );
+        let dbt = "@@ ,id,amount,day,at,ok\r\n+++,1,Decimal('1.50'),\"datetime.date(2020, 1, 31)\",\"datetime.datetime(2020, 1, 31, 12, 0, 0, 500000)\",true\r\n";
+        let ours = diff.expect("a difference").to_string();
+        let bare = |text: &str| text.replace(' ', "");
+        let as_values = bare(dbt)
+            .replace("\r\n", "\n")
+            .replace("Decimal('1.50')", "1.50")
+            .replace("\"datetime.date(2020,1,31)\"", "2020-01-31")
+            .replace(
+                "\"datetime.datetime(2020,1,31,12,0,0,500000)\"",
+                "2020-01-3112:00:00.500000",
+            )
+            .replace("true", "True");
+        assert_eq!(bare(&ours), as_values);
     }
 }

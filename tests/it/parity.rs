@@ -54,6 +54,7 @@ fixtures!(
     sources,
     state_by_value,
     test_configs,
+    unit_test_prints,
     unit_tests,
     versions,
 );
@@ -179,7 +180,7 @@ fn run(fixture: &Path, name: &str) -> Json {
         left.insert("command".to_owned(), json!(words));
         left.insert("exit".to_owned(), json!(output.status.code()));
         let is_new = |path: &Path, old| path.exists() && fs::read(path).ok() != old;
-        let statuses = is_new(&results, old_results).then(|| statuses(&results));
+        let statuses = is_new(&results, old_results).then(|| statuses(&results, plan["messages"] == json!(true)));
         left.insert("results".to_owned(), statuses.unwrap_or_default());
         if lists {
             let stdout = String::from_utf8_lossy(&output.stdout);
@@ -283,14 +284,24 @@ fn picture(database: &str, volatile: &[String]) -> Json {
     picture
 }
 
-fn statuses(path: &Path) -> Json {
+fn statuses(path: &Path, messages: bool) -> Json {
     let results = read(path);
     let results = results["results"].as_array().expect("a list");
     results
         .iter()
         .map(|one| {
             let id = one["unique_id"].as_str().expect("an id").to_owned();
-            (id, json!([one["status"], one["failures"]]))
+            let mut told = vec![one["status"].clone(), one["failures"].clone()];
+            if messages {
+                told.push(json!(
+                    one["message"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .split('\n')
+                        .collect::<Vec<_>>()
+                ));
+            }
+            (id, Json::Array(told))
         })
         .collect::<Map<_, _>>()
         .into()

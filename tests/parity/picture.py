@@ -10,6 +10,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Keys of manifest nodes that hold a clock, a machine or text that dbt alone has.
 FLEETING = {"created_at", "build_path", "root_path", "compiled_path", "compiled", "compiled_code", "extra_ctes", "extra_ctes_injected"}
 
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
+
 
 class Server:
     """A PostgreSQL reached through psql; its address is a URL without a database."""
@@ -76,10 +78,14 @@ class Written:
             return None
         return sorted(json.loads(text)["results"], key=lambda one: one["unique_id"])
 
-    def results(self):
-        """unique_id -> [status, failures] of the last command, None where it left no results."""
+    def results(self, messages=False):
+        """unique_id -> [status, failures] of the last command, with the lines of its message if asked; None where it left no results."""
         found = self.found("run_results.json")
-        return None if found is None else {one["unique_id"]: [one["status"], one.get("failures")] for one in found}
+
+        def told(one):
+            return [COLOUR.sub("", one["message"] or "").replace("\r\n", "\n").split("\n")] if messages else []
+
+        return None if found is None else {one["unique_id"]: [one["status"], one.get("failures"), *told(one)] for one in found}
 
     def sources(self):
         """What `source freshness` told: unique_id -> [status, criteria]; nothing where the last command was another."""

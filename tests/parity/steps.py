@@ -43,6 +43,7 @@ class Fixture:
     volatile  columns whose values differ from run to run
     manifest  parts of the manifest to compare at the end: `exposures`, `nodes.fqn,alias`
     env       environment of the commands
+    messages  compare what each result says, line by line
     steps     "seed --full-refresh" runs a command; {"sql": ".."} changes data; {"files": "changes/2"} lays a folder over the project;
               {"keep": "before"} copies what the last command left in `target`; `ls` is compared by what it lists;
               {"run": "..", "as": {..}} runs a command with further environment; with "look": false the database is not looked at
@@ -111,7 +112,7 @@ def run(fixture, tool, server, database, scratch, extra=(), keep_log=None):
         look = not isinstance(step, dict) or step.get("look", True)
         after = server.picture(database, plan.get("volatile", [])) if look else before
         listed = {"listed": [json.loads(line) if line.startswith("{") else line for line in sorted(done.stdout.splitlines())]} if lists else {}
-        kept.append({"command": words, "exit": done.returncode, "results": old.results(), **listed, **old.sources(), **changes(before, after)})
+        kept.append({"command": words, "exit": done.returncode, "results": old.results(plan.get("messages", False)), **listed, **old.sources(), **changes(before, after)})
         before = after
     if keep_log:
         keep_log.write_text("".join(log))

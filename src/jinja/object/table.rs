@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple};
+use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::{Map, Value as Json};
 
@@ -79,6 +79,25 @@ impl ResultTable {
             table.response = response.response();
         }
         Some(table)
+    }
+
+    /// A result with its cells as dbt prints them: numbers, moments, JSON and arrays as Python writes them.
+    pub fn as_printed(table: &Table) -> Table {
+        let kinds = || table.columns.iter().map(|column| column.data_type.as_str());
+        let text = |(text, kind): (&Option<String>, &str)| {
+            let cell = cell(text.as_deref(), kind);
+            match cell.kind() {
+                ValueKind::None => None,
+                ValueKind::Bool => Some(if cell.is_true() { "True" } else { "False" }.to_owned()),
+                _ => Some(cell.to_string()),
+            }
+        };
+        let rows = table.rows.iter();
+        Table {
+            rows: rows.map(|row| row.iter().zip(kinds()).map(text).collect()).collect(),
+            columns: table.columns.clone(),
+            ..Table::default()
+        }
     }
 
     /// Cells as they print.
