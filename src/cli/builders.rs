@@ -52,10 +52,15 @@ impl Workspace {
             .collect()
     }
 
+    /// Finds who builds a node.
+    pub fn builder_of(&self, node: &Node) -> Builder {
+        let packages_may_override = !self.is_flag_on("require_explicit_package_overrides_for_builtin_materializations");
+        builder(&self.engine, self.project_name(), packages_may_override, node)
+    }
+
     /// Finds who builds the selected nodes. What nobody can build is refused before anything runs; in a project that follows
     /// dbt's lenience it is that node's failure, as in dbt.
     pub fn builders(&self, selected: &IndexSet<NodeId>) -> Result<Macros, Diagnostics> {
-        let packages_may_override = !self.is_flag_on("require_explicit_package_overrides_for_builtin_materializations");
         let mut problems = Diagnostics::default();
         let mut macros = Macros::new();
         for node in selected.iter().filter_map(|id| self.graph.node(id)) {
@@ -63,7 +68,7 @@ impl Workspace {
                 problems.push(microbatch_refusal(node));
                 continue;
             }
-            let made_by = match builder(&self.engine, self.project_name(), packages_may_override, node) {
+            let made_by = match self.builder_of(node) {
                 Builder::Rust => continue,
                 Builder::Jinja { id, why } => {
                     if self.gate().is_some() && node.is_published() {

@@ -12,6 +12,7 @@ pub mod db;
 mod debug;
 mod deps;
 mod diff;
+mod divided;
 mod docs;
 mod docs_serve;
 mod erase;

@@ -130,7 +130,7 @@ impl Workspace {
         };
         talk.events.tell(Event::Invoked);
         talk.events.tell(Event::Found(counts(&loaded.graph)));
-        Ok(Self {
+        let workspace = Self {
             root,
             selectors: Selectors::read(&loaded.project.selectors)?,
             vars: Arc::new(Variables::new(&loaded.project, &given.into_iter().collect())),
@@ -149,7 +149,9 @@ impl Workspace {
             write_json: !global.no_write_json,
             state: global.state.clone(),
             retried: global.retried.clone(),
-        })
+        };
+        workspace.check_divided()?;
+        Ok(workspace)
     }
 
     /// What an earlier run left to do, where that is tried again.

@@ -17,13 +17,6 @@ use super::transaction::{Failed, Transaction};
 impl NodeRun {
     /// Calls the materialization macro with dbt's context for it. What it leaves uncommitted is undone.
     pub(super) async fn jinja(&self, id: &str, incremental: bool) -> Result<Done, Diagnostic> {
-        if self.step.node.config.partition_by.is_some() {
-            let name = &self.step.node.name;
-            return Err(Diagnostic::error("not-supported", format!("{name} has `partition_by`, and is built by the macro {id}"))
-                .at(self.step.node.declared.clone())
-                .because("tables are divided into partitions where Assay builds them itself")
-                .help("take `partition_by` away, or what makes the macro necessary: `sql_header`, a strategy of the project's own, or a macro that takes the place of a built-in one"));
-        }
         let transaction = Arc::new(Transaction::new(&self.connection).beginning_with(self.in_turn()));
         let done = self.call_materialization(id, incremental, &transaction);
         transaction.rollback().await;

@@ -303,6 +303,42 @@ fn chromium() -> Option<&'static str> {
     })
 }
 
+/// What a browser makes of a page of the site: the inside of its `<main>`, the console having said nothing.
+fn shown(chromium: &str, project: &Project, page: &str) -> String {
+    let profile = tempfile::tempdir().expect("a folder");
+    let output = Command::new(chromium)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--dump-dom",
+        ])
+        .arg("--virtual-time-budget=3000")
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!(
+            "file://{}#!/{page}",
+            project.path().join("target/index.html").display()
+        ))
+        .output()
+        .expect("chromium runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let complaints: Vec<&str> = told.lines().filter(|line| line.contains("CONSOLE")).collect();
+    assert!(complaints.is_empty(), "{page}: {complaints:?}");
+    let dom = String::from_utf8_lossy(&output.stdout).into_owned();
+    let main = dom.split("<main").nth(1).and_then(|rest| rest.split("</main>").next());
+    main.unwrap_or_else(|| panic!("{page}: no page\n{dom}\n{told}"))
+        .to_owned()
+}
+
+/// The text of what a page shows, without its markup.
+fn read_aloud(html: &str) -> String {
+    let text = html
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, text)| text));
+    text.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("|")
+}
+
 #[test]
 fn a_browser_shows_the_pages() {
     let Some(chromium) = chromium() else {
@@ -311,32 +347,7 @@ fn a_browser_shows_the_pages() {
     };
     let project = till();
     project.ok(&["docs", "generate"]);
-    let profile = tempfile::tempdir().expect("a folder");
-    let show = |page: &str| {
-        let output = Command::new(chromium)
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--enable-logging=stderr",
-                "--dump-dom",
-            ])
-            .arg("--virtual-time-budget=3000")
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(format!(
-                "file://{}#!/{page}",
-                project.path().join("target/index.html").display()
-            ))
-            .output()
-            .expect("chromium runs");
-        let told = String::from_utf8_lossy(&output.stderr);
-        let complaints: Vec<&str> = told.lines().filter(|line| line.contains("CONSOLE")).collect();
-        assert!(complaints.is_empty(), "{page}: {complaints:?}");
-        let dom = String::from_utf8_lossy(&output.stdout).into_owned();
-        let main = dom.split("<main").nth(1).and_then(|rest| rest.split("</main>").next());
-        main.unwrap_or_else(|| panic!("{page}: no page\n{dom}\n{told}"))
-            .to_owned()
-    };
+    let show = |page: &str| shown(chromium, &project, page);
     let model = show("model/model.till.Orders_paid");
     for shown in [
         "</span>Orders_paid</h1>",
@@ -363,4 +374,85 @@ fn a_browser_shows_the_pages() {
     assert!(show("overview").contains("8 passed, 0 warned, 0 failed, 0 not run."));
     assert!(show("source/source.till.shop.orders").contains("Orders <strong>as they land</strong>."));
     assert!(show("model/model.till.gone").contains("Nothing is here"));
+}
+
+#[test]
+fn a_browser_shows_how_old_things_are_and_how_tests_ended() {
+    let Some(chromium) = chromium() else {
+        eprintln!("skipped: no Chromium is installed, so nothing looked at the pages");
+        return;
+    };
+    let project = Project::new()
+        .write(
+            "project.yml",
+            "name: it\nprofile: it\ngate:\n  schema: analytics\n  readers: []\n  keep: 2\n  certify_within: {count: 2, period: hour}\n",
+        )
+        .write(
+            "models/schema.yml",
+            "sources:\n  - name: raw\n    config:\n      loaded_at_field: loaded_at\n      freshness: {warn_after: {count: 1, period: hour}, error_after: {count: 2, period: day}}\n    \
+             tables: [{name: orders}]\nmodels:\n  - name: fact\n    access: public\n    columns:\n      - name: id\n        data_tests:\n          - unique\n          \
+             - accepted_values: {arguments: {values: [1], quote: false}, config: {severity: warn}}\n",
+        )
+        .write(
+            "models/fact.sql",
+            "{{ config(materialized='table') }} select id, '{{ var('as_of') }}'::text as at from {{ source('raw', 'orders') }}",
+        );
+    project.psql(
+        "create schema raw; create table raw.orders as select n as id, now() - interval '5 hours' as loaded_at from generate_series(1, 3) n",
+    );
+    project.ok(&["source", "freshness"]);
+    project.ok(&["build"]);
+    project.ok(&["docs", "generate"]);
+    let read = |page: &str| read_aloud(&shown(chromium, &project, page));
+
+    let source = read("source/source.it.raw.orders");
+    for told in [
+        "Freshness|State|warn|Newest row|",
+        "Loaded at|loaded_at|",
+        "Warns after|1 hour|Fails after|2 days|",
+    ] {
+        assert!(source.contains(told), "{told} is not in\n{source}");
+    }
+    let model = read("model/model.it.fact");
+    for told in [
+        "Certified|Version|fact__",
+        "Tests|1 passed, 1 warned|",
+        "Warnings|accepted_values_fact_id__False__1| data test|",
+        "|: 2 rows|",
+        "Rows|3|",
+        "Data as of|",
+        "Holds until|",
+        "Sources|warn| raw.orders, newest row |",
+        "quote: false)| 2 rows|",
+    ] {
+        assert!(model.contains(told), "{told} is not in\n{model}");
+    }
+    assert!(!model.contains("expired"), "{model}");
+    let test = project.ok(&[
+        "ls",
+        "--resource-type",
+        "test",
+        "--output",
+        "json",
+        "--output-keys",
+        "unique_id",
+    ]);
+    let warned = test
+        .stdout
+        .lines()
+        .find(|line| line.contains("accepted_values"))
+        .expect("the test");
+    let id = serde_json::from_str::<Json>(warned).expect("JSON")["unique_id"].clone();
+    let page = read(&format!("test/{}", id.as_str().expect("an id")));
+    assert!(page.contains("warn, 2 rows"), "{page}");
+    assert!(read("overview").contains("1 passed, 1 warned, 0 failed, 0 not run."));
+
+    // What has expired is said to have; a source that has become too old is an error of its page.
+    project.psql("update assay.certificates set expires_at = now() - interval '1 minute'; update raw.orders set loaded_at = now() - interval '3 days'");
+    project.ends(1, &["source", "freshness"]);
+    project.ok(&["docs", "generate"]);
+    let model = read("model/model.it.fact");
+    assert!(model.contains("| expired|"), "{model}");
+    let source = read("source/source.it.raw.orders");
+    assert!(source.contains("Freshness|State|error|"), "{source}");
 }

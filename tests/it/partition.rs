@@ -304,11 +304,6 @@ fn what_cannot_be_divided_is_told() {
         1,
         &["`id` is integer"],
     );
-    said(
-        "materialized='table', sql_header='select 1;', partition_by={'field': 'at'}",
-        1,
-        &["not-supported", "built by the macro"],
-    );
     project.put(
         "models/m.sql",
         &model(
@@ -490,4 +485,109 @@ fn a_published_table_is_divided() {
     );
     project.ok(&["rollback"]);
     assert_eq!(seen().as_deref(), Ok("1 2"));
+}
+
+#[test]
+fn what_a_macro_builds_is_refused_when_the_project_is_read() {
+    let strategy = (
+        "macros/strategy.sql",
+        "{% macro get_incremental_own_sql(arg_dict) %}select 1{% endmacro %}",
+    );
+    let overridden = (
+        "macros/columns.sql",
+        "{% macro postgres__create_table_as(temporary, relation, sql) %}select 1{% endmacro %}",
+    );
+    let own = |name: &str| {
+        format!(
+            "{{% materialization {name}, adapter='postgres' %}}{{% set by = config.get('partition_by') %}}\
+             {{% call statement('main') %}}create table {{{{ this }}}} (at timestamp) partition by range ({{{{ by.field }}}}){{% endcall %}}{{% do adapter.commit() %}}\
+             {{{{ return({{'relations': [this]}}) }}}}{{% endmaterialization %}}"
+        )
+    };
+    let microbatch = "materialized='incremental', incremental_strategy='microbatch', event_time='at', batch_size='day', begin='2024-01-01'";
+    let by = "partition_by={'field': 'at', 'type': 'range'}";
+    let refused: [(&str, (&str, &str), &[&str]); 6] = [
+        (
+            "materialized='table', sql_header='select 1;'",
+            strategy,
+            &[
+                "m has `partition_by`, and is built by the macro macro.dbt.materialization_table_default",
+                "`pre_hook`",
+            ],
+        ),
+        (
+            "materialized='incremental', incremental_strategy='own'",
+            strategy,
+            &["its incremental strategy `own` is a macro"],
+        ),
+        (
+            "materialized='incremental', sql_header='select 1;'",
+            strategy,
+            &["materialization_incremental"],
+        ),
+        (
+            "materialized='table'",
+            overridden,
+            &["macro.it.postgres__create_table_as", "takes part in building it"],
+        ),
+        (
+            microbatch,
+            (
+                "macros/batches.sql",
+                "{% macro get_incremental_microbatch_sql(arg_dict) %}select 1{% endmacro %}",
+            ),
+            &["macro.it.get_incremental_microbatch_sql", "takes part in building it"],
+        ),
+        (
+            "materialized='table'",
+            ("macros/table.sql", &own("table")),
+            &["the project's own materialization `macro.it.materialization_table_postgres`"],
+        ),
+    ];
+    for flavour in ["project.yml", "dbt_project.yml"] {
+        for (config, (path, text), wanted) in &refused {
+            let project = Project::new()
+                .write(flavour, "name: it\nprofile: it\nversion: '1'\n")
+                .write(path, text)
+                .write(
+                    "models/m.sql",
+                    &model(&format!("{config}, {by}"), "select now()::timestamp as at"),
+                );
+            let told = project.ends(2, &["parse"]).stderr;
+            for part in [&["not-supported", "models/m.sql"], *wanted].concat() {
+                assert!(told.contains(part), "{flavour} {config}: {part} in {told}");
+            }
+        }
+    }
+    for kind in ["view", "ephemeral", "materialized_view"] {
+        let project = Project::with(&[(
+            "models/m.sql",
+            &model(&format!("materialized='{kind}', {by}"), "select 1 as at"),
+        )]);
+        let told = project.ends(2, &["parse"]).stderr;
+        assert!(told.contains("neither a table nor incremental"), "{kind}: {told}");
+    }
+    let project = Project::with(&[
+        ("seeds/s.csv", "at\n2024-01-01\n"),
+        (
+            "seeds/s.yml",
+            "seeds:\n- name: s\n  config:\n    partition_by: {field: at, type: range}\n",
+        ),
+        (
+            "snapshots/kept.yml",
+            "snapshots:\n- name: kept\n  relation: ref('s')\n  config: {strategy: check, check_cols: all, unique_key: at, partition_by: {field: at, type: range}}\n",
+        ),
+    ]);
+    let told = project.ends(2, &["parse"]).stderr;
+    assert_eq!(told.matches("neither a table nor incremental").count(), 2, "{told}");
+    // A materialization of another name reads the setting itself.
+    let project = Project::with(&[
+        ("macros/divided.sql", &own("divided")),
+        (
+            "models/m.sql",
+            &model(&format!("materialized='divided', {by}"), "select 1"),
+        ),
+    ]);
+    project.ok(&["run"]);
+    assert_eq!(project.psql("select relkind from pg_class where relname = 'm'"), "p");
 }

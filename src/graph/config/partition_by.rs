@@ -10,14 +10,15 @@ impl Typer<'_> {
     /// PostgreSQL passes over it, and so do we where it has no `type`, which is our own.
     pub(super) fn partition_by(&mut self, materialized: Materialization) -> Option<PartitionBy> {
         let setting = self.get("partition_by")?;
-        if materialized == Materialization::Other {
+        // A materialization with a name of its own makes of it what it likes.
+        let is_model = self.owner.resource_type == ResourceType::Model;
+        if is_model && materialized == Materialization::Other && self.text("materialized")? != "materialized_view" {
             return None;
         }
         match PartitionBy::read(&setting.value, self.owner.flavour == Flavour::Dbt) {
             Ok(None) => None,
             Ok(Some(_))
-                if self.owner.resource_type != ResourceType::Model
-                    || !matches!(materialized, Materialization::Table | Materialization::Incremental) =>
+                if !is_model || !matches!(materialized, Materialization::Table | Materialization::Incremental) =>
             {
                 let problem = Diagnostic::error(
                     "wrong-value",

@@ -95,7 +95,7 @@ function certificate(found) {
       row("Version", h("code", null, found.version)),
       row("Audited", moment(found.certified_at), found.scope === "delta" && " (the newest rows; the others were audited before)"),
       row("Tests", found.tests_passed + " passed" + (found.tests_warned ? ", " + found.tests_warned + " warned" : "")),
-      row("Warnings", warned.map((test) => h("div", null, test.test + ": " + test.failures + " rows"))),
+      row("Warnings", warned.map((test) => h("div", null, byId.has(test.test) ? link(byId.get(test.test)) : test.test, ": " + test.failures.toLocaleString() + (test.failures === 1 ? " row" : " rows")))),
       row("Rows", found.rows !== null && found.rows !== undefined && found.rows.toLocaleString()),
       row("Data as of", found.data_as_of && moment(found.data_as_of)),
       row("Last change", found.changes && "+" + found.changes.added + " ~" + found.changes.changed + " -" + found.changes.removed + " rows"),
