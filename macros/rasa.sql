@@ -20,11 +20,6 @@
 {{ return(column) }}
 {%- endmacro %}
 
-{# metadata__user_id is data -> metadata -> user_id. #}
-{% macro rasa_unpacked_path(doc, column) -%}
-{{ doc }} #>> '{ {{- column.split('__') | join(',') -}} }'
-{%- endmacro %}
-
 {# What is counted, by interaction and session: [{name, event: user|action|slot, values: [...]}]. #}
 {% macro rasa_count_metrics() -%}
 {%- set metrics = var('count_metrics', []) -%}
@@ -54,6 +49,16 @@ select '{{ intent | replace("'", "''") }}' where not exists (select 1 from {{ re
 interval '60 minutes'
 {%- endmacro %}
 
+{# A count of interactions or sessions; 0 where count_metrics does not have it. #}
+{% macro rasa_counted(prefix, metric, counted) -%}
+{{ prefix ~ metric ~ '_count' if metric in counted else '0' }}
+{%- endmacro %}
+
+{# Who processes loads: each place that models are built in does so for itself. #}
+{% macro rasa_consumer() -%}
+{{ generate_schema_name(none, none) | trim }}
+{%- endmacro %}
+
 {# The log of loads that were processed, where it exists. It is written last, so that no model may refer to it. #}
 {% macro rasa_commits() -%}
 {%- if execute -%}
@@ -66,7 +71,7 @@ interval '60 minutes'
 {% macro rasa_processed_loads() -%}
 {%- set commits = rasa_commits() -%}
 {%- if commits is not none -%}
-select load_id from {{ commits }} where consumer = '{{ target.schema }}' and status = 1
+select load_id from {{ commits }} where consumer = '{{ rasa_consumer() }}' and status = 1
 {%- else -%}
 select null::text as load_id where false
 {%- endif -%}

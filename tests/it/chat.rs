@@ -6,26 +6,26 @@ use std::path::Path;
 use super::shipped::{assay, contents, expected_figures, incremental_models, read, root, shipped};
 use super::support::Project;
 
-const FIXED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z'}";
-const UNPACKED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z', rasa_layout: unpacked}";
+pub(super) const FIXED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z'}";
+pub(super) const UNPACKED: &str = "{pseudonymize: false, as_of: '2022-02-03T00:00:00Z', rasa_layout: unpacked}";
 
-fn fixture() -> std::path::PathBuf {
+pub(super) fn fixture() -> std::path::PathBuf {
     root().join("tests/it/fixtures/f_rasa")
 }
 
-fn run_file(project: &Project, path: &Path) {
+pub(super) fn run_file(project: &Project, path: &Path) {
     project.psql(&read(path));
 }
 
 /// The project with the seven senders in its tracker store.
-fn seven_senders() -> Project {
+pub(super) fn seven_senders() -> Project {
     let project = shipped();
     run_file(&project, &root().join("src/generate/schema/rasa.sql"));
     run_file(&project, &fixture().join("raw.sql"));
     project
 }
 
-fn build(project: &Project, vars: &str) {
+pub(super) fn build(project: &Project, vars: &str) {
     assay(project, &["build", "--select", "+tag:chat", "--vars", vars]);
 }
 
@@ -109,37 +109,60 @@ fn a_sender_identified_later_leaves_nothing_behind() {
     same_after_a_full_refresh(&project, FIXED);
 }
 
-#[test]
-fn loads_in_any_order_equal_a_full_refresh() {
+/// Generated events in so many loads that have nothing to do with when they happened, or that follow it; announced by turns.
+fn load_by_load(loads: u64, shuffled: bool) {
     let project = shipped();
     assay(
         &project,
         &["generate", "--tier", "nano", "--seed", "3", "--domain", "rasa"],
     );
-    // Every event gets a load that has nothing to do with when it happened.
-    project.psql(
-        "update rasa_tracker.events
-         set load_id = '1743000' || 100 + ('x' || substr(md5(id::text), 1, 4))::bit(16)::int % 4 || '.5';
+    let load = if shuffled {
+        "('x' || substr(md5(id::text), 1, 4))::bit(16)::int"
+    } else {
+        "(row_number() over (order by id) - 1) * {loads} / count(*) over ()"
+    };
+    project.psql(&format!(
+        "update rasa_tracker.events e set load_id = 'load-' || l.load % {loads}
+         from (select id, {} as load from rasa_tracker.events) l where l.id = e.id;
          truncate rasa_tracker._loads",
-    );
-    for (place, load) in [102, 100, 103, 101].iter().enumerate() {
+        load.replace("{loads}", &loads.to_string())
+    ));
+    for place in 0..loads {
+        let load = if shuffled { (place * 37 + 11) % loads } else { place };
         project.psql(&format!(
             "insert into rasa_tracker._loads
-             values ('1743000{load}.5', 0, timestamptz '2025-04-01T00:00:00Z' + {place} * interval '3 hours')"
+             values ('load-{load}', 0, timestamptz '2025-04-01T00:00:00Z' + {place} * interval '3 hours')"
         ));
         build(&project, "{pseudonymize: false}");
     }
     same_after_a_full_refresh(&project, "{pseudonymize: false}");
 }
 
-fn same_after_a_full_refresh(project: &Project, vars: &str) {
+#[test]
+fn loads_in_any_order_equal_a_full_refresh() {
+    load_by_load(4, true);
+}
+
+#[test]
+#[ignore = "more than a hundred builds: many minutes"]
+fn many_loads_in_any_order_equal_a_full_refresh() {
+    for loads in [1, 7, 50] {
+        load_by_load(loads, false);
+        load_by_load(loads, true);
+    }
+}
+
+pub(super) fn same_after_a_full_refresh(project: &Project, vars: &str) {
     let models: Vec<String> = incremental_models(project)
         .into_iter()
         .filter(|model| model.contains("rasa"))
         .collect();
-    assert!(models.len() >= 10, "{models:?}");
     let before: Vec<String> = models.iter().map(|model| contents(project, model)).collect();
-    assert!(before.iter().all(|rows| !rows.is_empty()));
+    // A fixture without forms leaves the tables of slots empty.
+    assert!(
+        before.iter().filter(|rows| !rows.is_empty()).count() >= 10,
+        "{models:?}"
+    );
     assay(
         project,
         &["build", "--full-refresh", "--select", "+tag:chat", "--vars", vars],
@@ -195,34 +218,6 @@ fn the_sources_own_log_is_written_on_request_only() {
             "1643707201.5 0, 1643707201.5 0, 1643707201.5 1, 1643707202.5 0, 1643707202.5 1"
         );
     }
-}
-
-#[test]
-fn what_cannot_be_read_is_kept_aside_and_counted() {
-    let project = seven_senders();
-    project.psql(
-        "insert into rasa_tracker.events (id, sender_id, type_name, \"timestamp\", data, load_id) values
-           (100, 'R8', 'user', 1643760000, '{\"confidence\": NaN}', '1643707202.5'),
-           (101, 'R8', 'user', 'NaN', '{\"event\": \"user\"}', '1643707202.5'),
-           (102, '', 'user', 1643760000, '{\"event\": \"user\"}', '1643707202.5'),
-           (103, 'R8', 'conversation_inactive', 1643760000, '{\"event\": \"conversation_inactive\"}', '1643707202.5'),
-           (104, 'R8', 'user', 1643760001, '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"name\": null, \"confidence\": \"NaN\"}}}', '1643707202.5'),
-           (105, 'R8', 'user', 1643760001, '{\"event\": \"user\", \"parse_data\": {\"intent\": {\"confidence\": \"NaN\", \"name\": null}}}', '1643707201.5')",
-    );
-    build(&project, FIXED);
-    assert_eq!(
-        project.psql("select string_agg(column_name || ' ' || reason || ' ' || rows, ', ' order by column_name, reason) from analytics_int.dq_rasa"),
-        "event data_not_json 1, event duplicate 1, event sender_missing 1, event timestamp_invalid 1, event unknown_type 1, \
-         intent_confidence malformed 1, intent_name missing 1"
-    );
-    assert_eq!(
-        project.psql("select string_agg(seq || ' ' || event, ', ' order by seq) from analytics.rasa_event_sequence where sender_key = 'R8'"),
-        "103 conversation_inactive, 105 user"
-    );
-    assert_eq!(
-        project.psql("select count(*) from analytics_quarantine.rasa_quarantine"),
-        "3"
-    );
 }
 
 #[test]

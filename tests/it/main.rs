@@ -5,6 +5,8 @@ mod audit_scope;
 mod bad_input;
 mod building;
 mod chat;
+mod chat_input;
+mod chat_setup;
 mod conflicts;
 mod connection;
 mod db;

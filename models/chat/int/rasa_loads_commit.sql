@@ -17,13 +17,13 @@
 -- depends_on: {{ ref(model) }}
 {%- endfor %}
 select
-  '{{ target.schema }}'::text as consumer,
+  '{{ rasa_consumer() }}'::text as consumer,
   l.load_id,
   1::bigint as status,
   {{ as_of() }} as inserted_at
 from {{ ref('stg_rasa__load_ids') }} l
 {%- if is_incremental() %}
 where not exists (
-  select 1 from {{ this }} t where t.consumer = '{{ target.schema }}' and t.load_id = l.load_id and t.status = 1
+  select 1 from {{ this }} t where t.consumer = '{{ rasa_consumer() }}' and t.load_id = l.load_id and t.status = 1
 )
 {%- endif %}

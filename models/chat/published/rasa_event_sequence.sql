@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
-          indexes=[{'columns': ['_record_hash'], 'unique': true}, {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
+          partition_by=rasa_by_month('timestamp'),
+          indexes=[rasa_unique('_record_hash', 'timestamp'), {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
 select
   e._record_hash,
   e.seq,

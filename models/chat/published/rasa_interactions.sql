@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
-          indexes=[{'columns': ['interaction_id'], 'unique': true}, {'columns': ['sender_key']}, {'columns': ['user_key']}, {'columns': ['session_key']}]) }}
+          partition_by=rasa_by_month('interaction_initiation_timestamp'),
+          indexes=[rasa_unique('interaction_id', 'interaction_initiation_timestamp'), {'columns': ['sender_key']}, {'columns': ['user_key']}, {'columns': ['session_key']}]) }}
 {#
   Written by sender: with a sender all others of its users, new and before, are in scope, so what an earlier identity left
   goes too.

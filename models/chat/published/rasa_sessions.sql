@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
-          indexes=[{'columns': ['session_id'], 'unique': true}, {'columns': ['session_key'], 'unique': true}, {'columns': ['sender_key']}, {'columns': ['user_key']}, {'columns': ['session_date']}]) }}
+          partition_by=rasa_by_month('session_initiation_timestamp'),
+          indexes=[rasa_unique('session_id', 'session_initiation_timestamp'), rasa_unique('session_key', 'session_initiation_timestamp'), {'columns': ['sender_key']}, {'columns': ['user_key']}, {'columns': ['session_date']}]) }}
 {%- set metrics = rasa_count_metrics() %}
 -- depends_on: {{ ref('stg_rasa__sender_ids') }}
 with

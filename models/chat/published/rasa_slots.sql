@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
-          indexes=[{'columns': ['slot_record_hash'], 'unique': true}, {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
+          partition_by=rasa_by_month('timestamp'),
+          indexes=[rasa_unique('slot_record_hash', 'timestamp'), {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
 select
   s.slot_record_hash,
   s.sender_key,

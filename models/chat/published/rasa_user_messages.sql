@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', unique_key='sender_key', incremental_strategy='delete+insert',
-          indexes=[{'columns': ['user_message_record_hash'], 'unique': true}, {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
+          partition_by=rasa_by_month('timestamp'),
+          indexes=[rasa_unique('user_message_record_hash', 'timestamp'), {'columns': ['sender_key', 'timestamp']}, {'columns': ['session_key']}, {'columns': ['interaction_id']}]) }}
 select
   e._record_hash as user_message_record_hash,
   e.sender_key,

@@ -4,7 +4,7 @@
     materialized='incremental',
     unique_key='_load_id',
     incremental_strategy='delete+insert',
-    pre_hook="create or replace function {{ this.include(identifier=false) }}.rasa_try_jsonb(doc text) returns jsonb language plpgsql immutable parallel unsafe as 'begin return doc::jsonb; exception when others then return null; end'",
+    pre_hook="{{ rasa_json_reader(this.include(identifier=false)) }}",
     indexes=[
       {'columns': ['_load_id']},
       {'columns': ['sender_id']},
@@ -40,8 +40,7 @@ raw_events as (
     e.load_id::text as _load_id,
     e.sender_id::text as sender_id,
     e.type_name::text as type_name,
-    -- Before 1970, after 2100 and NaN are no times.
-    case when e."timestamp" between 0 and 4102444800 then to_timestamp(e."timestamp") end as "timestamp",
+    e."timestamp",
     e.data::text as data,
     {{ parse }}(e.data::text) as parsed
   from {{ source('rasa_tracker', 'events') }} e
@@ -50,49 +49,16 @@ raw_events as (
   offset 0
 ),
 
-read as (
+documents as (
   select
-    r.seq,
-    r._load_id,
-    r.sender_id,
-    case coalesce(d.doc ->> 'event', r.type_name)
-      when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted'
-      else coalesce(d.doc ->> 'event', r.type_name)
-    end as event,
-    r."timestamp",
-    -- The same event sent again differs in nothing but what is volatile.
-    jsonb_build_array(
-      r.sender_id, coalesce(d.doc ->> 'event', r.type_name), extract(epoch from r."timestamp")::numeric(20, 6),
-      case when r.parsed is null then to_jsonb(r.data) else (d.doc - '{is_flagged}'::text[]) #- '{metadata,request_id}' end
-    )::text as content,
-    coalesce(d.doc ->> 'model_id', d.doc #>> '{metadata,model_id}') as model_id,
-    coalesce(d.doc ->> 'environment', '__unknown') as environment,
-    d.doc #>> '{metadata,session_id}' as metadata_session_id,
-    case
-      when jsonb_typeof(d.doc -> 'is_flagged') = 'boolean' then (d.doc ->> 'is_flagged')::boolean else false
-    end as is_flagged,
-    d.doc ->> 'name' as name,
-    d.doc ->> 'text' as text,
-    coalesce(d.doc ->> 'message_id', d.doc #>> '{parse_data,message_id}') as message_id,
-    d.doc ->> 'input_channel' as input_channel,
-    d.doc #>> '{parse_data,intent,name}' as intent_name,
-    d.doc #> '{parse_data,intent}' as intent,
-    -- Element 0 of the ranking is the intent itself.
-    d.doc #>> '{parse_data,intent_ranking,1,name}' as second_intent_name,
-    d.doc #> '{parse_data,intent_ranking,1}' as second_intent,
-    {{ 'null::text' if person == 'sender_id' else rasa_unpacked_path('d.doc', person) }} as person_id,
-    {{ 'null::text' if external == 'sender_id' else rasa_unpacked_path('d.doc', external) }} as external_id,
-    coalesce(d.doc #>> '{metadata,utter_action}', d.doc #>> '{metadata,template_name}') as utter_action,
-    case jsonb_typeof(d.doc #> '{data,buttons}') when 'array' then jsonb_array_length(d.doc #> '{data,buttons}') else 0 end
-      as button_count,
-    d.doc ->> 'policy' as policy,
-    d.doc as doc,
-    d.doc ->> 'value' as slot_value,
-    case
-      when nullif(r.sender_id, '') is null then 'sender_missing'
-      when r."timestamp" is null then 'timestamp_invalid'
-      when jsonb_typeof(r.parsed) is distinct from 'object' then 'data_not_json'
-    end as quarantine_reason
+    r.*,
+    d.doc,
+    coalesce({{ rasa_scalar('d.doc', 'event') }}, r.type_name) as told_event,
+    -- Before 1970, after 2100 and NaN are no times. Where the store has none, the document may.
+    to_timestamp(coalesce(
+      case when r."timestamp" between 0 and 4102444800 then r."timestamp" end,
+      {{ number_within(json_num('d.doc', 'timestamp'), 0, 4102444800, 'double precision') }}
+    )) as happened_at
   from raw_events r
   cross join lateral (
     select case when jsonb_typeof(r.parsed) = 'object' then r.parsed else '{}'::jsonb end as doc
@@ -101,6 +67,62 @@ read as (
   offset 0
 ),
 
+read as (
+  select
+    r.seq,
+    r._load_id,
+    r.sender_id,
+    case r.told_event
+      when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else r.told_event
+    end as event,
+    r.happened_at as "timestamp",
+    -- The same event sent again differs in nothing but what is volatile.
+    jsonb_build_array(
+      r.sender_id, r.told_event, extract(epoch from r.happened_at)::numeric(20, 6),
+      case
+        when r.parsed is null then to_jsonb(r.data)
+        when jsonb_typeof(r.doc -> 'metadata') = 'object'
+          then (r.doc - '{is_flagged,timestamp}'::text[]) #- '{metadata,request_id}'
+        else r.doc - '{is_flagged,timestamp}'::text[]
+      end
+    )::text as content,
+    coalesce({{ rasa_scalar('r.doc', 'model_id') }}, {{ rasa_scalar('r.doc', 'metadata,model_id') }}) as model_id,
+    coalesce({{ rasa_scalar('r.doc', 'environment') }}, '__unknown') as environment,
+    {{ rasa_scalar('r.doc', 'metadata,session_id') }} as metadata_session_id,
+    coalesce(r.doc -> 'is_flagged' = 'true'::jsonb, false) as is_flagged,
+    {{ rasa_scalar('r.doc', 'name') }} as name,
+    {{ rasa_scalar('r.doc', 'text') }} as text,
+    coalesce({{ rasa_scalar('r.doc', 'message_id') }}, {{ rasa_scalar('r.doc', 'parse_data,message_id') }}) as message_id,
+    {{ rasa_scalar('r.doc', 'input_channel') }} as input_channel,
+    {{ rasa_scalar('r.doc', 'parse_data,intent,name') }} as intent_name,
+    r.doc #> '{parse_data,intent}' as intent,
+    -- Element 0 of the ranking is the intent itself.
+    {{ rasa_scalar('r.doc', 'parse_data,intent_ranking,1,name') }} as second_intent_name,
+    r.doc #> '{parse_data,intent_ranking,1}' as second_intent,
+    {{ 'null::text' if person == 'sender_id' else rasa_scalar('r.doc', person.split('__') | join(',')) }} as person_id,
+    {{ 'null::text' if external == 'sender_id' else rasa_scalar('r.doc', external.split('__') | join(',')) }} as external_id,
+    coalesce({{ rasa_scalar('r.doc', 'metadata,utter_action') }}, {{ rasa_scalar('r.doc', 'metadata,template_name') }})
+      as utter_action,
+    case jsonb_typeof(r.doc #> '{data,buttons}') when 'array' then jsonb_array_length(r.doc #> '{data,buttons}') else 0 end
+      as button_count,
+    {{ rasa_scalar('r.doc', 'policy') }} as policy,
+    r.doc,
+    r.doc ->> 'value' as slot_value,
+    case
+      when nullif(r.sender_id, '') is null then 'sender_missing'
+      when r.happened_at is null then 'timestamp_invalid'
+      when jsonb_typeof(r.parsed) is distinct from 'object' then 'data_not_json'
+    end as quarantine_reason
+  from documents r
+  offset 0
+),
+
+{%- else -%}
+read as (
+  {{ rasa_unpacked_events(person, external) | indent(2) }}
+),
+
+{% endif -%}
 typed as (
   select
     r.*,
@@ -109,80 +131,6 @@ typed as (
     {{ json_num('r.doc', 'confidence') }} as n_confidence
   from read r
 )
-{%- else -%}
-{%- set there = namespace(tables=[]) -%}
-{%- if execute -%}
-  {%- for table in ['event_user', 'event_user__parse_data__intent_ranking', 'event_bot', 'event_bot__data__buttons', 'event_action', 'event_slot', 'event_active_loop'] -%}
-    {%- set relation = source('rasa_event', table) -%}
-    {%- if adapter.get_relation(relation.database, relation.schema, relation.identifier) is not none -%}
-      {%- do there.tables.append(table) -%}
-    {%- endif -%}
-  {%- endfor -%}
-{%- endif %}
-typed as (
-  select
-    e.seq::bigint as seq,
-    e._load_id::text as _load_id,
-    e.sender_id::text as sender_id,
-    case e.event when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else e.event end as event,
-    e."timestamp",
-    e._record_hash::text as given_hash,
-    e.model_id::text as model_id,
-    coalesce(e.environment, '__unknown')::text as environment,
-    null::text as metadata_session_id,
-    {{ 'coalesce(u.is_flagged, false)' if 'event_user' in there.tables else 'false' }} as is_flagged,
-    coalesce(
-      null::text
-      {%- for table, alias in [('event_action', 'a'), ('event_slot', 's'), ('event_active_loop', 'l')] if table in there.tables -%}
-      , {{ alias }}.name
-      {%- endfor -%}
-    ) as name,
-    {% if 'event_user' in there.tables -%}
-    {{ 'coalesce(u.text, b.text)' if 'event_bot' in there.tables else 'u.text' }} as text,
-    coalesce(u.message_id, u.parse_data__message_id) as message_id,
-    u.input_channel as input_channel,
-    u.parse_data__intent__name as intent_name,
-    u.parse_data__intent__confidence as n_intent_confidence,
-    {{ 'null::text' if person == 'sender_id' else 'u.' ~ person ~ '::text' }} as person_id,
-    {{ 'null::text' if external == 'sender_id' else 'u.' ~ external ~ '::text' }} as external_id,
-    {%- else -%}
-    {{ 'b.text' if 'event_bot' in there.tables else 'null::text' }} as text, null::text as message_id,
-    null::text as input_channel, null::text as intent_name, null::double precision as n_intent_confidence,
-    null::text as person_id, null::text as external_id,
-    {%- endif %}
-    {% if 'event_user__parse_data__intent_ranking' in there.tables -%}
-    k.name as second_intent_name, k.confidence as n_second_intent_confidence,
-    {%- else -%}
-    null::text as second_intent_name, null::double precision as n_second_intent_confidence,
-    {%- endif %}
-    {{ 'coalesce(b.metadata__utter_action, b.metadata__template_name)' if 'event_bot' in there.tables else 'null::text' }} as utter_action,
-    {% if 'event_bot__data__buttons' in there.tables -%}
-    (
-      select count(*) from {{ source('rasa_event', 'event_bot__data__buttons') }} t where t._parent_hash = e._record_hash
-    )::integer as button_count,
-    {%- else -%}
-    0 as button_count,
-    {%- endif %}
-    {% if 'event_action' in there.tables -%}
-    a.policy, a.confidence as n_confidence,
-    {%- else -%}
-    null::text as policy, null::double precision as n_confidence,
-    {%- endif %}
-    {{ 's.value' if 'event_slot' in there.tables else 'null::text' }} as slot_value,
-    case
-      when nullif(e.sender_id, '') is null then 'sender_missing' when e."timestamp" is null then 'timestamp_invalid'
-    end as quarantine_reason
-  from {{ source('rasa_event', 'event') }} e
-  {% for table, alias in [('event_user', 'u'), ('event_bot', 'b'), ('event_action', 'a'), ('event_slot', 's'), ('event_active_loop', 'l')] if table in there.tables -%}
-  left join {{ source('rasa_event', table) }} {{ alias }} on {{ alias }}._record_hash = e._record_hash
-  {% endfor -%}
-  {% if 'event_user__parse_data__intent_ranking' in there.tables -%}
-  left join {{ source('rasa_event', 'event_user__parse_data__intent_ranking') }} k
-    on k._parent_hash = e._record_hash and k._pos = 1
-  {% endif -%}
-  where e._load_id in (select l.load_id from loads l)
-)
-{%- endif %}
 
 select
   {% if layout == 'tracker_store' -%}
@@ -221,15 +169,11 @@ select
   case when t.event = 'bot' then t.button_count end as button_count,
   case when t.event = 'action' then t.policy end as policy,
   case when t.event = 'slot' then t.slot_value end as slot_value,
-  {% if layout == 'tracker_store' -%}
   -- Text: a unit test of dbt knows no arrays.
   array_to_string(array_remove(array[
-    {{ json_rejection('t.intent', 'confidence', 't.n_intent_confidence', number_within('t.n_intent_confidence', 0, 1, 'double precision'), 'intent_confidence') }},
-    {{ json_rejection('t.second_intent', 'confidence', 't.n_second_intent_confidence', number_within('t.n_second_intent_confidence', 0, 1, 'double precision'), 'second_intent_confidence') }},
-    {{ json_rejection('t.doc', 'confidence', 't.n_confidence', number_within('t.n_confidence', 0, 1, 'double precision'), 'confidence') }},
+    {% for column, doc in [('intent_confidence', 'intent'), ('second_intent_confidence', 'second_intent'), ('confidence', 'doc')] -%}
+    {{ json_rejection('t.' ~ doc, 'confidence', 't.n_' ~ column, number_within('t.n_' ~ column, 0, 1, 'double precision'), column) }},
+    {% endfor -%}
     case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end
-  ], null), ',')
-  {%- else -%}
-  coalesce(case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end, '')
-  {%- endif %} as dq_flags
+  ], null), ',') as dq_flags
 from typed t

@@ -40,8 +40,14 @@ marked as (
   select
     o.*,
     case
+      {% if restarts -%}
+      when o.pos = 1 and o.event = 'action' and o.value = 'action_restart' then 'restart'
+      {% endif -%}
       when o.pos = 1 then 'first'
       when o.metadata_session_id <> o.previous_metadata_session_id then 'metadata'
+      {% if gap > 0 -%}
+      when o."timestamp" - o.previous_timestamp > interval '{{ gap }} minutes' then 'gap'
+      {% endif -%}
       when o.metadata_session_id = o.previous_metadata_session_id then null
       {% if restarts -%}
       when o.event = 'action' and o.value = 'action_restart' then 'restart'
@@ -50,23 +56,32 @@ marked as (
         and (o.previous_event, o.previous_value) is distinct from ('slot', 'session_started_metadata') then 'start'
       when o.event = 'slot' and o.value = 'session_started_metadata'
         and (o.next_event, o.next_value) is not distinct from ('action', 'action_session_start') then 'start'
-      {% if gap > 0 -%}
-      when o."timestamp" - o.previous_timestamp > interval '{{ gap }} minutes' then 'gap'
-      {% endif -%}
     end as marker
   from ordered o
 ),
 
--- A start that follows a restart without a word of the user in between belongs to the restart's session.
-openers as (
+-- Starts stand with the marker of another kind before them.
+runs as (
   select
     m._record_hash,
-    not coalesce(
-      m.marker = 'start' and lag(m.marker) over w = 'restart' and lag(m.users_so_far) over w = m.users_so_far, false
-    ) as opens
+    m.sender_id,
+    m.pos,
+    m.marker,
+    m.users_so_far,
+    count(*) filter (where m.marker <> 'start') over (partition by m.sender_id order by m.pos rows unbounded preceding) as run
   from marked m
   where m.marker is not null
-  window w as (partition by m.sender_id order by m.pos)
+),
+
+-- Starts that follow a restart without a word of the user in between belong to the restart's session.
+openers as (
+  select
+    r._record_hash,
+    not (
+      r.marker = 'start' and first_value(r.marker) over w = 'restart' and first_value(r.users_so_far) over w = r.users_so_far
+    ) as opens
+  from runs r
+  window w as (partition by r.sender_id, r.run order by r.pos)
 ),
 
 numbered as (

@@ -1,0 +1,109 @@
+{# Reading the unpacked layout. A loader makes a table for a type, and a column for a field, when it first sees one. #}
+
+{# Tables that are there, as {name: [columns]}. #}
+{% macro rasa_unpacked_tables() -%}
+{%- set there = {} -%}
+{%- for table in ['event', 'event_user', 'event_user__parse_data__intent_ranking', 'event_bot', 'event_bot__data__buttons',
+                  'event_action', 'event_action_execution_rejected', 'event_slot', 'event_active_loop', 'event_form',
+                  'event_followup', 'event_session_started', 'event_restart', 'event_rewind', 'event_user_featurization'] -%}
+  {%- set relation = source('rasa_event', table) -%}
+  {%- if execute -%}
+    {%- set found = adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier) -%}
+    {%- if found is not none -%}
+      {%- do there.update({table: adapter.get_columns_in_relation(found) | map(attribute='name') | list}) -%}
+    {%- endif -%}
+  {%- endif -%}
+{%- endfor -%}
+{{ return(there) }}
+{%- endmacro %}
+
+{# The first value of these columns, [[table, column], ..]; a table's alias is its name. Null where none of them is there. #}
+{% macro rasa_first(there, columns, type='text') -%}
+{%- set found = [] -%}
+{%- for table, column in columns if column in there.get(table, []) -%}
+  {%- do found.append(table ~ '."' ~ column ~ '"::' ~ type) -%}
+{%- endfor -%}
+{{ 'coalesce(' ~ found | join(', ') ~ ')' if found else 'null::' ~ type }}
+{%- endmacro %}
+
+{# As jsonb, with what the field held in other types: <column>__v_<type>. #}
+{% macro rasa_of_any_type(there, columns) -%}
+{%- set found = [] -%}
+{%- for table, column in columns -%}
+  {%- for name in there.get(table, []) if name == column or name.startswith(column ~ '__v_') -%}
+    {%- do found.append('to_jsonb(' ~ table ~ '."' ~ name ~ '")') -%}
+  {%- endfor -%}
+{%- endfor -%}
+{{ 'coalesce(' ~ found | join(', ') ~ ')' if found else 'null::jsonb' }}
+{%- endmacro %}
+
+{# Events of the complete loads to read, with the columns that the tracker's JSON gives in the other layout. #}
+{% macro rasa_unpacked_events(person, external) -%}
+{%- set there = rasa_unpacked_tables() -%}
+{%- set types = ['event_user', 'event_bot', 'event_action', 'event_action_execution_rejected', 'event_slot', 'event_active_loop',
+                 'event_form', 'event_followup', 'event_session_started', 'event_restart', 'event_rewind',
+                 'event_user_featurization'] -%}
+{%- set everywhere = [] -%}
+{%- for table in ['event'] + types -%}
+  {%- do everywhere.append([table, 'metadata__session_id']) -%}
+{%- endfor -%}
+{%- set flags = [] -%}
+{%- for table in ['event'] + types -%}
+  {%- do flags.append([table, 'is_flagged']) -%}
+{%- endfor -%}
+select
+  {{ rasa_first(there, [['event', 'seq']], 'bigint') }} as seq,
+  event._load_id::text as _load_id,
+  event.sender_id::text as sender_id,
+  case event.event
+    when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else event.event::text
+  end as event,
+  event."timestamp"::timestamptz as "timestamp",
+  event._record_hash::text as given_hash,
+  {{ rasa_first(there, [['event', 'model_id']]) }} as model_id,
+  coalesce({{ rasa_first(there, [['event', 'environment']]) }}, '__unknown') as environment,
+  {{ rasa_first(there, everywhere) }} as metadata_session_id,
+  coalesce({{ rasa_first(there, flags, 'boolean') }}, false) as is_flagged,
+  {{ rasa_first(there, [['event_action', 'name'], ['event_action_execution_rejected', 'name'], ['event_slot', 'name'],
+                        ['event_active_loop', 'name'], ['event_form', 'name'], ['event_followup', 'name']]) }} as name,
+  {{ rasa_first(there, [['event_user', 'text'], ['event_user', 'parse_data__text'], ['event_bot', 'text']]) }} as text,
+  {{ rasa_first(there, [['event_user', 'message_id'], ['event_user', 'parse_data__message_id']]) }} as message_id,
+  {{ rasa_first(there, [['event_user', 'input_channel']]) }} as input_channel,
+  {{ rasa_first(there, [['event_user', 'parse_data__intent__name']]) }} as intent_name,
+  jsonb_build_object(
+    'confidence', {{ rasa_of_any_type(there, [['event_user', 'parse_data__intent__confidence']]) }}
+  ) as intent,
+  {{ rasa_first(there, [['event_user__parse_data__intent_ranking', 'name']]) }} as second_intent_name,
+  jsonb_build_object(
+    'confidence', {{ rasa_of_any_type(there, [['event_user__parse_data__intent_ranking', 'confidence']]) }}
+  ) as second_intent,
+  {{ 'null::text' if person == 'sender_id' else rasa_first(there, [['event_user', person]]) }} as person_id,
+  {{ 'null::text' if external == 'sender_id'
+     else rasa_first(there, [['event_session_started', external], ['event_user', external]]) }} as external_id,
+  {{ rasa_first(there, [['event_bot', 'metadata__utter_action'], ['event_bot', 'metadata__template_name']]) }} as utter_action,
+  {% if 'event_bot__data__buttons' in there -%}
+  (
+    select count(*) from {{ source('rasa_event', 'event_bot__data__buttons') }} t where t._parent_hash = event._record_hash
+  )::integer as button_count,
+  {%- else -%}
+  0 as button_count,
+  {%- endif %}
+  {{ rasa_first(there, [['event_action', 'policy'], ['event_action_execution_rejected', 'policy']]) }} as policy,
+  jsonb_build_object(
+    'confidence',
+    {{ rasa_of_any_type(there, [['event_action', 'confidence'], ['event_action_execution_rejected', 'confidence']]) }}
+  ) as doc,
+  {{ rasa_of_any_type(there, [['event_slot', 'value']]) }} #>> '{}' as slot_value,
+  case
+    when nullif(event.sender_id, '') is null then 'sender_missing' when event."timestamp" is null then 'timestamp_invalid'
+  end as quarantine_reason
+from {{ source('rasa_event', 'event') }} event
+{%- for table in types if table in there %}
+left join {{ source('rasa_event', table) }} {{ table }} on {{ table }}._record_hash = event._record_hash
+{%- endfor %}
+{%- if 'event_user__parse_data__intent_ranking' in there %}
+left join {{ source('rasa_event', 'event_user__parse_data__intent_ranking') }} event_user__parse_data__intent_ranking
+  on event_user__parse_data__intent_ranking._parent_hash = event._record_hash and event_user__parse_data__intent_ranking._pos = 1
+{%- endif %}
+where event._load_id in (select l.load_id from loads l)
+{%- endmacro %}
