@@ -123,11 +123,7 @@ impl Connected {
                 "No raw data on the local server yet: generating the {} tier (seed {}) into {}",
                 practice.tier,
                 practice.seed,
-                missing
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
         );
         generate::practise(self, practice, &missing, &workspace.talk).await?;

@@ -32,7 +32,7 @@ fn the_questions_of_the_page_have_answers() {
     }
 }
 
-/// As SQLAlchemy makes it for Rasa, with the seven senders in it.
+/// As Rasa makes it, with the seven senders in it.
 fn rasas_own_store() -> Project {
     let project = seven_senders();
     project.psql(
@@ -90,7 +90,7 @@ fn a_tracker_store_of_ones_own_in_schemas_and_partitions_of_its_own() {
              from pg_class c join pg_namespace n on n.oid = c.relnamespace
              where n.nspname = 'bank__versions' and c.relispartition and c.relname like 'rasa_user_messages%' and c.relkind = 'r'"
         ),
-        "_p202202 _p202203"
+        "__p202202 __p202203"
     );
     assert_eq!(
         project.psql("select count(*) from pg_namespace where nspname like 'analytics%'"),
