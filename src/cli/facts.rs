@@ -72,6 +72,7 @@ pub(super) async fn facts(
         .await
         .map_err(|error: crate::postgres::SqlError| error.diagnostic())?;
     facts.seconds = seconds;
+    facts.together = gate.together;
     let mut current = current;
     if schemas.contains(&gate.ledger.schema) {
         // Somebody dropped the published view: only a new version brings it back, a delta would go unseen.

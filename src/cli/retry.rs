@@ -97,7 +97,11 @@ impl Retried {
                 }
             }
         }
-        if workspace.gate().is_some() {
+        if let Some(gate) = workspace.gate() {
+            if gate.together && !nodes.is_empty() {
+                let published = |id: &&NodeId| workspace.graph.node(id).is_some_and(|node| node.is_published());
+                nodes.extend(self.planned.iter().filter(published).cloned());
+            }
             nodes.extend(held_with(&workspace.graph, &nodes, &self.planned));
         }
         nodes.sort();

@@ -206,6 +206,7 @@ impl Workspace {
                 days: gate.keep_days,
             },
             keep_removed: gate.keep_removed,
+            together: gate.together,
             models: Arc::new(self.published_models()),
             certification: gate.certification.clone(),
         })

@@ -7,6 +7,7 @@ mod preview;
 mod scope;
 mod set;
 mod step;
+mod together;
 
 use action::action;
 pub use preview::{ColumnChanges, Effect, Preview, Seen, describes, preview, standing};

@@ -8,6 +8,7 @@ use petgraph::unionfind::UnionFind;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{Graph, Materialization, NodeId, ResourceType};
 
+use super::together::{gather, ties, unfit};
 use super::{Action, Plan, Step};
 
 /// Published models that change what readers see in one transaction, and the tests that decide about it.
@@ -19,6 +20,11 @@ pub struct PublishSet {
     pub names: Vec<String>,
     /// How many publications come before it.
     pub level: usize,
+    /// Steps that run in the transaction which publishes the set, in their order: deltas, and what must read them before.
+    /// Where there are none, deltas commit by themselves, and versions are published when all else has ended.
+    pub inside: Vec<NodeId>,
+    /// What these, the members and the audits stand on, which must have ended before that transaction begins.
+    pub before: Vec<NodeId>,
 }
 
 /// Where a step stands in relation to publications.
@@ -26,17 +32,42 @@ pub struct PublishSet {
 struct Layer {
     /// How many publications must have happened before it.
     level: usize,
-    /// A version that is not yet published by then lies above it, or it is one.
-    pending: bool,
+    /// Versions that are not yet published by then lie above it, or it is one.
+    pending: Pending,
+}
+
+/// Which named set versions that are not yet published belong to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Pending {
+    #[default]
+    None,
+    /// All of them to this one, see [`ties`].
+    Tied(usize),
+    Any,
+}
+
+impl Pending {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, one) | (one, Self::None) => one,
+            (one, other) if one == other => one,
+            _ => Self::Any,
+        }
+    }
 }
 
 /// Published models of the plan that hang together: one is made from the other, both are made from the same model of the
 /// plan, or a test looks at both.
 ///
 /// What takes in rows for good never takes them from a version that may yet be refused: it starts once that version is
-/// published, which parts the sets above it from those below.
-pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
-    let layers = named_layers(graph, plan);
+/// published, which parts the sets above it from those below. What belongs to a named set, and everything where all is
+/// published `together`, takes them in the transaction that publishes the version.
+pub fn publish_sets(graph: &Graph, plan: &mut Plan, together: bool) -> Vec<PublishSet> {
+    let layers = if together {
+        vec![Layer::default(); plan.steps.len()]
+    } else {
+        named_layers(graph, plan)
+    };
     let index: HashMap<&str, usize> = plan.steps.keys().enumerate().map(|(i, id)| (&**id, i)).collect();
     let mut groups: UnionFind<usize> = UnionFind::new(plan.steps.len());
     for (id, step) in &plan.steps {
@@ -59,6 +90,13 @@ pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
         let mut first: HashMap<usize, usize> = HashMap::new();
         for own in named.iter().filter_map(|id| index.get(&**id)) {
             groups.union(*own, *first.entry(layers[*own].level).or_insert(*own));
+        }
+    }
+    if together {
+        let gated = plan.steps.values().enumerate().filter(|(_, step)| step.is_gated());
+        let gated: Vec<usize> = gated.map(|(place, _)| place).collect();
+        for pair in gated.windows(2) {
+            groups.union(pair[0], pair[1]);
         }
     }
     let mut sets: Vec<(usize, PublishSet)> = Vec::new();
@@ -90,12 +128,15 @@ pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
                 && layers[index[&***id]].level <= set.level
         });
         set.audits = tests.map(|(id, _)| Arc::clone(id)).collect();
+        if together || !set.names.is_empty() {
+            gather(plan, set);
+        }
     }
     let sets: Vec<PublishSet> = sets.into_iter().map(|(_, set)| set).collect();
     let waits: Vec<(NodeId, Vec<usize>)> = plan
         .steps
         .iter()
-        .filter(|(id, step)| is_kept(&step.action) && layers[index[&***id]].level > 0)
+        .filter(|(id, step)| is_kept(&step.action) && (together || layers[index[&***id]].level > 0))
         .map(|(id, _)| (Arc::clone(id), published_before(plan, id, &sets)))
         .collect();
     for (id, after) in waits {
@@ -105,7 +146,7 @@ pub fn publish_sets(graph: &Graph, plan: &mut Plan) -> Vec<PublishSet> {
 }
 
 /// Whether rows that a step took in stay there in later runs.
-fn is_kept(action: &Action) -> bool {
+pub(super) fn is_kept(action: &Action) -> bool {
     matches!(
         action,
         Action::PublishedDelta { .. }
@@ -119,7 +160,7 @@ fn is_kept(action: &Action) -> bool {
 /// Named sets that this plan cannot publish in one transaction.
 #[must_use]
 pub fn parted_sets(graph: &Graph, plan: &Plan) -> Diagnostics {
-    let mut problems = Diagnostics::default();
+    let mut problems = unfit(plan);
     for (name, models) in graph.publish_sets() {
         let sets = plan.sets.iter().filter(|set| set.names.contains(name));
         let mut members: Vec<(usize, &Step)> = sets
@@ -128,11 +169,9 @@ pub fn parted_sets(graph: &Graph, plan: &Plan) -> Diagnostics {
             .filter_map(|(level, id)| Some((level, plan.steps.get(id)?)))
             .collect();
         members.sort_by_key(|(level, _)| *level);
-        let is_version = |step: &Step| matches!(step.action, Action::Version { .. });
-        let Some((level, first)) = members.iter().copied().find(|(_, step)| is_version(step)) else {
+        let Some((level, first)) = members.first().copied() else {
             continue;
         };
-        // A delta commits by itself in any case; here it would wait for half of the set.
         let Some((_, later)) = members.iter().copied().find(|(other, _)| *other > level) else {
             continue;
         };
@@ -178,9 +217,10 @@ fn keeps_rows_before<'a>(plan: &'a Plan, id: &NodeId) -> Option<&'a Step> {
 /// Layers in which the versions of a named set are published no sooner than its last one, where that can be.
 fn named_layers(graph: &Graph, plan: &Plan) -> Vec<Layer> {
     let mut floors: HashMap<usize, usize> = HashMap::new();
+    let ties = ties(graph, plan);
     // A set that something parts rises without end; then it stays where it was, which `parted_sets` tells.
     for _ in 0..=graph.publish_sets().len() {
-        let layers = layers(plan, &floors);
+        let layers = layers(plan, &floors, &ties);
         let mut settled = true;
         for models in graph.publish_sets().values() {
             let places = || models.iter().filter_map(|id| plan.steps.get_full(id));
@@ -188,7 +228,7 @@ fn named_layers(graph: &Graph, plan: &Plan) -> Vec<Layer> {
                 continue;
             };
             for (place, _, step) in places() {
-                if matches!(step.action, Action::Version { .. }) && layers[place].level < last {
+                if step.is_gated() && layers[place].level < last {
                     floors.insert(place, last);
                     settled = false;
                 }
@@ -198,11 +238,11 @@ fn named_layers(graph: &Graph, plan: &Plan) -> Vec<Layer> {
             return layers;
         }
     }
-    layers(plan, &HashMap::new())
+    layers(plan, &HashMap::new(), &ties)
 }
 
-/// `floors` holds the least level of some steps, by place.
-fn layers(plan: &Plan, floors: &HashMap<usize, usize>) -> Vec<Layer> {
+/// `floors` holds the least level of some steps, by place, and `ties` the named sets that steps belong to.
+fn layers(plan: &Plan, floors: &HashMap<usize, usize>, ties: &HashMap<usize, usize>) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::with_capacity(plan.steps.len());
     for (place, step) in plan.steps.values().enumerate() {
         let above = || {
@@ -211,17 +251,22 @@ fn layers(plan: &Plan, floors: &HashMap<usize, usize>) -> Vec<Layer> {
         };
         let floor = floors.get(&place).copied().unwrap_or(0);
         let level = above().map(|layer| layer.level).max().unwrap_or(0).max(floor);
-        let pending = above().any(|layer| layer.level == level && layer.pending);
-        let own = if pending && is_kept(&step.action) {
+        let beside = above().filter(|layer| layer.level == level);
+        let pending = beside.fold(Pending::None, |all, layer| all.and(layer.pending));
+        let tie = ties.get(&place).map_or(Pending::Any, |set| Pending::Tied(*set));
+        let apart = pending == Pending::Any || (pending != Pending::None && pending != tie);
+        let own = if apart && is_kept(&step.action) {
             Layer {
                 level: level + 1,
-                pending: false,
+                pending: Pending::None,
             }
-        } else {
+        } else if matches!(step.action, Action::Version { .. }) {
             Layer {
                 level,
-                pending: pending || matches!(step.action, Action::Version { .. }),
+                pending: pending.and(tie),
             }
+        } else {
+            Layer { level, pending }
         };
         layers.push(own);
     }
@@ -252,6 +297,7 @@ fn published_before(plan: &Plan, id: &NodeId, sets: &[PublishSet]) -> Vec<usize>
         step.is_some_and(|step| matches!(step.action, Action::Version { .. }))
     };
     (0..sets.len())
+        .filter(|set| !sets[*set].inside.contains(id))
         .filter(|set| sets[*set].members.iter().any(|id| above.contains(id) && version(id)))
         .collect()
 }

@@ -149,6 +149,8 @@ pub struct Facts {
     pub tests_block: bool,
     /// What is below any parent of a test, not of all.
     pub holds_below_any: bool,
+    /// All that is published becomes visible at once.
+    pub together: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -206,7 +208,7 @@ impl Plan {
         plan.attach_view_audits(graph, facts);
         plan.hold_below_any(graph, facts);
         plan.sort(facts);
-        plan.sets = super::publish_sets(graph, &mut plan);
+        plan.sets = super::publish_sets(graph, &mut plan, facts.together);
         plan
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::nested::Nested;
 use super::{Connection, SqlError};
 use crate::diagnostic::Diagnostic;
 
@@ -53,6 +54,7 @@ pub(super) struct Sent<'a> {
     pub sql: Cow<'a, str>,
     /// How many characters stand before it.
     shift: usize,
+    nested: Option<Nested>,
 }
 
 impl<'a> Sent<'a> {
@@ -60,16 +62,21 @@ impl<'a> Sent<'a> {
         Self {
             sql: comment.map_or(Cow::Borrowed(sql), |comment| comment.with(sql).into()),
             shift: comment.map_or(0, |comment| comment.before().chars().count()),
+            nested: None,
         }
     }
 
     /// An error that the server found in it, as one in the text without the comment.
     pub fn placed(&self, error: SqlError) -> SqlError {
-        SqlError {
+        let error = SqlError {
             position: error
                 .position
                 .map(|position| position.saturating_sub(self.shift).max(1)),
             ..error
+        };
+        match &self.nested {
+            Some(nested) => nested.placed(error),
+            None => error,
         }
     }
 }
@@ -80,9 +87,18 @@ impl Connection {
         *self.comment.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = comment;
     }
 
-    pub(super) fn sent<'a>(&self, sql: &'a str) -> Sent<'a> {
+    pub(super) fn sent<'a>(&self, sql: &'a str) -> Result<Sent<'a>, SqlError> {
+        let nested = self.nested(sql)?;
         let comment = self.comment.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Sent::new(sql, comment.as_ref())
+        let Some(nested) = nested else {
+            return Ok(Sent::new(sql, comment.as_ref()));
+        };
+        let Sent { sql, shift, .. } = Sent::new(&nested.sql, comment.as_ref());
+        Ok(Sent {
+            sql: Cow::Owned(sql.into_owned()),
+            shift,
+            nested: Some(nested),
+        })
     }
 }
 

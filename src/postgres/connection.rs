@@ -58,6 +58,8 @@ pub struct Connection {
     /// Why the connection ended, once it has.
     ended: Arc<Mutex<Option<SqlError>>>,
     in_transaction: AtomicBool,
+    /// A transaction is open around everything, see [`Connection::enter`].
+    pub(super) nested: AtomicBool,
     attempt: Attempt,
     /// Types by object id and modifier, as `format_type` prints them.
     types: Mutex<HashMap<(u32, i32), String>>,
@@ -201,6 +203,7 @@ impl Connection {
             facts: session::Facts::default(),
             ended,
             in_transaction: AtomicBool::new(false),
+            nested: AtomicBool::new(false),
             attempt: Attempt::default(),
             types: Mutex::default(),
             comment: Mutex::default(),
@@ -257,11 +260,15 @@ impl Connection {
         self.in_transaction.load(Ordering::SeqCst)
     }
 
+    pub(super) fn set_in_transaction(&self, open: bool) {
+        self.in_transaction.store(open, Ordering::SeqCst);
+    }
+
     /// Runs one or more statements in one round trip, in one transaction unless they say otherwise. Answers with the
     /// rows that each statement returned or touched (zero for those that do neither).
     pub async fn batch(&self, sql: &str) -> Result<Vec<u64>, SqlError> {
-        let sent = self.sent(sql);
-        self.tracked(sql, async {
+        let sent = self.sent(sql)?;
+        let work = self.tracked(sql, async {
             let mut messages = pin!(self.client.simple_query_raw(&sent.sql).await?);
             let mut counts = Vec::new();
             while let Some(message) = messages.next().await {
@@ -270,33 +277,30 @@ impl Connection {
                 }
             }
             Ok(counts)
-        })
-        .await
-        .map_err(|error| sent.placed(error))
+        });
+        self.guarded(sql, work).await.map_err(|error| sent.placed(error))
     }
 
     /// Runs one or more statements and answers with the last result, as text. Types are told where the text is a
     /// single statement. All rows are held in memory.
     pub async fn table(&self, sql: &str) -> Result<Table, SqlError> {
         let single = statements(sql).len() == 1;
-        let sent = self.sent(sql);
-        let (described, result) = self
-            .tracked(sql, async {
-                let rows = self.last_result(&sent.sql);
-                if single {
-                    // Both go out at once; the server describes the statement before it runs it.
-                    let (described, rows) = futures_util::future::join(self.client.prepare(&sent.sql), rows).await;
-                    match (described, rows) {
-                        // In a transaction block the second only says that the first failed.
-                        (Err(error), Err(_)) => Err(error),
-                        (described, rows) => Ok((described.ok(), rows?)),
-                    }
-                } else {
-                    Ok((None, rows.await?))
+        let sent = self.sent(sql)?;
+        let work = self.tracked(sql, async {
+            let rows = self.last_result(&sent.sql);
+            if single {
+                // Both go out at once; the server describes the statement before it runs it.
+                let (described, rows) = futures_util::future::join(self.client.prepare(&sent.sql), rows).await;
+                match (described, rows) {
+                    // In a transaction block the second only says that the first failed.
+                    (Err(error), Err(_)) => Err(error),
+                    (described, rows) => Ok((described.ok(), rows?)),
                 }
-            })
-            .await
-            .map_err(|error| sent.placed(error))?;
+            } else {
+                Ok((None, rows.await?))
+            }
+        });
+        let (described, result) = self.guarded(sql, work).await.map_err(|error| sent.placed(error))?;
         let mut table = result;
         if let Some(statement) = described
             && statement.columns().len() == table.columns.len()
@@ -357,7 +361,8 @@ impl Connection {
 
     /// The columns that a statement would return, without running it.
     pub async fn describe(&self, sql: &str) -> Result<Vec<Column>, SqlError> {
-        let statement = self.followed(sql, self.client.prepare(sql)).await?;
+        let work = self.followed(sql, self.client.prepare(sql));
+        let statement = self.guarded("", work).await?;
         // A prepared `begin` opens nothing.
         self.named(statement.columns()).await
     }
@@ -396,12 +401,14 @@ impl Connection {
 
     /// One statement with bound parameters.
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, SqlError> {
-        self.tracked(sql, self.client.query(sql, parameters)).await
+        let work = self.tracked(sql, self.client.query(sql, parameters));
+        self.guarded(sql, work).await
     }
 
     /// One statement with bound parameters; the number of rows it touched.
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, SqlError> {
-        self.tracked(sql, self.client.execute(sql, parameters)).await
+        let work = self.tracked(sql, self.client.execute(sql, parameters));
+        self.guarded(sql, work).await
     }
 
     /// `COPY .. FROM STDIN` fed from a stream of chunks; the number of rows. An error in the stream ends the copy
@@ -411,23 +418,22 @@ impl Connection {
         S: Stream<Item = std::io::Result<Vec<u8>>> + Send,
     {
         let mut input_error = None;
-        let sent = self.sent(sql);
-        let copied = self
-            .tracked(sql, async {
-                let mut sink = pin!(self.client.copy_in::<_, Cursor<Vec<u8>>>(&*sent.sql).await?);
-                let mut chunks = pin!(chunks);
-                while let Some(chunk) = chunks.next().await {
-                    match chunk {
-                        Ok(chunk) => sink.send(Cursor::new(chunk)).await?,
-                        Err(error) => {
-                            input_error = Some(error);
-                            return Ok(0);
-                        }
+        let sent = self.sent(sql)?;
+        let work = self.tracked(sql, async {
+            let mut sink = pin!(self.client.copy_in::<_, Cursor<Vec<u8>>>(&*sent.sql).await?);
+            let mut chunks = pin!(chunks);
+            while let Some(chunk) = chunks.next().await {
+                match chunk {
+                    Ok(chunk) => sink.send(Cursor::new(chunk)).await?,
+                    Err(error) => {
+                        input_error = Some(error);
+                        return Ok(0);
                     }
                 }
-                sink.finish().await
-            })
-            .await;
+            }
+            sink.finish().await
+        });
+        let copied = self.guarded(sql, work).await;
         match input_error {
             Some(error) => Err(SqlError::client(format!("the rows to copy cannot be read: {error}"))),
             None => copied,
@@ -477,7 +483,16 @@ impl Connection {
     ) -> Result<T, SqlError> {
         let in_transaction = self.in_transaction();
         let done = self.followed(sql, work).await;
-        self.attempt.note(sql, in_transaction, done.as_ref().err());
+        // Within a transaction around it nothing is settled.
+        let (settling, open) = if self.is_nested() { ("", true) } else { (sql, in_transaction) };
+        self.attempt.note(settling, open, done.as_ref().err());
+        done
+    }
+
+    /// What opens, parts and ends a transaction around everything, past the book of the blocks in it.
+    pub(super) async fn plainly(&self, sql: &str) -> Result<(), SqlError> {
+        let done = self.counted(sql, self.client.batch_execute(sql)).await;
+        self.attempt.note(sql, true, done.as_ref().err());
         done
     }
 
@@ -488,11 +503,7 @@ impl Connection {
         sql: &str,
         work: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, SqlError> {
-        self.watched(Passage::Sent(sql));
-        let sent = Instant::now();
-        self.cancel.running.fetch_add(1, Ordering::SeqCst);
-        let result = work.await;
-        self.cancel.running.fetch_sub(1, Ordering::SeqCst);
+        let result = self.counted(sql, work).await;
         let (state, opened) = block(sql);
         match &result {
             Ok(_) => match state {
@@ -503,6 +514,19 @@ impl Connection {
             Err(_) if opened => self.in_transaction.store(true, Ordering::SeqCst),
             Err(_) => {}
         }
+        result
+    }
+
+    async fn counted<T>(
+        &self,
+        sql: &str,
+        work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, SqlError> {
+        self.watched(Passage::Sent(sql));
+        let sent = Instant::now();
+        self.cancel.running.fetch_add(1, Ordering::SeqCst);
+        let result = work.await;
+        self.cancel.running.fetch_sub(1, Ordering::SeqCst);
         let result = result.map_err(|error| self.explain(&error));
         self.watched(Passage::Answered {
             seconds: sent.elapsed().as_secs_f64(),

@@ -9,6 +9,7 @@ mod dependents;
 mod error;
 mod find;
 pub mod local;
+mod nested;
 mod pool;
 mod session;
 mod statements;

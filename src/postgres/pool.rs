@@ -174,10 +174,15 @@ impl PooledConnection {
     /// Lets its statements run to their end when others are cancelled because of a failure, until it is given back.
     #[must_use]
     pub fn spared(self) -> Self {
+        self.spare();
+        self
+    }
+
+    /// The same, in the middle of its work.
+    pub fn spare(&self) {
         if let Some((id, _, _)) = &self.held {
             self.inner.state().spared.insert(*id);
         }
-        self
     }
 }
 
@@ -197,7 +202,8 @@ impl Drop for PooledConnection {
         let inner = Arc::clone(&self.inner);
         inner.state().spared.remove(&id);
         connection.annotate(None);
-        if connection.is_lost() || self.retired.load(Ordering::SeqCst) {
+        // A transaction around everything ends with its session.
+        if connection.is_lost() || self.retired.load(Ordering::SeqCst) || connection.is_nested() {
             inner.state().live.remove(&id);
         } else if connection.is_abandoned() || connection.in_transaction() {
             let Ok(runtime) = tokio::runtime::Handle::try_current() else {

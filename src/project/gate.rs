@@ -15,6 +15,8 @@ pub struct Gate {
     pub keep_days: u32,
     /// What is published of a model that is public no more stays where readers see it.
     pub keep_removed: bool,
+    /// All that a run publishes becomes visible at once.
+    pub together: bool,
     /// Models that are published in one transaction whatever hangs together.
     pub sets: Vec<NamedSet>,
     pub certification: Certification,
@@ -69,6 +71,7 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         0
     });
     let keep_removed = section.flag("keep_removed", reader).unwrap_or(false);
+    let together = section.flag("together", reader).unwrap_or(false);
     let sets = section.map("sets", reader).iter();
     let sets = sets.map(|entry| named_set(entry, reader)).collect();
     let certification = Certification::read(&mut section, reader);
@@ -79,6 +82,7 @@ pub(super) fn read(yaml: &Yaml, reader: &mut Reader) -> Option<Gate> {
         keep,
         keep_days,
         keep_removed,
+        together,
         sets,
         certification,
     })

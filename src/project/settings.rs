@@ -488,6 +488,7 @@ mod tests {
                 keep: 3,
                 keep_days: 0,
                 keep_removed: false,
+                together: false,
                 sets: Vec::new(),
                 certification: crate::project::Certification::default(),
             })

@@ -63,6 +63,8 @@ pub struct Gate {
     pub keep: Keep,
     /// What is published stays where its model is public no more.
     pub keep_removed: bool,
+    /// All that a run publishes becomes visible at once.
+    pub together: bool,
     /// What the project publishes.
     pub models: Arc<Models>,
     pub certification: Certification,
