@@ -190,7 +190,7 @@ pub fn parted_sets(graph: &Graph, plan: &Plan) -> Diagnostics {
                 "`{kept}` takes in new rows for good, and takes them from published versions only"
             ))
             .help(format!(
-                "take `{}` or `{}` out of the set, or build with --full-refresh, which makes new versions of all",
+                "make it one set with the other, take `{}` or `{}` out of it, or build with --full-refresh, which makes new versions of all",
                 first.node.name, later.node.name
             )),
         );
@@ -382,15 +382,39 @@ mod tests {
         assert!(!parted_sets(&graph, &plan).has_errors());
     }
 
+    /// What runs in the transaction of the set, by its names, and what before.
+    fn together(plan: &Plan, names: &str) -> String {
+        let set = plan.sets.iter().find(|set| set.names.join("+") == names);
+        let set = set.expect("a set of this name");
+        let short = |ids: &[NodeId]| {
+            let names = ids.iter().map(|id| id.rsplit('.').next().unwrap_or_default());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        format!("{} after {}", short(&set.inside), short(&set.before))
+    }
+
     #[test]
-    fn a_delta_between_two_versions_parts_their_set() {
-        for named in [&["a", "c"][..], &["a", "b"]] {
+    fn a_delta_between_two_versions_takes_its_rows_in_their_transaction() {
+        for (named, wanted) in [
+            (&["a", "c"][..], "b c after a"),
+            (&["a", "b"], "b c after a"),
+            (&["b", "z"], "b c after z a"),
+        ] {
             let (graph, plan) = planned(&[("voice", named)], false);
-            let told = parted_sets(&graph, &plan).to_string();
-            assert!(told.contains("`a` would be published before"), "{told}");
-            assert!(told.contains("`b` takes in new rows"), "{told}");
-            let (graph, plan) = planned(&[("voice", named)], true);
             assert!(!parted_sets(&graph, &plan).has_errors());
+            let told = together(&plan, "voice");
+            let sorted = |text: &str| {
+                let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+                words.sort();
+                words
+            };
+            assert_eq!(sorted(&told), sorted(wanted), "{named:?}: {told}");
+            let inside = plan.steps.values().filter(|step| !step.after_sets.is_empty());
+            // What stands above and is no member is published before.
+            let waits = usize::from(!named.contains(&"a"));
+            assert_eq!(inside.count(), waits, "{named:?}");
         }
+        let (_, plan) = planned(&[("voice", &["a", "c"])], true);
+        assert_eq!(together(&plan, "voice"), " after ", "only versions");
     }
 }

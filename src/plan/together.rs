@@ -15,7 +15,11 @@ pub(super) fn gather(plan: &Plan, set: &mut PublishSet) {
     }
     let ends: Vec<&NodeId> = set.members.iter().chain(&set.audits).collect();
     let needed = closure(ends, |id| {
-        plan.steps.get(id).into_iter().flat_map(|step| &step.waits_for).collect()
+        plan.steps
+            .get(id)
+            .into_iter()
+            .flat_map(|step| &step.waits_for)
+            .collect()
     });
     let versions: Vec<&NodeId> = set.members.iter().filter(|id| is_version(plan, id)).collect();
     let below = children(plan);
@@ -73,9 +77,15 @@ pub(super) fn ties(graph: &Graph, plan: &Plan) -> HashMap<usize, usize> {
     let mut ties: HashMap<usize, usize> = HashMap::new();
     for (number, models) in graph.publish_sets().values().enumerate() {
         let own = || models.iter().filter_map(|id| Some(plan.steps.get_key_value(id)?.0));
-        let down = closure(own().collect(), |id| below.get(id).into_iter().flatten().copied().collect());
+        let down = closure(own().collect(), |id| {
+            below.get(id).into_iter().flatten().copied().collect()
+        });
         let up = closure(own().collect(), |id| {
-            plan.steps.get(id).into_iter().flat_map(|step| &step.waits_for).collect()
+            plan.steps
+                .get(id)
+                .into_iter()
+                .flat_map(|step| &step.waits_for)
+                .collect()
         });
         let between = down.intersection(&up).filter_map(|id| plan.steps.get_index_of(*id));
         let between: Vec<usize> = between.collect();
@@ -119,13 +129,23 @@ fn reason(step: &Step) -> Option<(String, &'static str)> {
     match &step.action {
         Action::Microbatch { .. } => Some(("its batches are transactions of their own".to_owned(), apart)),
         Action::Jinja { .. } => Some((
-            format!("the materialization `{}` is a macro, which commits when it likes", config.materialized_name),
+            format!(
+                "the materialization `{}` is a macro, which commits when it likes",
+                config.materialized_name
+            ),
             apart,
         )),
-        _ if config.pre_hooks.iter().chain(&config.post_hooks).any(|hook| !hook.transaction) => Some((
-            "it has a hook that runs outside of a transaction".to_owned(),
-            "take `transaction: false` out of the hook",
-        )),
+        _ if config
+            .pre_hooks
+            .iter()
+            .chain(&config.post_hooks)
+            .any(|hook| !hook.transaction) =>
+        {
+            Some((
+                "it has a hook that runs outside of a transaction".to_owned(),
+                "take `transaction: false` out of the hook",
+            ))
+        }
         _ => None,
     }
 }

@@ -278,7 +278,9 @@ impl Connection {
             }
             Ok(counts)
         });
-        self.guarded(sql, work).await.map_err(|error| sent.placed(error))
+        self.guarded(sql, Box::pin(work))
+            .await
+            .map_err(|error| sent.placed(error))
     }
 
     /// Runs one or more statements and answers with the last result, as text. Types are told where the text is a
@@ -300,7 +302,10 @@ impl Connection {
                 Ok((None, rows.await?))
             }
         });
-        let (described, result) = self.guarded(sql, work).await.map_err(|error| sent.placed(error))?;
+        let (described, result) = self
+            .guarded(sql, Box::pin(work))
+            .await
+            .map_err(|error| sent.placed(error))?;
         let mut table = result;
         if let Some(statement) = described
             && statement.columns().len() == table.columns.len()
@@ -362,7 +367,7 @@ impl Connection {
     /// The columns that a statement would return, without running it.
     pub async fn describe(&self, sql: &str) -> Result<Vec<Column>, SqlError> {
         let work = self.followed(sql, self.client.prepare(sql));
-        let statement = self.guarded("", work).await?;
+        let statement = self.guarded("", Box::pin(work)).await?;
         // A prepared `begin` opens nothing.
         self.named(statement.columns()).await
     }
@@ -402,13 +407,13 @@ impl Connection {
     /// One statement with bound parameters.
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, SqlError> {
         let work = self.tracked(sql, self.client.query(sql, parameters));
-        self.guarded(sql, work).await
+        self.guarded(sql, Box::pin(work)).await
     }
 
     /// One statement with bound parameters; the number of rows it touched.
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, SqlError> {
         let work = self.tracked(sql, self.client.execute(sql, parameters));
-        self.guarded(sql, work).await
+        self.guarded(sql, Box::pin(work)).await
     }
 
     /// `COPY .. FROM STDIN` fed from a stream of chunks; the number of rows. An error in the stream ends the copy
@@ -433,7 +438,7 @@ impl Connection {
             }
             sink.finish().await
         });
-        let copied = self.guarded(sql, work).await;
+        let copied = self.guarded(sql, Box::pin(work)).await;
         match input_error {
             Some(error) => Err(SqlError::client(format!("the rows to copy cannot be read: {error}"))),
             None => copied,
@@ -484,14 +489,18 @@ impl Connection {
         let in_transaction = self.in_transaction();
         let done = self.followed(sql, work).await;
         // Within a transaction around it nothing is settled.
-        let (settling, open) = if self.is_nested() { ("", true) } else { (sql, in_transaction) };
+        let (settling, open) = if self.is_nested() {
+            ("", true)
+        } else {
+            (sql, in_transaction)
+        };
         self.attempt.note(settling, open, done.as_ref().err());
         done
     }
 
     /// What opens, parts and ends a transaction around everything, past the book of the blocks in it.
     pub(super) async fn plainly(&self, sql: &str) -> Result<(), SqlError> {
-        let done = self.counted(sql, self.client.batch_execute(sql)).await;
+        let done = Box::pin(self.counted(sql, self.client.batch_execute(sql))).await;
         self.attempt.note(sql, true, done.as_ref().err());
         done
     }

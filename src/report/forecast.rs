@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, ResourceType};
 use crate::plan::{Effect, Preview, PublishSet};
 use crate::sql::Column;
 
@@ -68,6 +68,13 @@ impl Forecast {
         self.graph
             .node(id)
             .map_or_else(|| id.to_string(), |node| node.name.clone())
+    }
+
+    /// The name of what is built, and nothing for a test.
+    fn built(&self, id: &NodeId) -> Option<String> {
+        let tests = [ResourceType::Test, ResourceType::UnitTest];
+        let node = self.graph.node(id)?;
+        (!tests.contains(&node.resource_type)).then(|| node.name.clone())
     }
 }
 
@@ -135,6 +142,10 @@ pub fn plan_text(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
             names => format!(" ({})", harmless(&names.join(", "))),
         };
         writeln!(out, "Published together{name}: {}", models.join(", "))?;
+        let inside: Vec<String> = set.inside.iter().filter_map(|id| forecast.built(id)).collect();
+        if !inside.is_empty() {
+            writeln!(out, "  In one transaction, one after another: {}", inside.join(", "))?;
+        }
     }
     for certificate in &forecast.expiring {
         writeln!(out, "{}", certificate.text())?;
@@ -193,6 +204,7 @@ pub fn plan_json(out: &mut impl Write, forecast: &Forecast) -> io::Result<()> {
         },
         "steps": steps,
         "publish_sets": forecast.sets.iter().map(|set| &set.members).collect::<Vec<_>>(),
+        "publish_set_transactions": forecast.sets.iter().map(|set| &set.inside).collect::<Vec<_>>(),
         "publish_set_names": forecast.sets.iter().map(|set| &set.names).collect::<Vec<_>>(),
         "drops": forecast.drops.iter().map(|(name, why)| json!({"version": name, "why": why})).collect::<Vec<_>>(),
         "certificates": forecast.expiring.iter().map(|one| json!({

@@ -202,6 +202,12 @@ impl RunContext {
         gone.insert(Arc::clone(id), what);
     }
 
+    /// The delta was undone.
+    pub(super) fn forget_gone(&self, id: &NodeId) {
+        let mut gone = self.made.gone.write().unwrap_or_else(PoisonError::into_inner);
+        gone.remove(id);
+    }
+
     /// Relations that steps left for later ones, and that nothing needs once the run is over.
     #[must_use]
     pub fn spent(&self) -> Vec<Relation> {

@@ -18,6 +18,7 @@ use super::published_delta::Audit;
 use super::result::{NodeResult, Span, Status};
 use super::statement::{absent_columns, column_comments};
 use super::test::Verdict;
+use super::together::Inside;
 
 /// The longest name that `PostgreSQL` keeps whole, in bytes; as dbt, we count characters.
 const LONGEST_NAME: usize = 63;
@@ -55,6 +56,8 @@ pub(super) struct NodeRun {
     pub step: Step,
     pub connection: Arc<PooledConnection>,
     pub thread: String,
+    /// The transaction around it that goes on when it ends.
+    pub shared: Option<Arc<Inside>>,
     /// When compiling ended, for the timing of the result.
     pub(super) compiled: std::sync::Mutex<Option<(Timestamp, Compiled)>>,
 }
@@ -66,6 +69,25 @@ impl NodeRun {
             step,
             connection: Arc::new(connection),
             thread,
+            shared: None,
+            compiled: std::sync::Mutex::new(None),
+        }
+    }
+
+    /// Within a transaction that others share.
+    pub fn inside(
+        context: &Arc<RunContext>,
+        step: Step,
+        connection: &Arc<PooledConnection>,
+        inside: &Arc<Inside>,
+        thread: String,
+    ) -> Self {
+        Self {
+            context: Arc::clone(context),
+            step,
+            connection: Arc::clone(connection),
+            thread,
+            shared: Some(Arc::clone(inside)),
             compiled: std::sync::Mutex::new(None),
         }
     }

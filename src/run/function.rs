@@ -90,6 +90,7 @@ impl NodeRun {
             overloads: Vec::new(),
         }));
         Self {
+            shared: self.shared.clone(),
             context: Arc::clone(&self.context),
             step: Step {
                 node: Arc::new(node),

@@ -32,6 +32,7 @@ impl NodeRun {
             },
         };
         let run = Self {
+            shared: self.shared.clone(),
             context: Arc::clone(context),
             step: Step {
                 node,

@@ -11,6 +11,7 @@ use crate::gate::{Changes, PublicAction, Publication, PublishError, TestEvidence
 use crate::graph::{Node, NodeId, ResourceType};
 use crate::plan::{Action, Plan, Step};
 use crate::postgres::{PooledConnection, SqlError};
+use crate::sql::Relation;
 
 use super::certificate::STALE;
 use super::changes::count_changes;
@@ -46,20 +47,7 @@ pub(super) async fn finish_set(
     let Some(gate) = &context.gate else { return end };
     let steps: Vec<&Step> = end.members.iter().filter_map(|id| plan.steps.get(id)).collect();
     for step in &steps {
-        if let (Action::PublishedDelta { current, .. }, Some(result)) = (&step.action, results.get(&step.node.id))
-            && result.status == Status::Success
-        {
-            end.published.push(Published {
-                model: Arc::clone(&step.node),
-                version: current.identifier.clone(),
-                rows: result.rows_affected,
-                tests: tests_of(plan, &step.node, results).len(),
-                warnings: warnings(plan, &step.node, results),
-                sources: context.sources_of(&step.node.id),
-                changes: None,
-                changed: result.rows_affected != Some(0),
-            });
-        }
+        end.published.extend(published_delta(context, plan, step, results));
     }
     let passed = steps.iter().all(|step| against(plan, &step.node, results).is_empty());
     let versions: Vec<&Step> = steps
@@ -82,13 +70,7 @@ pub(super) async fn finish_set(
                 }
             }
         }
-        // Whatever comes later reads what readers read, or the candidate where there is nothing else.
-        let settled: Vec<NodeId> = ids().filter(|id| context.stands(id)).collect();
-        for id in &settled {
-            context.clear_readable(id);
-        }
-        let built = |id: &NodeId| results.get(id).is_some_and(|result| result.status == Status::Success);
-        settle_views(context, plan, &settled, built).await;
+        settle(context, plan, ids().collect(), results).await;
         released
     };
     match outcome.await {
@@ -101,8 +83,69 @@ pub(super) async fn finish_set(
     end
 }
 
+/// Whatever comes after a publication reads what readers read, or the candidate where there is nothing else.
+pub(super) async fn settle(
+    context: &Arc<RunContext>,
+    plan: &Plan,
+    mut versions: Vec<NodeId>,
+    results: &IndexMap<NodeId, NodeResult>,
+) {
+    versions.retain(|id| context.stands(id));
+    for id in &versions {
+        context.clear_readable(id);
+    }
+    let built = |id: &NodeId| results.get(id).is_some_and(|result| result.status == Status::Success);
+    settle_views(context, plan, &versions, built).await;
+}
+
+/// What a delta that went well shows to readers.
+pub(super) fn published_delta(
+    context: &RunContext,
+    plan: &Plan,
+    step: &Step,
+    results: &IndexMap<NodeId, NodeResult>,
+) -> Option<Published> {
+    let Action::PublishedDelta { current, .. } = &step.action else {
+        return None;
+    };
+    let result = results.get(&step.node.id)?;
+    (result.status == Status::Success).then(|| Published {
+        model: Arc::clone(&step.node),
+        version: current.identifier.clone(),
+        rows: result.rows_affected,
+        tests: tests_of(plan, &step.node, results).len(),
+        warnings: warnings(plan, &step.node, results),
+        sources: context.sources_of(&step.node.id),
+        changes: None,
+        changed: result.rows_affected != Some(0),
+    })
+}
+
+/// What a version that is published shows to readers.
+pub(super) fn published_version(
+    context: &RunContext,
+    plan: &Plan,
+    step: &Step,
+    results: &IndexMap<NodeId, NodeResult>,
+    changes: &HashMap<String, Changes>,
+) -> Option<Published> {
+    let Action::Version { version, .. } = &step.action else {
+        return None;
+    };
+    Some(Published {
+        model: Arc::clone(&step.node),
+        version: version.identifier.clone(),
+        rows: results.get(&step.node.id).and_then(|r| r.rows_affected),
+        tests: tests_of(plan, &step.node, results).len(),
+        warnings: warnings(plan, &step.node, results),
+        sources: context.sources_of(&step.node.id),
+        changes: changes.get(&version.identifier).copied(),
+        changed: true,
+    })
+}
+
 /// The models of a set that readers still see as they were, each with its reason.
-async fn held(
+pub(super) async fn held(
     context: &RunContext,
     gate: &Gate,
     plan: &Plan,
@@ -181,7 +224,7 @@ fn blamed(plan: &Plan, id: &NodeId, results: &IndexMap<NodeId, NodeResult>) -> O
 }
 
 /// Results that keep a model from readers: its own, or those of the tests that look at it.
-fn against(plan: &Plan, node: &Node, results: &IndexMap<NodeId, NodeResult>) -> Vec<NodeResult> {
+pub(super) fn against(plan: &Plan, node: &Node, results: &IndexMap<NodeId, NodeResult>) -> Vec<NodeResult> {
     let own = results.get(&node.id).filter(|r| r.status != Status::Success);
     let tests = tests_of(plan, node, results);
     own.into_iter()
@@ -192,6 +235,13 @@ fn against(plan: &Plan, node: &Node, results: &IndexMap<NodeId, NodeResult>) -> 
         )
         .cloned()
         .collect()
+}
+
+fn version_of(step: &Step) -> Option<&Relation> {
+    match &step.action {
+        Action::Version { version, .. } => Some(version),
+        _ => None,
+    }
 }
 
 fn tests_of<'a>(plan: &Plan, node: &Node, results: &'a IndexMap<NodeId, NodeResult>) -> Vec<&'a NodeResult> {
@@ -220,38 +270,34 @@ async fn release_surely(
     versions: &[&Step],
     results: &IndexMap<NodeId, NodeResult>,
 ) -> Result<Vec<Published>, Diagnostic> {
-    let (mut set, mut published) = (Vec::new(), Vec::new());
-    for step in versions {
-        let Action::Version { version, .. } = &step.action else {
-            continue;
-        };
-        let rows = results.get(&step.node.id).and_then(|r| r.rows_affected);
-        set.push(version);
-        published.push(Published {
-            model: Arc::clone(&step.node),
-            version: version.identifier.clone(),
-            rows,
-            tests: tests_of(plan, &step.node, results).len(),
-            warnings: warnings(plan, &step.node, results),
-            sources: context.sources_of(&step.node.id),
-            changes: None,
-            changed: true,
-        });
-    }
+    let set: Vec<&Relation> = versions.iter().filter_map(|step| version_of(step)).collect();
     if set.is_empty() {
-        return Ok(published);
+        return Ok(Vec::new());
     }
     let names: Vec<&str> = versions.iter().map(|step| step.node.name.as_str()).collect();
     let names = names.join(", ");
     let mut losses = 0;
     let mut connection = context.pool.get().await?.spared();
     let changes = count_changes(context, &connection, versions, results).await;
-    for one in &mut published {
-        one.changes = changes.get(&one.version).copied();
-    }
+    let published = || {
+        let all = versions.iter();
+        let all = all.filter_map(|step| published_version(context, plan, step, results, &changes));
+        Ok(all.collect())
+    };
     loop {
-        let lost = match release(context, gate, plan, &connection, versions, results, &changes).await {
-            Ok(()) => return Ok(published),
+        let lost = match release(
+            context,
+            gate,
+            plan,
+            &connection,
+            versions,
+            results,
+            &changes,
+            Vec::new(),
+        )
+        .await
+        {
+            Ok(()) => return published(),
             Err(PublishError::Sql(error)) if error.lost => error,
             Err(error) => return Err(publish_diagnostic(&error)),
         };
@@ -259,8 +305,8 @@ async fn release_surely(
         drop(connection);
         let asked = async {
             let connection = context.pool.get().await?.spared();
-            let published = gate.ledger.is_published(&connection, &set).await;
-            published
+            let there = gate.ledger.is_published(&connection, &set).await;
+            there
                 .map(|published| (connection, published))
                 .map_err(|error| error.diagnostic())
         };
@@ -268,7 +314,7 @@ async fn release_surely(
             Ok((_, true)) => {
                 let told = format!("{names}: {}; the ledger says that it is published", lost.message);
                 context.events.message(Level::Warn, told);
-                return Ok(published);
+                return published();
             }
             Ok((connection, false)) => connection,
             Err(second) => return Err(unknown(&names, &lost, &second)),
@@ -305,7 +351,9 @@ pub fn unknown(names: &str, lost: &SqlError, second: &Diagnostic) -> Diagnostic 
     .help("once the server is there again, `assay history` says what was published; run the command again in any case")
 }
 
-async fn release(
+/// Certifies versions and publishes them in one transaction, with copies that are certified already.
+#[allow(clippy::too_many_arguments)]
+pub(super) async fn release(
     context: &Arc<RunContext>,
     gate: &Gate,
     plan: &Plan,
@@ -313,6 +361,7 @@ async fn release(
     versions: &[&Step],
     results: &IndexMap<NodeId, NodeResult>,
     changes: &HashMap<String, Changes>,
+    mut set: Vec<Publication>,
 ) -> Result<(), PublishError> {
     let run_id = &context.flags.invocation_id;
     let tests = versions.iter().flat_map(|step| tests_of(plan, &step.node, results));
@@ -329,11 +378,8 @@ async fn release(
         });
         certified.collect::<BTreeMap<_, _>>()
     };
-    let mut set = Vec::new();
     for step in versions {
-        let Action::Version { version, .. } = &step.action else {
-            continue;
-        };
+        let Some(version) = version_of(step) else { continue };
         let node = &step.node;
         let tests = tests_of(plan, node, results);
         let rows = results.get(&node.id).and_then(|r| r.rows_affected);
@@ -356,6 +402,9 @@ async fn release(
             ..publication(node, version)
         });
     }
+    if set.is_empty() {
+        return Ok(());
+    }
     publish(
         connection,
         &gate.ledger,
@@ -372,7 +421,7 @@ pub(super) async fn publish_alone(
     context: &RunContext,
     connection: &PooledConnection,
     node: &Node,
-    version: &crate::sql::Relation,
+    version: &Relation,
 ) -> Result<(), Diagnostic> {
     let Some(gate) = &context.gate else { return Ok(()) };
     publish(
@@ -389,7 +438,7 @@ pub(super) async fn publish_alone(
     Ok(())
 }
 
-pub(super) fn publication(node: &Node, version: &crate::sql::Relation) -> Publication {
+pub(super) fn publication(node: &Node, version: &Relation) -> Publication {
     Publication {
         published: node.relation.clone(),
         version: version.clone(),
@@ -407,7 +456,7 @@ pub(super) fn publication(node: &Node, version: &crate::sql::Relation) -> Public
 }
 
 /// Marks the candidates that failed; they stay until the next run, to be looked at.
-async fn hold(
+pub(super) async fn hold(
     gate: &Gate,
     connection: &PooledConnection,
     versions: &[&Step],

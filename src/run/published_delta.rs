@@ -51,7 +51,12 @@ impl NodeRun {
         let mut audits = Vec::new();
         let done = Box::pin(self.try_delta(current, version_id, rows, &mut audits)).await;
         // Whichever way it ended: the audits read the target from inside its transaction, which is over.
-        self.context.clear_readable(&self.step.node.id);
+        let id = &self.step.node.id;
+        match self.shared.as_ref().and_then(|shared| shared.copy_of(id)) {
+            // Until all of its set is published.
+            Some(copy) => self.context.set_readable(id, copy),
+            None => self.context.clear_readable(id),
+        }
         DeltaEnd { done, audits }
     }
 
@@ -112,7 +117,9 @@ impl NodeRun {
         if !passed {
             self.rollback().await;
             // What the audits found matters more than that it cannot be shown, say for a column that was rolled back too.
-            if let Err(diagnostic) = self.keep_candidate(current, &stage, &columns, audits).await {
+            if self.shared.is_none()
+                && let Err(diagnostic) = self.keep_candidate(current, &stage, &columns, audits).await
+            {
                 self.warn(
                     "candidate-not-kept",
                     &format!("its candidate cannot be shown: {}", diagnostic.message),
@@ -139,13 +146,17 @@ impl NodeRun {
         };
         match sealed.await {
             Ok(_) => {}
-            Err(error) if error.lost && !copies => self.ask_for_delta(version_id, &error).await?,
+            Err(error) if error.lost && !copies && self.shared.is_none() => {
+                self.ask_for_delta(version_id, &error).await?;
+            }
             Err(error) => {
                 self.rollback().await;
                 return Err(self.database_error(&error));
             }
         }
-        if copies {
+        if let (true, Some(inside)) = (copies, &self.shared) {
+            inside.note_copy(&node.id, target);
+        } else if copies {
             publish_alone(&self.context, &self.connection, &node, target).await?;
         } else if plain {
             self.tell_gone(&touched);
@@ -404,20 +415,23 @@ impl NodeRun {
             .filter(|a| !matches!(&a.verdict, Ok(v) if v.status != Status::Fail))
             .filter_map(|a| self.context.graph.node(&a.test).map(|n| n.name.as_str()))
             .collect();
+        let name = &self.step.node.name;
+        let help = if self.shared.is_none() {
+            format!("look at what it would have been: assay show --candidate {name}")
+        } else {
+            "nothing of the delta stays, for all of its set is one transaction; the test's compiled SQL says what it looks for"
+                .to_owned()
+        };
         Diagnostic::error(
             "audit-failed",
             format!(
-                "{} kept its certified rows: the delta of {staged} rows did not pass {}",
-                self.step.node.name,
+                "{name} kept its certified rows: the delta of {staged} rows did not pass {}",
                 failed.join(", ")
             ),
         )
         .at(self.step.node.declared.clone())
         .because("the delta was rolled back before anybody could read it")
-        .help(format!(
-            "look at what it would have been: assay show --candidate {}",
-            self.step.node.name
-        ))
+        .help(help)
     }
 
     async fn rows_after(

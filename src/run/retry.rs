@@ -22,7 +22,7 @@ const CONFLICTS: u32 = 5;
 
 /// How often a node has been done again, and why.
 #[derive(Default)]
-struct Repeats {
+pub(super) struct Repeats {
     conflicts: u32,
     losses: u32,
     reason: Option<String>,
@@ -30,7 +30,7 @@ struct Repeats {
 
 impl Repeats {
     /// How long to wait before the node is done again; `None` where it is not.
-    fn next(&mut self, error: &SqlError, retries: u32) -> Option<Duration> {
+    pub(super) fn next(&mut self, error: &SqlError, retries: u32) -> Option<Duration> {
         let (count, limit, first) = match error.passing()? {
             // Without retries nothing is tried again.
             Passing::Conflict => (&mut self.conflicts, CONFLICTS.min(retries * CONFLICTS), 100),
@@ -92,18 +92,7 @@ pub(super) async fn run_node(context: &Arc<RunContext>, mut step: Step, thread: 
             repeats.tell(&mut results);
             return results;
         };
-        if error.is("55P03")
-            && let Some(diagnostic) = results.first_mut().and_then(|own| own.diagnostic.as_mut())
-        {
-            // A limit that a hook sets is not known before: then all that can be said is who holds locks now.
-            let holders = if blocked_by.is_empty() {
-                holders(&connection, context, &node).await
-            } else {
-                blocked_by
-            };
-            let cause = diagnostic.cause.take().unwrap_or_default();
-            diagnostic.cause = Some(format!("{cause}{holders}").trim().to_owned());
-        }
+        explain_lock(&mut results, &error, &connection, context, &node, blocked_by).await;
         // Its place in the pool is needed for the next try.
         drop(connection);
         let retries = context.pool.target().retries;
@@ -129,8 +118,31 @@ pub(super) async fn run_node(context: &Arc<RunContext>, mut step: Step, thread: 
     }
 }
 
+/// Says who held the lock that a node waited for in vain.
+pub(super) async fn explain_lock(
+    results: &mut [NodeResult],
+    error: &SqlError,
+    connection: &Connection,
+    context: &RunContext,
+    node: &Node,
+    blocked_by: String,
+) {
+    if error.is("55P03")
+        && let Some(diagnostic) = results.first_mut().and_then(|own| own.diagnostic.as_mut())
+    {
+        // A limit that a hook sets is not known before: then all that can be said is who holds locks now.
+        let holders = if blocked_by.is_empty() {
+            holders(connection, context, node).await
+        } else {
+            blocked_by
+        };
+        let cause = diagnostic.cause.take().unwrap_or_default();
+        diagnostic.cause = Some(format!("{cause}{holders}").trim().to_owned());
+    }
+}
+
 /// The server's error that a node failed for, and whether nothing of the node is settled.
-fn cause(results: &[NodeResult], connection: &PooledConnection) -> Option<(SqlError, bool)> {
+pub(super) fn cause(results: &[NodeResult], connection: &PooledConnection) -> Option<(SqlError, bool)> {
     let own = results.first().filter(|own| own.status == Status::Error)?;
     let told = own.diagnostic.as_ref()?;
     let (error, unsettled) = connection.attempt_failure()?;
@@ -138,7 +150,7 @@ fn cause(results: &[NodeResult], connection: &PooledConnection) -> Option<(SqlEr
 }
 
 /// What stands now: somebody may have made or replaced it since the run was planned.
-async fn look_again(connection: &Connection, step: &mut Step) {
+pub(super) async fn look_again(connection: &Connection, step: &mut Step) {
     let (Action::View { existing }
     | Action::Table { existing }
     | Action::Incremental { existing }

@@ -1,8 +1,9 @@
 //! Runs the steps of a plan: what is ready, longest remaining path first, on as many connections as there are threads.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -19,6 +20,7 @@ use super::publication::{SetEnd, finish_set};
 use super::result::{NodeResult, RunResult, Status};
 use super::retry::run_node;
 use super::thread::on_thread;
+use super::together::{Together, TogetherEnd};
 
 /// A step that may start: the generation that is due first, then by what hangs on it.
 #[derive(PartialEq)]
@@ -53,6 +55,7 @@ enum Finished {
         results: Vec<NodeResult>,
     },
     Set(usize, SetEnd),
+    Together(usize, TogetherEnd),
 }
 
 struct Scheduler {
@@ -68,12 +71,13 @@ struct Scheduler {
     /// Why a step will never start.
     blocked: HashMap<NodeId, NodeId>,
     results: IndexMap<NodeId, NodeResult>,
-    /// For each publish set, how many of its models and tests are still to come.
+    /// For each publish set, how many steps and sets are still to come before it can be published; with those that its own
+    /// transaction runs, before that can begin.
     set_open: Vec<usize>,
     sets_of: HashMap<NodeId, Vec<usize>>,
     /// Steps that wait for the end of a publish set.
     after_sets: HashMap<usize, Vec<NodeId>>,
-    started: usize,
+    started: Arc<AtomicUsize>,
     total: usize,
     stopping: bool,
     ends: Vec<SetEnd>,
@@ -145,7 +149,7 @@ impl Scheduler {
             set_open: vec![0; plan.sets.len()],
             sets_of: HashMap::new(),
             after_sets: HashMap::new(),
-            started: 0,
+            started: Arc::default(),
             total: plan.steps.len(),
             stopping: false,
             ends: Vec::new(),
@@ -170,8 +174,14 @@ impl Scheduler {
             scheduler.generations = scheduler.generations();
         }
         for (index, set) in plan.sets.iter().enumerate() {
-            scheduler.set_open[index] = set.members.len() + set.audits.len();
-            for id in set.members.iter().chain(&set.audits) {
+            let own = || set.members.iter().chain(&set.audits);
+            let before: Vec<&NodeId> = if set.inside.is_empty() {
+                own().collect()
+            } else {
+                set.before.iter().collect()
+            };
+            scheduler.set_open[index] = before.len() + set_waits(plan, index).len();
+            for id in before {
                 scheduler.sets_of.entry(Arc::clone(id)).or_default().push(index);
             }
         }
@@ -222,8 +232,9 @@ impl Scheduler {
         let Some((order, _, step)) = self.plan.steps.get_full(id) else {
             return;
         };
-        // Its owner runs it.
-        if matches!(step.action, Action::AuditInside { .. }) {
+        // Its owner runs it, or the transaction of its set.
+        if matches!(step.action, Action::AuditInside { .. }) || self.plan.sets.iter().any(|set| set.inside.contains(id))
+        {
             return;
         }
         self.ready.push(Ready {
@@ -237,12 +248,21 @@ impl Scheduler {
     async fn drive(&mut self) {
         let mut running: JoinSet<Finished> = JoinSet::new();
         let mut slots: Vec<usize> = (1..=self.context.flags.threads.max(1)).rev().collect();
-        let mut finishing: Vec<usize> = Vec::new();
+        let begins = |set: &usize| self.set_open[*set] == 0 && !self.plan.sets[*set].inside.is_empty();
+        let mut finishing: Vec<usize> = (0..self.set_open.len()).filter(begins).collect();
         let interrupt = self.context.interrupt.clone();
         loop {
             while let Some(set) = finishing.pop() {
                 let (context, plan) = (Arc::clone(&self.context), Arc::clone(&self.plan));
                 let results: IndexMap<NodeId, NodeResult> = self.results.clone();
+                if !plan.sets[set].inside.is_empty() {
+                    if self.stopping {
+                        continue;
+                    }
+                    let together = Together::new(&context, &plan, set, results, &self.started);
+                    running.spawn(async move { Finished::Together(set, together.run().await) });
+                    continue;
+                }
                 running.spawn(async move { Finished::Set(set, finish_set(&context, &plan, set, &results).await) });
             }
             while !self.stopping && !slots.is_empty() {
@@ -272,6 +292,16 @@ impl Scheduler {
                     }
                 }
                 Some(Ok(Finished::Set(set, end))) => finishing.extend(self.finish_set(set, end)),
+                Some(Ok(Finished::Together(set, end))) => {
+                    // None of them is anybody's to skip any more.
+                    let ids = end.results.iter().map(|result| &result.node.id);
+                    self.blocked.extend(ids.map(|id| (Arc::clone(id), Arc::clone(id))));
+                    for result in end.results {
+                        let id = Arc::clone(&result.node.id);
+                        finishing.extend(self.record(&id, result));
+                    }
+                    finishing.extend(self.finish_set(set, end.set));
+                }
                 // A panic is a defect of ours; let it be seen as one.
                 Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             }
@@ -282,15 +312,14 @@ impl Scheduler {
         let Some(step) = self.plan.steps.get(id).cloned() else {
             return;
         };
-        self.started += 1;
+        let index = self.next_index();
         self.context.tell(Event::NodeStarted {
-            index: self.started,
+            index,
             total: self.total,
             node: Arc::clone(&step.node),
             thread: thread_name(slot),
         });
         let context = Arc::clone(&self.context);
-        let index = self.started;
         let id = Arc::clone(id);
         let total = self.total;
         running.spawn(async move {
@@ -306,6 +335,10 @@ impl Scheduler {
         });
     }
 
+    fn next_index(&self) -> usize {
+        self.started.fetch_add(1, AtomicOrdering::SeqCst) + 1
+    }
+
     /// Takes in the results of a step; gives the publish sets that are now complete.
     fn finish(&mut self, id: &NodeId, results: &[NodeResult]) -> Vec<usize> {
         let mut complete = Vec::new();
@@ -315,9 +348,9 @@ impl Scheduler {
         for result in audits.iter().chain(own).cloned() {
             let done = Arc::clone(&result.node.id);
             if done != *id {
-                self.started += 1;
+                let index = self.next_index();
                 self.context.tell(Event::NodeFinished {
-                    index: self.started.min(self.total),
+                    index: index.min(self.total),
                     total: self.total,
                     result: Arc::new(result.clone()),
                 });
@@ -386,9 +419,9 @@ impl Scheduler {
             };
             self.blocked.insert(Arc::clone(&id), Arc::clone(&because));
             let result = NodeResult::skipped(step.node, Some(because));
-            self.started += 1;
+            let index = self.next_index();
             self.context.tell(Event::NodeFinished {
-                index: self.started.min(self.total),
+                index: index.min(self.total),
                 total: self.total,
                 result: Arc::new(result.clone()),
             });
@@ -445,6 +478,14 @@ impl Scheduler {
                 }
             }
         }
+        for other in 0..self.set_open.len() {
+            if set_waits(&self.plan, other).contains(&set) {
+                self.set_open[other] -= 1;
+                if self.set_open[other] == 0 {
+                    complete.push(other);
+                }
+            }
+        }
         self.ends.push(end);
         complete
     }
@@ -463,6 +504,13 @@ impl Scheduler {
             self.results.insert(id, NodeResult::skipped(step.node, None));
         }
     }
+}
+
+/// The sets that must be published before the transaction of another can begin.
+fn set_waits(plan: &Plan, set: usize) -> HashSet<usize> {
+    let inside = plan.sets[set].inside.iter();
+    let steps = inside.filter_map(|id| plan.steps.get(id));
+    steps.flat_map(|step| step.after_sets.iter().copied()).collect()
 }
 
 fn thread_name(slot: usize) -> String {

@@ -54,6 +54,15 @@ pub(super) struct Touched {
     pub changes: Option<Changes>,
 }
 
+impl Touched {
+    /// The newest certificate of what is read of another model. A version of this run is no more certified than this delta.
+    fn certified(&self, context: &RunContext, model: &NodeId) -> Option<&LastAudits> {
+        let last = self.last.get(&**model)?;
+        let readable = context.readable(context.graph.node(model)?);
+        (readable.schema != last.relation.schema || readable == last.relation).then_some(last)
+    }
+}
+
 impl NodeRun {
     /// Keeps the rows that the delta is about to replace; whether there can be any.
     pub(super) async fn keep_before(
@@ -311,7 +320,7 @@ impl NodeRun {
                 parent,
                 field,
             } => {
-                let state = |model: &NodeId| touched.last.get(&**model).map(|last| last.run_id.as_str());
+                let state = |model: &NodeId| Some(touched.certified(&self.context, model)?.run_id.as_str());
                 let vouched = |by: &NodeId, other: &NodeId| {
                     let evidence = passed(by)?;
                     evidence.beside.get(&**other).map(String::as_str)
@@ -401,11 +410,8 @@ impl NodeRun {
                 let test = self.context.graph.node(&audit.test)?;
                 let others = test.depends_on.iter().filter(|id| **id != self.step.node.id);
                 let beside = others.filter_map(|id| {
-                    let last = touched.last.get(&**id)?;
-                    // A version of this run is no more certified than this delta.
-                    let readable = self.context.graph.node(id).map(|node| self.context.readable(node))?;
-                    let stands = readable.schema != last.relation.schema || readable == last.relation;
-                    stands.then(|| (id.to_string(), last.run_id.clone()))
+                    let last = touched.certified(&self.context, id)?;
+                    Some((id.to_string(), last.run_id.clone()))
                 });
                 Some(TestEvidence {
                     test: audit.test.to_string(),

@@ -69,6 +69,10 @@ const GATED: &str = "name: it\nprofile: it\ngate: {schema: analytics, readers: [
                      models:\n  it:\n    totals: {+access: public}\n    on_totals: {+access: public}\n    \
                      replaced: {+access: public}\n    merged: {+access: public}\n";
 
+fn together() -> String {
+    GATED.replace("keep: 2", "keep: 2, together: true")
+}
+
 const RAW: &str = "create schema raw;
     create table raw.orders (id int, day date, amount int, loaded_at int);
     insert into raw.orders values (1, '2025-01-01', 10, 1), (2, '2025-01-01', 20, 1), (3, '2025-01-02', 100, 1);";
@@ -167,7 +171,9 @@ impl Bench {
     /// A disturbed run, the same again, and what is wrong then.
     fn trial(&self, base: usize, plan: Plan, wanted: &str) -> Result<(), String> {
         let database = self.copy(base);
+        let before = published(&database);
         let (_, disturbed) = self.build(&database.name, Some(plan));
+        let between = published(&database);
         let statement = self.proxy.statements().into_iter().nth(plan.at - 1);
         let (status, again) = self.build(&database.name, None);
         let mut wrong = String::new();
@@ -177,6 +183,14 @@ impl Bench {
         let found = facts(&database);
         if found != wanted {
             let _ = writeln!(wrong, "other relations:\n{found}\nrather than\n{wanted}");
+        }
+        let after = published(&database);
+        let together = self.project.read("project.yml").contains("together: true");
+        if together && between != before && between != after {
+            let _ = writeln!(
+                wrong,
+                "readers saw a part of the run:\n{before}\nthen\n{between}\nthen\n{after}"
+            );
         }
         let left = leftovers(&database);
         if !left.is_empty() {
@@ -271,6 +285,18 @@ fn facts(database: &Database) -> String {
     facts + &indexes
 }
 
+/// What readers see.
+fn published(database: &Database) -> String {
+    let views = database.psql(
+        "select viewname from pg_views where schemaname = 'analytics' and viewname <> 'published_models' order by 1",
+    );
+    let rows = views.lines().map(|view| {
+        let rows = database.psql(&format!("select t::text from analytics.{view} t order by 1"));
+        format!("{view}\n{rows}\n")
+    });
+    rows.collect()
+}
+
 fn is_gated(database: &Database) -> bool {
     database.psql("select to_regclass('assay.versions') is not null") == "t"
 }
@@ -327,6 +353,17 @@ fn the_next_run_makes_good_what_broke() {
 #[test]
 fn the_next_run_makes_good_what_broke_behind_a_gate() {
     Bench::new(GATED).try_all(spread(56));
+}
+
+#[test]
+fn a_run_that_is_one_publication_breaks_as_a_whole() {
+    Bench::new(&together()).try_all(spread(56));
+}
+
+#[test]
+#[ignore = "some hundred runs: several minutes"]
+fn every_fault_at_every_statement_of_one_publication() {
+    Bench::new(&together()).try_all(|_, _| true);
 }
 
 #[test]

@@ -142,15 +142,21 @@ const LAYERS: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_set_that_a_delta_would_part_is_refused() {
-    let project = project("{voice: [dim, daily]}", LAYERS);
+fn sets_that_would_each_have_to_be_published_before_the_other_are_refused() {
+    let project = project("{voice: [dim, other_fact], chat: [other_dim, fact]}", LAYERS);
+    project.put("models/other_dim.sql", "select id from raw.orders");
+    project.put("models/other_fact.sql", &LAYERS[2].1.replace("'dim'", "'other_dim'"));
+    project.put(
+        "models/others.yml",
+        "models: [{name: other_dim, access: public}, {name: other_fact, access: public}]",
+    );
     project.ok(&["build"]);
     for command in ["plan", "build"] {
         let outcome = project.ends(2, &[command]);
         for part in [
             "error[parted-set]",
-            "`dim` would be published before `daily`",
-            "`fact` takes in new rows",
+            "`dim` would be published before `other_fact`",
+            "`other_fact` takes in new rows",
             "--full-refresh",
         ] {
             assert!(outcome.stderr.contains(part), "{part}: {}", outcome.stderr);
@@ -158,8 +164,15 @@ fn a_set_that_a_delta_would_part_is_refused() {
     }
     project.ok(&["build", "--full-refresh"]);
     project.ok(&["build", "--select", "fact"]);
-    project.put("project.yml", &GATE.replace("[SETS]", "{voice: [fact, daily]}"));
-    project.ok(&["build"]);
+    // In one set they are one transaction.
+    for sets in [
+        "{voice: [dim, daily]}",
+        "{voice: [fact, daily]}",
+        "{voice: [dim, fact, other_dim, other_fact]}",
+    ] {
+        project.put("project.yml", &GATE.replace("[SETS]", sets));
+        project.ok(&["build"]);
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod gate_evidence;
 mod gate_promises;
 mod gate_readers;
 mod gate_sets;
+mod gate_together;
 mod gc;
 mod handoff;
 mod hold;
