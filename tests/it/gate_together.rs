@@ -285,6 +285,55 @@ fn a_stopped_run_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn a_delta_is_tested_against_the_parents_that_become_visible_with_it() {
+    let project = shop("together: true");
+    project.put(
+        "models/more.yml",
+        "models:\n  - {name: parent, access: public}\n  - name: child\n    access: public\n    columns: [{name: id, data_tests: [{relationships: {arguments: {to: ref('parent'), field: id}}}]}]\n",
+    );
+    project.put(
+        "models/parent.sql",
+        "{{ config(materialized='table') }} select id from raw.orders where amount > 0",
+    );
+    project.put(
+        "models/child.sql",
+        "{{ config(materialized='incremental', unique_key='id') }} select id, amount from raw.orders
+         {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}",
+    );
+    for _ in 0..2 {
+        project.ok(&["build"]);
+        project.psql(MORE);
+    }
+    // A parent goes whose child the delta does not touch.
+    project.psql("update raw.orders set amount = -1 where id = 3");
+    let outcome = project.ends(1, &["build"]);
+    assert!(outcome.stderr.contains("relationships_child_id"), "{}", outcome.stderr);
+    assert_eq!(project.psql(SEEN), "2");
+    assert_eq!(project.psql("select count(*) from analytics.parent where id = 3"), "1");
+    project.psql("update raw.orders set amount = 1 where id = 3");
+    project.ok(&["build"]);
+    assert_eq!(project.psql(SEEN), "3");
+}
+
+#[test]
+fn one_thread_is_enough_and_the_first_failure_stops_it() {
+    let project = shop("together: true");
+    project.ok(&["build", "--threads", "1"]);
+    project.psql(MORE);
+    project.ok(&["build", "--threads", "1"]);
+    assert_eq!(project.psql(SEEN), "2");
+    project.psql(MORE);
+    project.psql("insert into raw.orders values (100, null)");
+    let outcome = project.ends(1, &["build", "--fail-fast", "--threads", "1"]);
+    assert!(
+        !outcome.stderr.contains("START sql incremental model analytics.lines"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(project.psql(SEEN), "2");
+}
+
+#[test]
 fn settings_and_temporary_tables_end_with_their_model() {
     let project = shop("together: true");
     project.put(
