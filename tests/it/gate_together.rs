@@ -300,19 +300,17 @@ fn a_delta_is_tested_against_the_parents_that_become_visible_with_it() {
         "{{ config(materialized='incremental', unique_key='id') }} select id, amount from raw.orders
          {% if is_incremental() %} where id > (select max(id) from {{ this }}) {% endif %}",
     );
-    for _ in 0..2 {
-        project.ok(&["build"]);
-        project.psql(MORE);
-    }
+    project.ok(&["build"]);
+    project.psql(MORE);
     // A parent goes whose child the delta does not touch.
     project.psql("update raw.orders set amount = -1 where id = 3");
     let outcome = project.ends(1, &["build"]);
     assert!(outcome.stderr.contains("relationships_child_id"), "{}", outcome.stderr);
-    assert_eq!(project.psql(SEEN), "2");
+    assert_eq!(project.psql(SEEN), "1");
     assert_eq!(project.psql("select count(*) from analytics.parent where id = 3"), "1");
     project.psql("update raw.orders set amount = 1 where id = 3");
     project.ok(&["build"]);
-    assert_eq!(project.psql(SEEN), "3");
+    assert_eq!(project.psql(SEEN), "2");
 }
 
 #[test]
