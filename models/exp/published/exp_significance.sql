@@ -1,0 +1,151 @@
+{{ config(materialized='table', indexes=[{'columns': ['experiment_id', 'metric_name']}]) }}
+{#
+  Each treatment against control, per metric. Rows with is_primary_unit compare ratios over assigned units (delta method);
+  the others take sessions for independent, as is often done, and understate p where a unit has several.
+#}
+with
+
+arm_sums as (
+  select
+    m.experiment_id, m.variant_id, m.metric_name,
+    count(*)::double precision as n,
+    sum(m.numerator) as num,
+    sum(m.denominator) as den,
+    sum(m.numerator * m.numerator) as num_sq,
+    sum(m.denominator * m.denominator) as den_sq,
+    sum(m.numerator * m.denominator) as product
+  from {{ ref('int_exp__unit_metrics') }} m
+  group by 1, 2, 3
+),
+
+ratios as (
+  select
+    s.experiment_id, s.variant_id, s.metric_name, s.n,
+    s.num / nullif(s.den, 0) as ratio,
+    {{ ratio_variance('s.n', 's.num', 's.den', 's.num_sq', 's.den_sq', 's.product') }} as variance
+  from arm_sums s
+),
+
+unit_pairs as (
+  select
+    c.experiment_id,
+    c.variant_id as control_variant_id,
+    t.variant_id as treatment_variant_id,
+    c.metric_name,
+    'delta_z'::text as test,
+    c.n as n_c,
+    t.n as n_t,
+    c.ratio as control_value,
+    t.ratio as treatment_value,
+    sqrt(c.variance + t.variance) as standard_error
+  from ratios c
+  join {{ ref('exp_experiment_variants') }} cv on cv.variant_id = c.variant_id and cv.is_baseline
+  join ratios t on t.experiment_id = c.experiment_id and t.metric_name = c.metric_name and t.variant_id <> c.variant_id
+),
+
+tests as (
+  select
+    u.*,
+    (u.treatment_value - u.control_value) / nullif(u.standard_error, 0) as statistic,
+    null::double precision as degrees_of_freedom,
+    {{ normal_two_sided('(u.treatment_value - u.control_value) / nullif(u.standard_error, 0)') }} as p_value,
+    true as is_primary_unit
+  from unit_pairs u
+  union all
+  select
+    s.experiment_id, s.control_variant_id, s.treatment_variant_id, s.metric_name, s.test, s.n_c, s.n_t, s.control_value,
+    s.treatment_value, s.standard_error, s.statistic, s.degrees_of_freedom, s.p_value, false
+  from {{ ref('int_exp__session_tests') }} s
+),
+
+judged as (
+  select
+    t.*,
+    d.direction,
+    t.is_primary_unit and d.is_primary and t.p_value is not null as is_adjusted
+  from tests t
+  join {{ ref('exp_metric_definitions') }} d on d.metric_name = t.metric_name
+),
+
+-- Holm: over the treatments and the primary metrics of an experiment.
+stepped as (
+  select
+    j.*,
+    case when j.is_adjusted then
+      least(1, (count(*) over (partition by j.experiment_id, j.is_adjusted) + 1 - row_number() over falling) * j.p_value)
+    end as stepped_p
+  from judged j
+  window falling as (
+    partition by j.experiment_id, j.is_adjusted order by j.p_value, j.treatment_variant_id, j.metric_name, j.test
+  )
+),
+
+adjusted as (
+  select
+    s.*,
+    case when s.is_adjusted then
+      max(s.stepped_p) over (
+        partition by s.experiment_id, s.is_adjusted order by s.p_value, s.treatment_variant_id, s.metric_name, s.test
+        rows unbounded preceding
+      )
+    end as p_value_adjusted
+  from stepped s
+),
+
+settled as (
+  select
+    a.*,
+    m.verdict as srm_verdict,
+    case
+      when m.verdict = 'mismatch' then 'invalid_srm'
+      when not a.is_adjusted and a.p_value is not null then 'secondary'
+      when a.p_value is null or least(a.n_c, a.n_t) < {{ var('min_test_units', 30) }} then 'too_few_units'
+      when a.p_value_adjusted < {{ var('significance_alpha', 0.05) }} then 'significant'
+      else 'not_significant'
+    end as verdict
+  from adjusted a
+  join {{ ref('exp_srm') }} m on m.experiment_id = a.experiment_id
+)
+
+select
+  s.experiment_id,
+  c.experiment_name,
+  s.control_variant_id,
+  s.treatment_variant_id,
+  c.variant_name as control_name,
+  t.variant_name as treatment_name,
+  s.metric_name,
+  s.test,
+  s.is_primary_unit,
+  s.n_c::bigint as n_control,
+  s.n_t::bigint as n_treatment,
+  s.control_value,
+  s.treatment_value,
+  s.treatment_value - s.control_value as difference,
+  (s.treatment_value - s.control_value) / nullif(abs(s.control_value), 0) as relative_difference,
+  s.standard_error,
+  s.treatment_value - s.control_value - i.reach * s.standard_error as ci_low,
+  s.treatment_value - s.control_value + i.reach * s.standard_error as ci_high,
+  s.statistic,
+  s.degrees_of_freedom,
+  s.p_value,
+  s.p_value_adjusted,
+  case when s.is_primary_unit then
+    {{ always_valid_p('s.treatment_value - s.control_value', 's.standard_error ^ 2', var('expected_relative_effect', 0.05) ~ ' * s.control_value') }}
+  end as p_value_always_valid,
+  -- The difference that 4 of 5 experiments of this size would find.
+  case when s.is_primary_unit then ({{ z_95() }} + 0.8416212335729143) * s.standard_error end as minimum_detectable_effect,
+  s.direction,
+  coalesce(case s.direction
+    when 'up' then s.treatment_value > s.control_value
+    when 'down' then s.treatment_value < s.control_value
+  end, false) as is_improvement,
+  s.verdict = 'significant' as is_significant,
+  s.verdict
+from settled s
+join {{ ref('exp_experiment_variants') }} c on c.variant_id = s.control_variant_id
+join {{ ref('exp_experiment_variants') }} t on t.variant_id = s.treatment_variant_id
+-- The interval of a t test has the quantile of its degrees of freedom; below five there is none.
+cross join lateral (
+  select case when s.test = 'welch_t' then {{ student_quantile_95('s.degrees_of_freedom') }} else {{ z_95() }} end as reach
+) i

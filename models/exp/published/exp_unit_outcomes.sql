@@ -1,0 +1,140 @@
+{{
+  config(
+    materialized='table',
+    indexes=[
+      {'columns': ['experiment_id', 'unit_type', 'user_key'], 'unique': true},
+      {'columns': ['experiment_id', 'variant_id']},
+      {'columns': ['user_key']},
+    ]
+  )
+}}
+{#
+  Units of experiments with a numerator and a denominator per metric: a metric of an arm is the ratio of their sums. What
+  happened before the assignment is in the covariates, not in the outcomes.
+#}
+with
+
+in_events as (
+  select
+    x.experiment_id,
+    x.unit_type,
+    {{ pseudonym('x.unit_id') }} as user_key,
+    (array_agg(x.embedded_variant_id order by x.event_at, x.event_id))[1] as embedded_variant_id,
+    bool_or(x.variant_mismatch) as variant_mismatch,
+    min(x.event_at) filter (where not x.is_pre_exposure) as exposed_at,
+    count(*) filter (where not x.is_pre_exposure) as events
+  from {{ ref('stg_exp__event_experiments') }} x
+  group by 1, 2, 3
+),
+
+assigned as (
+  select a.experiment_id, a.unit_type, {{ pseudonym('a.unit_id') }} as user_key, a.variant_id, a.assigned_at
+  from {{ ref('stg_exp__assignments') }} a
+),
+
+units as (
+  select
+    coalesce(a.experiment_id, e.experiment_id) as experiment_id,
+    coalesce(a.unit_type, e.unit_type) as unit_type,
+    coalesce(a.user_key, e.user_key) as user_key,
+    coalesce(a.variant_id, e.embedded_variant_id) as variant_id,
+    case when a.variant_id is not null then 'assignment' else 'event' end as variant_source,
+    a.assigned_at,
+    e.exposed_at,
+    coalesce(e.events, 0) as events,
+    coalesce(e.variant_mismatch, false) as variant_mismatch
+  from assigned a
+  full join in_events e
+    on e.experiment_id = a.experiment_id and e.unit_type = a.unit_type and e.user_key = a.user_key
+),
+
+of_sessions as (
+  select
+    x.experiment_id,
+    s.unit_type,
+    s.user_key,
+    count(*) as sessions,
+    count(*) filter (where s.is_engaged) as engaged_sessions,
+    count(*) filter (where s.is_settled) as settled_sessions,
+    count(*) filter (where s.status = 'completed') as completed_sessions,
+    sum(s.turns) filter (where s.is_settled) as settled_turns,
+    sum(s.time_to_completion_seconds) filter (where s.status = 'completed') as completion_seconds,
+    sum(s.satisfaction_score) as satisfaction_sum,
+    count(s.satisfaction_score) as satisfaction_count,
+    sum(s.tokens_total) as tokens_total
+  from {{ ref('exp_session_experiments') }} x
+  join {{ ref('exp_conversation_sessions') }} s on s.session_id = x.session_id
+  where not x.is_pre_exposure
+  group by 1, 2, 3
+),
+
+of_plans as (
+  select
+    x.experiment_id,
+    x.unit_type,
+    x.user_key,
+    count(*) as plans,
+    count(*) filter (where p.is_accepted) as accepted_plans,
+    sum(p.edits) filter (where p.is_accepted) as accepted_plan_edits,
+    sum(p.swaps) as swaps,
+    count(*) filter (where p.interventions > 0) as intervened_plans
+  from {{ ref('exp_plan_experiments') }} x
+  join {{ ref('exp_plans') }} p on p.plan_id = x.plan_id
+  where not x.is_pre_exposure
+  group by 1, 2, 3
+),
+
+sessions_before as (
+  select u.experiment_id, u.unit_type, u.user_key, count(*) as sessions,
+         count(*) filter (where s.status = 'completed') as completed_sessions
+  from units u
+  join {{ ref('exp_conversation_sessions') }} s
+    on s.user_key = u.user_key and s.unit_type = u.unit_type and s.started_at < u.assigned_at
+  group by 1, 2, 3
+),
+
+plans_before as (
+  select u.experiment_id, u.unit_type, u.user_key, count(*) as plans, count(*) filter (where p.is_accepted) as accepted_plans
+  from units u
+  join {{ ref('exp_plans') }} p on p.user_key = u.user_key and p.unit_type = u.unit_type and p.generated_at < u.assigned_at
+  group by 1, 2, 3
+)
+
+select
+  u.experiment_id,
+  u.unit_type,
+  u.user_key,
+  u.variant_id,
+  u.variant_source,
+  u.assigned_at,
+  u.exposed_at,
+  u.variant_mismatch,
+  c.user_key is not null as is_crossover,
+  u.events::bigint as events,
+  coalesce(s.sessions, 0)::bigint as sessions,
+  coalesce(s.engaged_sessions, 0)::bigint as engaged_sessions,
+  coalesce(s.settled_sessions, 0)::bigint as settled_sessions,
+  coalesce(s.completed_sessions, 0)::bigint as completed_sessions,
+  coalesce(s.settled_turns, 0)::bigint as settled_turns,
+  coalesce(s.completion_seconds, 0)::numeric(18,3) as completion_seconds,
+  coalesce(s.satisfaction_sum, 0)::numeric(18,3) as satisfaction_sum,
+  coalesce(s.satisfaction_count, 0)::bigint as satisfaction_count,
+  coalesce(s.tokens_total, 0)::bigint as tokens_total,
+  coalesce(p.plans, 0)::bigint as plans,
+  coalesce(p.accepted_plans, 0)::bigint as accepted_plans,
+  coalesce(p.accepted_plan_edits, 0)::bigint as accepted_plan_edits,
+  coalesce(p.swaps, 0)::bigint as swaps,
+  coalesce(p.intervened_plans, 0)::bigint as intervened_plans,
+  coalesce(bs.sessions, 0)::bigint as sessions_before,
+  coalesce(bs.completed_sessions, 0)::bigint as completed_sessions_before,
+  coalesce(bp.plans, 0)::bigint as plans_before,
+  coalesce(bp.accepted_plans, 0)::bigint as accepted_plans_before
+from units u
+left join {{ ref('int_exp__crossover_units') }} c
+  on c.experiment_id = u.experiment_id and c.unit_type = u.unit_type and c.user_key = u.user_key
+left join of_sessions s on s.experiment_id = u.experiment_id and s.unit_type = u.unit_type and s.user_key = u.user_key
+left join of_plans p on p.experiment_id = u.experiment_id and p.unit_type = u.unit_type and p.user_key = u.user_key
+left join sessions_before bs
+  on bs.experiment_id = u.experiment_id and bs.unit_type = u.unit_type and bs.user_key = u.user_key
+left join plans_before bp
+  on bp.experiment_id = u.experiment_id and bp.unit_type = u.unit_type and bp.user_key = u.user_key
