@@ -1,3 +1,4 @@
+{{ config(materialized='table', indexes=[{'columns': ['event_id'], 'unique': true}]) }}
 -- What a model was asked for: plans and messages, with latency, tokens and cost. A cost that was not reported is estimated
 -- from the price list; tokens that are not split into input and output are split by var('output_token_share').
 select

@@ -1,3 +1,12 @@
+{{
+  config(
+    materialized='table',
+    indexes=[
+      {'columns': ['event_id', 'experiment_id'], 'unique': true},
+      {'columns': ['experiment_id', 'unit_type', 'unit_id']},
+    ]
+  )
+}}
 -- One row per event and experiment. Valid per experiment; never added up across experiments.
 with members as (
   select
