@@ -192,7 +192,7 @@ sqrt({{ sample_variance(n, total, squares) }})
 )
 {%- endmacro %}
 
-{# 97.5% quantile of Student's t, from the normal one by five terms of its expansion: to 2e-3 from 5 degrees of freedom on. #}
+{# 97.5% quantile of Student's t, from the normal one by five terms of its expansion: to 3e-4 from 5 degrees of freedom on. #}
 {% macro student_quantile_95(df) -%}
 (
   select case when q.df >= 5 then
