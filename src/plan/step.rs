@@ -172,8 +172,11 @@ impl Plan {
         if facts.current.is_some() {
             bring_views(graph, &order, facts, &mut chosen);
             for node in graph.nodes().filter(|n| n.resource_type == ResourceType::Test) {
-                let audits = |id: &NodeId| chosen.contains(id) && graph.node(id).is_some_and(|n| n.is_published());
-                if node.config.enabled && node.depends_on.iter().any(audits) {
+                let published = |id: &NodeId| graph.node(id).filter(|n| n.is_published());
+                let audits = |id: &NodeId| chosen.contains(id) && published(id).is_some();
+                // There is nothing yet to compare with: the test is an audit of the other model once that is built.
+                let to_come = |id: &NodeId| !chosen.contains(id) && published(id).is_some_and(|n| !is_current(n, facts));
+                if node.config.enabled && node.depends_on.iter().any(audits) && !node.depends_on.iter().any(to_come) {
                     chosen.insert(Arc::clone(&node.id));
                 }
             }
@@ -328,12 +331,14 @@ impl Plan {
     }
 }
 
+/// Whether readers have a version of it.
+fn is_current(node: &Node, facts: &Facts) -> bool {
+    let current = facts.current.as_ref();
+    current.is_some_and(|current| current.contains_key(&node.relation.identifier))
+}
+
 /// A published view shows the version that it was made on. Where that is replaced, the view is made anew with it.
 fn bring_views(graph: &Graph, order: &[NodeId], facts: &Facts, chosen: &mut HashSet<NodeId>) {
-    let stands = |node: &Node| {
-        let current = facts.current.as_ref();
-        current.is_some_and(|current| current.contains_key(&node.relation.identifier))
-    };
     for id in order {
         let renewed = graph
             .node(id)
@@ -346,7 +351,7 @@ fn bring_views(graph: &Graph, order: &[NodeId], facts: &Facts, chosen: &mut Hash
             for child in graph.children(&next) {
                 match child.config.materialized {
                     Materialization::Ephemeral => open.push(Arc::clone(&child.id)),
-                    Materialization::View if child.is_published() && child.config.enabled && stands(child) => {
+                    Materialization::View if child.is_published() && child.config.enabled && is_current(child, facts) => {
                         chosen.insert(Arc::clone(&child.id));
                     }
                     _ => {}
@@ -495,7 +500,11 @@ mod tests {
 
     #[test]
     fn a_published_delta_runs_its_audits_and_those_of_views_on_it() {
-        let plan = plan(&["b"], gated);
+        let plan = plan(&["b"], |facts| {
+            gated(facts);
+            let current = facts.current.as_mut().expect("gated");
+            current.insert("a".to_owned(), current["b"].clone());
+        });
         let step = &plan.steps[&id("b")];
         assert!(matches!(step.action, Action::PublishedDelta { version_id: 1, .. }));
         assert_eq!(names(&step.audits), ["t_ab"], "audits come along unasked");
@@ -531,6 +540,32 @@ mod tests {
         assert_eq!(names(&plan.steps[&id("b")].waits_for), ["z"]);
         assert_eq!(plan.steps[&id("t2")].action, Action::Test);
         assert_eq!(names(&plan.steps[&id("y")].waits_for), ["b"]);
+    }
+
+    #[test]
+    fn a_test_that_also_looks_at_a_model_that_was_never_published_waits_for_that_model() {
+        let mut nodes: Vec<Arc<Node>> = Vec::new();
+        for (name, parents) in [("b", &[][..]), ("z", &[]), ("t", &["b", "z"])] {
+            let mut node = test_node(name, parents);
+            node.access = Access::Public;
+            node.config.materialized = Materialization::Table;
+            if name == "t" {
+                node.resource_type = ResourceType::Test;
+                node.config.materialized = Materialization::Test;
+            }
+            nodes.push(Arc::new(node));
+        }
+        let graph = Graph::new("shop", nodes, Vec::new()).expect("no cycle");
+        let mut facts = Facts::default();
+        gated(&mut facts);
+        let selecting = |names: &[&str], facts: &Facts| {
+            let selected: IndexSet<NodeId> = names.iter().map(|name| id(name)).collect();
+            Plan::new(&graph, &selected, facts).steps.contains_key(&id("t"))
+        };
+        assert!(!selecting(&["b"], &facts), "z was never published");
+        assert!(selecting(&["z"], &facts), "b was");
+        assert!(selecting(&["b", "z"], &facts));
+        assert!(selecting(&["b", "t"], &facts), "asked for");
     }
 
     #[test]
