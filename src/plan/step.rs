@@ -175,7 +175,8 @@ impl Plan {
                 let published = |id: &NodeId| graph.node(id).filter(|n| n.is_published());
                 let audits = |id: &NodeId| chosen.contains(id) && published(id).is_some();
                 // There is nothing yet to compare with: the test is an audit of the other model once that is built.
-                let to_come = |id: &NodeId| !chosen.contains(id) && published(id).is_some_and(|n| !is_current(n, facts));
+                let to_come =
+                    |id: &NodeId| !chosen.contains(id) && published(id).is_some_and(|n| !is_current(n, facts));
                 if node.config.enabled && node.depends_on.iter().any(audits) && !node.depends_on.iter().any(to_come) {
                     chosen.insert(Arc::clone(&node.id));
                 }
@@ -351,7 +352,9 @@ fn bring_views(graph: &Graph, order: &[NodeId], facts: &Facts, chosen: &mut Hash
             for child in graph.children(&next) {
                 match child.config.materialized {
                     Materialization::Ephemeral => open.push(Arc::clone(&child.id)),
-                    Materialization::View if child.is_published() && child.config.enabled && is_current(child, facts) => {
+                    Materialization::View
+                        if child.is_published() && child.config.enabled && is_current(child, facts) =>
+                    {
                         chosen.insert(Arc::clone(&child.id));
                     }
                     _ => {}

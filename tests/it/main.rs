@@ -15,6 +15,7 @@ mod diff;
 mod docs;
 mod erase;
 mod exhausted;
+mod experiments;
 mod faults;
 mod freshness;
 mod gate;

@@ -99,7 +99,7 @@ fn the_fourteen_sessions_give_the_figures_computed_by_hand() {
             "{as_of: '2025-03-02T00:00:00Z'}",
         ],
     );
-    expected_figures(&project, &fixture.join("expected"), 13);
+    expected_figures(&project, &fixture.join("expected"), 16);
 }
 
 #[test]
@@ -171,6 +171,19 @@ fn published_figures_are_the_generators_own() {
         (
             &exp["sessions"]["funnel"]["engaged"],
             "select sum(engaged_sessions) from analytics.exp_flow_funnel where slice = 'total'",
+        ),
+        (&exp["plans"]["plans"], "select count(*) from analytics.exp_plans"),
+        (
+            &exp["plans"]["accepted"],
+            "select count(*) from analytics.exp_plans where is_accepted",
+        ),
+        (
+            &exp["plans"]["edits_of_accepted"],
+            "select sum(edits) from analytics.exp_plans where is_accepted",
+        ),
+        (
+            &exp["plans"]["with_intervention"],
+            "select count(*) from analytics.exp_plans where interventions > 0",
         ),
         (
             &exp["start_inferred"],
