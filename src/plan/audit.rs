@@ -119,3 +119,49 @@ fn views_on(graph: &Graph, id: &NodeId) -> HashSet<NodeId> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use indexmap::IndexSet;
+
+    use super::*;
+    use crate::graph::{Access, Node, test_node};
+    use crate::plan::Current;
+    use crate::sql::Relation;
+
+    fn id(name: &str) -> NodeId {
+        Arc::clone(&test_node(name, &[]).id)
+    }
+
+    #[test]
+    fn a_test_that_also_looks_at_a_model_that_was_never_published_waits_for_that_model() {
+        let mut nodes: Vec<Arc<Node>> = Vec::new();
+        for (name, parents) in [("b", &[][..]), ("z", &[]), ("t", &["b", "z"])] {
+            let mut node = test_node(name, parents);
+            node.access = Access::Public;
+            node.config.materialized = Materialization::Table;
+            if name == "t" {
+                node.resource_type = ResourceType::Test;
+                node.config.materialized = Materialization::Test;
+            }
+            nodes.push(Arc::new(node));
+        }
+        let graph = Graph::new("shop", nodes, Vec::new()).expect("no cycle");
+        let mut facts = Facts::default();
+        let current = Current {
+            version_id: 1,
+            relation: Relation::new(None, "v", "b__1"),
+            definition: "same".into(),
+            rows: None,
+        };
+        facts.current = Some(HashMap::from([("b".to_owned(), current)]));
+        let selecting = |names: &[&str], facts: &Facts| {
+            let selected: IndexSet<NodeId> = names.iter().map(|name| id(name)).collect();
+            Plan::new(&graph, &selected, facts).steps.contains_key(&id("t"))
+        };
+        assert!(!selecting(&["b"], &facts), "z was never published");
+        assert!(selecting(&["z"], &facts), "b was");
+        assert!(selecting(&["b", "z"], &facts));
+        assert!(selecting(&["b", "t"], &facts), "asked for");
+    }
+}
