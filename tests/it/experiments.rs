@@ -52,3 +52,23 @@ fn one_model_and_what_is_above_it_build_in_an_empty_database() {
         "{told}"
     );
 }
+
+/// Every query of the page, on practice data.
+#[test]
+fn the_pages_questions_have_answers() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "micro"]);
+    assay(&project, &["build", "--select", "+tag:exp"]);
+    let page = read(&root().join("docs/experiments.md"));
+    let queries: Vec<&str> = page
+        .split("```sql\n")
+        .skip(1)
+        .filter_map(|part| part.split("```").next())
+        .collect();
+    assert_eq!(queries.len(), 5);
+    for query in queries {
+        let query = query.trim().trim_end_matches(';');
+        let rows = project.psql(&format!("select count(*) from ({query}) q"));
+        assert!(query.contains("is_firing") || rows != "0", "{query}");
+    }
+}

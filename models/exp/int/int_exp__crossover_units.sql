@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 -- Units that events show in two arms of one experiment. They are counted, and left out of tests.
 select
   m.experiment_id,

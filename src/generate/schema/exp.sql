@@ -166,6 +166,7 @@ create index if not exists assignments_experiment_idx on exp.assignments (experi
 create index if not exists events_type_idx on exp.events (event_type);
 create index if not exists events_unit_idx on exp.events (unit_type, unit_id);
 create index if not exists events_timestamp_idx on exp.events (timestamp);
+create index if not exists events_created_idx on exp.events (created_at);
 create index if not exists events_experiments_idx on exp.events using gin (experiments);
 create index if not exists events_session_idx on exp.events ((context ->> 'session_id'))
   where context ->> 'session_id' is not null;
