@@ -27,6 +27,7 @@ mod gate_together;
 mod gc;
 mod handoff;
 mod hold;
+mod headline;
 mod house;
 mod incremental;
 mod language;

@@ -2,6 +2,7 @@
 //! however it went.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -241,6 +242,24 @@ impl Server {
 }
 
 impl Database {
+    /// Gives every row of a query as the unescaped fields of `COPY`; only one is held at a time.
+    pub fn each_row(&self, query: &str, mut each: impl FnMut(&[Option<String>])) {
+        let server = Server::shared();
+        let mut psql = Command::new(server.bin.join("psql"))
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", &self.name, "-h"])
+            .arg(&server.socket)
+            .args(["-c", &format!("copy ({query}) to stdout")])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql starts");
+        for line in BufReader::new(psql.stdout.take().expect("piped")).lines() {
+            let fields: Vec<Option<String>> = line.expect("text").split('\t').map(unescaped).collect();
+            each(&fields);
+        }
+        assert!(psql.wait().expect("psql ends").success(), "{query}");
+    }
+
     pub fn psql(&self, sql: &str) -> String {
         Server::shared().psql(&self.name, "postgres", sql)
     }
@@ -248,6 +267,28 @@ impl Database {
     pub fn try_psql_as(&self, user: &str, sql: &str) -> Result<String, String> {
         Server::shared().try_psql(&self.name, user, sql)
     }
+}
+
+/// A field of `COPY` text.
+fn unescaped(field: &str) -> Option<String> {
+    if field == "\\N" {
+        return None;
+    }
+    let mut plain = String::with_capacity(field.len());
+    let mut rest = field.chars();
+    while let Some(letter) = rest.next() {
+        plain.push(match letter {
+            '\\' => match rest.next() {
+                Some('t') => '\t',
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some(other) => other,
+                None => '\\',
+            },
+            other => other,
+        });
+    }
+    Some(plain)
 }
 
 fn is_root() -> bool {

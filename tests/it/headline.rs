@@ -1,0 +1,76 @@
+//! The figures that the shipped project publishes, against two others that owe nothing to its SQL: a count of the raw rows
+//! in plain code, and what the generator knows because it made them.
+
+mod figures;
+mod manifest;
+mod voice;
+
+use serde_json::Value as Json;
+
+use self::figures::Figures;
+use super::shipped::{assay, read, root, shipped};
+use super::support::Project;
+
+/// Every figure that a query of the domain's folder gives is the counted one, and no counted figure is left unqueried.
+fn agree(project: &Project, domain: &str, counted: &Figures, manifest: &Json, setting: &str) {
+    let folder = root().join("tests/it/headline/published").join(domain);
+    let (mut wrong, mut seen) = (Vec::new(), std::collections::BTreeSet::new());
+    for entry in std::fs::read_dir(&folder).expect("published figures").flatten() {
+        let path = entry.path();
+        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        for line in project.psql(&read(&path)).lines() {
+            let (name, value) = line.split_once('|').expect("a figure and its value");
+            match counted.0.get(name) {
+                Some(figure) if figure.is(value) => {}
+                other => wrong.push(format!("{file}: {name} is published as {value}, counted as {other:?}")),
+            }
+            seen.insert(name.to_owned());
+        }
+    }
+    let missing = counted.0.keys().filter(|name| !seen.contains(*name));
+    wrong.extend(missing.map(|name| format!("{name} is counted and never published")));
+    for (name, value) in manifest::figures(domain, manifest) {
+        match counted.0.get(&name) {
+            Some(figure) if figure.is(&value) => {}
+            other => wrong.push(format!("{name} is {value} in the manifest, counted as {other:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{setting}, {domain}: {}\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
+}
+
+/// Generates, builds and compares all that is there.
+fn check(tier: &str, seed: &str, options: &[&str]) {
+    for domain in ["voice"] {
+        let project = shipped();
+        let generate = [&["generate", "--tier", tier, "--seed", seed, "--domain", domain], options].concat();
+        let manifest: Json = serde_json::from_str(&assay(&project, &generate).stdout).expect("a manifest");
+        assay(&project, &["build", "--select", &format!("+tag:{}", tag(domain))]);
+        let counted = match domain {
+            "voice" => voice::figures(&project.database, 10),
+            other => panic!("no domain {other}"),
+        };
+        assert!(counted.0.len() > 50, "{domain}: {}", counted.0.len());
+        agree(&project, domain, &counted, &manifest[domain]["truth"], &format!("{tier}, seed {seed} {options:?}"));
+    }
+}
+
+fn tag(domain: &str) -> &str {
+    if domain == "rasa" { "chat" } else { domain }
+}
+
+#[test]
+fn published_figures_are_those_of_a_count_by_other_means() {
+    check("micro", "29", &[]);
+}
+
+#[test]
+#[ignore = "minutes; run by hand"]
+fn published_figures_are_right_at_every_size() {
+    for tier in ["nano", "micro", "small", "medium"] {
+        for seed in ["1", "2", "42"] {
+            let begun = std::time::Instant::now();
+            check(tier, seed, &[]);
+            eprintln!("{tier}, seed {seed}: {:.0?}", begun.elapsed());
+        }
+    }
+}
