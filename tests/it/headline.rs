@@ -1,8 +1,11 @@
 //! The figures that the shipped project publishes, against two others that owe nothing to its SQL: a count of the raw rows
 //! in plain code, and what the generator knows because it made them.
 
+mod event;
+mod exp;
 mod figures;
 mod manifest;
+mod names;
 mod voice;
 
 use serde_json::Value as Json;
@@ -40,13 +43,14 @@ fn agree(project: &Project, domain: &str, counted: &Figures, manifest: &Json, se
 
 /// Generates, builds and compares all that is there.
 fn check(tier: &str, seed: &str, options: &[&str]) {
-    for domain in ["voice"] {
+    for domain in ["voice", "exp"] {
         let project = shipped();
         let generate = [&["generate", "--tier", tier, "--seed", seed, "--domain", domain], options].concat();
         let manifest: Json = serde_json::from_str(&assay(&project, &generate).stdout).expect("a manifest");
         assay(&project, &["build", "--select", &format!("+tag:{}", tag(domain))]);
         let counted = match domain {
             "voice" => voice::figures(&project.database, 10),
+            "exp" => exp::figures(&project.database),
             other => panic!("no domain {other}"),
         };
         assert!(counted.0.len() > 50, "{domain}: {}", counted.0.len());

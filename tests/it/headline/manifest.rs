@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 pub fn figures(domain: &str, truth: &Json) -> Vec<(String, String)> {
     match domain {
         "voice" => voice(truth),
+        "exp" => exp(truth),
         other => panic!("no domain {other}"),
     }
 }
@@ -54,4 +55,77 @@ fn voice(truth: &Json) -> Vec<(String, String)> {
         }
     }
     list
+}
+
+fn exp(truth: &Json) -> Vec<(String, String)> {
+    let mut list = Vec::new();
+    for (figure, value) in [
+        ("events/raw", &truth["raw_events"]),
+        ("events/duplicate", &truth["duplicate_events"]),
+        ("events/quarantined", &truth["quarantined_events"]),
+        ("events/kept", &truth["kept_events"]),
+        ("start_inferred", &truth["start_inferred"]),
+        ("conflicting_terminal", &truth["conflicting_terminal"]),
+        ("recovered_after_drop_off", &truth["recovered_after_drop_off"]),
+        ("plans/plans", &truth["plans"]["plans"]),
+        ("plans/accepted", &truth["plans"]["accepted"]),
+        ("plans/edits_of_accepted", &truth["plans"]["edits_of_accepted"]),
+        ("plans/with_intervention", &truth["plans"]["with_intervention"]),
+        ("plans/acceptance_rate", &truth["plans"]["acceptance_rate"]),
+        ("plans/avg_edits", &truth["plans"]["avg_edits"]),
+    ] {
+        list.push((figure.to_owned(), text(value)));
+    }
+    for (reason, name) in [
+        ("unknown_variant", "unknown_variant"),
+        ("timestamp_in_future", "timestamp_ahead"),
+        ("session_without_id", "missing_session_id"),
+    ] {
+        let count = &truth["quarantined"][name];
+        if *count != 0 {
+            list.push((format!("quarantined/{reason}"), text(count)));
+        }
+    }
+    for arm in truth["assignments"].as_array().expect("assignments") {
+        let name = |key: &str| arm[key].as_str().expect("a name").to_owned();
+        list.push((format!("assigned/{}/{}", name("experiment"), name("variant")), text(&arm["units"])));
+    }
+    cohort(&mut list, "all", &truth["sessions"]);
+    for kind in ["by_flow", "by_variant", "by_flow_and_variant"] {
+        for each in truth[kind].as_array().expect("cohorts") {
+            let mut name = Vec::new();
+            if let Some(flow) = each["flow_id"].as_str() {
+                name.push(format!("flow {flow}"));
+            }
+            if let (Some(experiment), Some(variant)) = (each["experiment"].as_str(), each["variant"].as_str()) {
+                name.push(format!("arm {experiment}/{variant}"));
+            }
+            cohort(&mut list, &name.join(" "), &each["sessions"]);
+        }
+    }
+    list
+}
+
+fn cohort(list: &mut Vec<(String, String)>, name: &str, sessions: &Json) {
+    for (figure, value) in [
+        ("sessions", &sessions["total"]),
+        ("completed", &sessions["completed"]),
+        ("cancelled", &sessions["cancelled"]),
+        ("dropped_off", &sessions["dropped_off"]),
+        ("timed_out", &sessions["timed_out"]),
+        ("in_progress", &sessions["in_progress"]),
+        ("settled", &sessions["settled"]),
+        ("settled_turns", &sessions["turns"]),
+        ("engaged", &sessions["funnel"]["engaged"]),
+        ("progressed", &sessions["funnel"]["progressed"]),
+        ("funnel_completed", &sessions["funnel"]["completed"]),
+        ("completion_rate", &sessions["completion_rate"]),
+        ("drop_off_rate", &sessions["drop_off_rate"]),
+        ("reported_drop_off_rate", &sessions["reported_drop_off_rate"]),
+        ("avg_turns", &sessions["avg_turns"]),
+    ] {
+        list.push((format!("{name}/{figure}"), text(value)));
+    }
+    let milliseconds = sessions["time_to_completion_ms"].as_i64().expect("milliseconds");
+    list.push((format!("{name}/completion_microseconds"), (milliseconds * 1_000).to_string()));
 }
