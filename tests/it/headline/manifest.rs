@@ -6,6 +6,7 @@ pub fn figures(domain: &str, truth: &Json) -> Vec<(String, String)> {
     match domain {
         "voice" => voice(truth),
         "exp" => exp(truth),
+        "chat" => chat(truth),
         other => panic!("no domain {other}"),
     }
 }
@@ -128,4 +129,29 @@ fn cohort(list: &mut Vec<(String, String)>, name: &str, sessions: &Json) {
     }
     let milliseconds = sessions["time_to_completion_ms"].as_i64().expect("milliseconds");
     list.push((format!("{name}/completion_microseconds"), (milliseconds * 1_000).to_string()));
+}
+
+fn chat(truth: &Json) -> Vec<(String, String)> {
+    [
+        ("loads", "loads"),
+        ("events/all", "events"),
+        ("events/copies", "duplicate_events"),
+        ("senders", "senders"),
+        ("users", "users"),
+        ("all/sessions", "sessions"),
+        ("all/bounced", "bounced_sessions"),
+        ("all/handed_off", "handed_off_sessions"),
+        ("all/contained", "contained_sessions"),
+        ("all/contained_no_return", "contained_no_return_sessions"),
+        ("all/frustrated", "frustrated_sessions"),
+        ("all/interactions", "user_messages"),
+        ("all/dialogue_interactions", "dialogue_interactions"),
+        ("all/fallback_interactions", "fallback_interactions"),
+        ("all/bounce_rate", "bounce_rate"),
+        ("all/containment_rate", "containment_rate"),
+        ("all/fallback_rate", "fallback_rate"),
+    ]
+    .into_iter()
+    .map(|(figure, name)| (figure.to_owned(), text(&truth[name])))
+    .collect()
 }
