@@ -22,7 +22,10 @@ fn agree(project: &Project, domain: &str, counted: &Figures, manifest: &Json, se
     let (mut wrong, mut seen) = (Vec::new(), std::collections::BTreeSet::new());
     for entry in std::fs::read_dir(&folder).expect("published figures").flatten() {
         let path = entry.path();
-        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         for line in project.psql(&read(&path)).lines() {
             let (name, value) = line.split_once('|').expect("a figure and its value");
             match counted.0.get(name) {
@@ -40,7 +43,12 @@ fn agree(project: &Project, domain: &str, counted: &Figures, manifest: &Json, se
             other => wrong.push(format!("{name} is {value} in the manifest, counted as {other:?}")),
         }
     }
-    assert!(wrong.is_empty(), "{setting}, {domain}: {}\n{}", wrong.len(), wrong[..wrong.len().min(60)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{setting}, {domain}: {}\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(60)].join("\n")
+    );
 }
 
 /// Generates, builds and compares all that is there.
@@ -56,7 +64,13 @@ fn check(tier: &str, seed: &str, options: &[&str]) {
             _ => chat::figures(&project.database),
         };
         assert!(counted.0.len() > 50, "{domain}: {}", counted.0.len());
-        agree(&project, domain, &counted, &manifest[raw]["truth"], &format!("{tier}, seed {seed} {options:?}"));
+        agree(
+            &project,
+            domain,
+            &counted,
+            &manifest[raw]["truth"],
+            &format!("{tier}, seed {seed} {options:?}"),
+        );
     }
 }
 

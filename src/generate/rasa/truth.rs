@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::clock::{self, DAY, Micros};
+use super::super::clock::{self, DAY, HOUR, Micros};
 use super::super::exp::truth::rate;
 use super::event::{Event, Kind, load_end};
 use super::user::User;
@@ -16,7 +16,7 @@ use super::user::User;
 /// The headline figures of domain `rasa`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RasaTruth {
-    /// When the newest complete load was announced.
+    /// When the newest load was announced, for the second time where it was retried.
     pub as_of: Option<Timestamp>,
     pub loads: u64,
     pub events: u64,
@@ -30,6 +30,12 @@ pub struct RasaTruth {
     pub contained_sessions: u64,
     /// Contained, and the user does not come back within 24 hours.
     pub contained_no_return_sessions: u64,
+    /// With an event in the last hour.
+    pub open_sessions: u64,
+    /// Not bounced and not open, and how many of them are contained.
+    pub closed_dialogues: u64,
+    pub contained_closed_sessions: u64,
+    pub contained_no_return_closed_sessions: u64,
     pub frustrated_sessions: u64,
     pub user_messages: u64,
     /// Interactions after the first message that were not taken back.
@@ -37,12 +43,29 @@ pub struct RasaTruth {
     pub fallback_interactions: u64,
     pub slot_requests: u64,
     pub filled_requests: u64,
+    /// Values offered up to the one that filled a request.
+    pub attempts_until_fill: u64,
+    /// Readable confidences of messages that were not taken back, and their sum in hundredths.
+    pub intent_confidences: u64,
+    pub intent_confidence_hundredths: u64,
     pub unreadable_confidences: u64,
     pub missing_intents: u64,
     pub bounce_rate: Option<f64>,
+    /// Of closed dialogues, as the next one.
     pub containment_rate: Option<f64>,
+    pub containment_no_return_rate: Option<f64>,
+    /// Of sessions that did not bounce, as the next two.
+    pub handover_rate: Option<f64>,
+    pub frustration_rate: Option<f64>,
+    pub interactions_per_session: Option<f64>,
     pub fallback_rate: Option<f64>,
+    pub intent_confidence_avg: Option<f64>,
+    pub slot_fill_rate: Option<f64>,
+    pub attempts_per_fill: Option<f64>,
 }
+
+/// A session without an event for this long is closed.
+const OPEN: Micros = HOUR;
 
 /// Sums over users.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +73,17 @@ pub struct RasaSums {
     truth: RasaTruth,
     /// Ends of the loads that hold events.
     pub loads: BTreeSet<Micros>,
+    /// Sessions that may turn out to be open.
+    recent: Vec<Outcome>,
+}
+
+/// What a session came to.
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
+    end: Micros,
+    dialogue: bool,
+    contained: bool,
+    returns: bool,
 }
 
 /// A session as it is found.
@@ -77,26 +111,68 @@ impl RasaSums {
         sum.handed_off_sessions += more.handed_off_sessions;
         sum.contained_sessions += more.contained_sessions;
         sum.contained_no_return_sessions += more.contained_no_return_sessions;
+        sum.closed_dialogues += more.closed_dialogues;
+        sum.contained_closed_sessions += more.contained_closed_sessions;
+        sum.contained_no_return_closed_sessions += more.contained_no_return_closed_sessions;
         sum.frustrated_sessions += more.frustrated_sessions;
         sum.user_messages += more.user_messages;
         sum.dialogue_interactions += more.dialogue_interactions;
         sum.fallback_interactions += more.fallback_interactions;
         sum.slot_requests += more.slot_requests;
         sum.filled_requests += more.filled_requests;
+        sum.attempts_until_fill += more.attempts_until_fill;
+        sum.intent_confidences += more.intent_confidences;
+        sum.intent_confidence_hundredths += more.intent_confidence_hundredths;
         sum.unreadable_confidences += more.unreadable_confidences;
         sum.missing_intents += more.missing_intents;
         self.loads.extend(&other.loads);
+        self.recent.extend(&other.recent);
+        self.settle();
     }
 
-    pub fn finish(&self) -> RasaTruth {
-        let truth = &self.truth;
+    /// Counts the sessions that are closed whatever comes; `as_of` only grows.
+    fn settle(&mut self) {
+        let Some(newest) = self.loads.last().copied() else {
+            return;
+        };
+        let (closed, recent) = self.recent.drain(..).partition(|session| session.end <= newest - OPEN);
+        self.recent = recent;
+        let closed: Vec<Outcome> = closed;
+        self.close(&closed);
+    }
+
+    fn close(&mut self, closed: &[Outcome]) {
+        for session in closed {
+            self.truth.closed_dialogues += u64::from(session.dialogue);
+            self.truth.contained_closed_sessions += u64::from(session.contained);
+            self.truth.contained_no_return_closed_sessions += u64::from(session.contained && !session.returns);
+        }
+    }
+
+    /// `as_of` is when the last announcement of a load was made.
+    pub fn finish(mut self, as_of: Option<Micros>) -> RasaTruth {
+        let limit = as_of.unwrap_or(Micros::MAX).saturating_sub(OPEN);
+        let (open, closed): (Vec<Outcome>, Vec<Outcome>) = std::mem::take(&mut self.recent)
+            .into_iter()
+            .partition(|session| session.end > limit);
+        self.close(&closed);
+        let truth = self.truth;
+        let dialogues = truth.sessions - truth.bounced_sessions;
         RasaTruth {
-            as_of: self.loads.last().map(|end| clock::timestamp(*end)),
+            as_of: as_of.map(clock::timestamp),
             loads: self.loads.len() as u64,
+            open_sessions: open.len() as u64,
             bounce_rate: rate(truth.bounced_sessions, truth.sessions),
-            containment_rate: rate(truth.contained_sessions, truth.sessions - truth.bounced_sessions),
+            containment_rate: rate(truth.contained_closed_sessions, truth.closed_dialogues),
+            containment_no_return_rate: rate(truth.contained_no_return_closed_sessions, truth.closed_dialogues),
+            handover_rate: rate(truth.handed_off_sessions, dialogues),
+            frustration_rate: rate(truth.frustrated_sessions, dialogues),
+            interactions_per_session: rate(truth.user_messages, dialogues),
             fallback_rate: rate(truth.fallback_interactions, truth.dialogue_interactions),
-            ..truth.clone()
+            intent_confidence_avg: rate(truth.intent_confidence_hundredths, truth.intent_confidences * 100),
+            slot_fill_rate: rate(truth.filled_requests, truth.slot_requests),
+            attempts_per_fill: rate(truth.attempts_until_fill, truth.filled_requests),
+            ..truth
         }
     }
 
@@ -150,20 +226,22 @@ impl RasaSums {
     fn outcomes(&mut self, sessions: &[Found]) {
         let truth = &mut self.truth;
         for session in sessions {
+            let returns = |other: &Found| other.start > session.end && other.start <= session.end + DAY;
+            let outcome = Outcome {
+                end: session.end,
+                dialogue: session.messages > 0,
+                contained: session.messages > 0 && !session.handed_off,
+                returns: sessions.iter().any(returns),
+            };
+            self.recent.push(outcome);
             truth.sessions += 1;
             truth.handed_off_sessions += u64::from(session.handed_off);
             truth.fallback_interactions += session.fallbacks;
             truth.dialogue_interactions += session.dialogue;
-            if session.messages == 0 {
-                truth.bounced_sessions += 1;
-                continue;
-            }
-            truth.frustrated_sessions += u64::from(session.frustrated);
-            if !session.handed_off {
-                truth.contained_sessions += 1;
-                let returns = |other: &Found| other.start > session.end && other.start <= session.end + DAY;
-                truth.contained_no_return_sessions += u64::from(!sessions.iter().any(returns));
-            }
+            truth.bounced_sessions += u64::from(!outcome.dialogue);
+            truth.frustrated_sessions += u64::from(outcome.dialogue && session.frustrated);
+            truth.contained_sessions += u64::from(outcome.contained);
+            truth.contained_no_return_sessions += u64::from(outcome.contained && !outcome.returns);
         }
     }
 
@@ -214,6 +292,10 @@ impl RasaSums {
                 found.messages += 1;
                 (taken_back, failed) = (*reverted, false);
                 found.dialogue += u64::from(!reverted);
+                if !reverted && event.written != super::event::Written::NaN {
+                    self.truth.intent_confidences += 1;
+                    self.truth.intent_confidence_hundredths += event.confidence.unsigned_abs();
+                }
             }
             let fails = event.is(Kind::User, "nlu_fallback") || event.is(Kind::Action, "action_default_fallback");
             if fails && !reverted && !failed && !taken_back && found.messages > 0 {
@@ -241,10 +323,13 @@ impl RasaSums {
             let rest = events[place + 1..]
                 .iter()
                 .take_while(|later| later.kind != Kind::ActiveLoop);
-            let filled = rest
-                .into_iter()
-                .any(|later| later.is(Kind::Slot, wanted) && later.filled());
-            self.truth.filled_requests += u64::from(filled);
+            let attempts: Vec<bool> = rest
+                .filter(|later| later.is(Kind::Slot, wanted))
+                .map(|later| later.filled())
+                .collect();
+            let fill = attempts.iter().position(|filled| *filled);
+            self.truth.attempts_until_fill += fill.map_or(0, |place| place as u64 + 1);
+            self.truth.filled_requests += u64::from(fill.is_some());
         }
     }
 }

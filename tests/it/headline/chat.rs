@@ -28,7 +28,11 @@ const METRICS: [(&str, &str, &[&str]); 8] = [
     ("intents_frustrated", "user", &["react_frustrated"]),
     ("intents_happy", "user", &["thankyou"]),
     ("intents_raise_dispute", "user", &["raise_dispute"]),
-    ("actions_agent_handoff", "action", &["utter_redirect_to_faqs", "action_agent_handoff"]),
+    (
+        "actions_agent_handoff",
+        "action",
+        &["utter_redirect_to_faqs", "action_agent_handoff"],
+    ),
 ];
 
 /// A session with what is counted in it.
@@ -65,6 +69,8 @@ struct Reading<'a> {
     names: Names,
     words: Words,
     figures: &'a mut Figures,
+    /// Requests for slots, those filled, attempts until then.
+    requests: [i64; 3],
 }
 
 pub fn figures(database: &Database) -> Figures {
@@ -79,6 +85,7 @@ pub fn figures(database: &Database) -> Figures {
         names,
         words,
         figures: &mut figures,
+        requests: [0; 3],
     };
     let mut sessions = Vec::new();
     for (sender, events) in &tracker.senders {
@@ -90,9 +97,17 @@ pub fn figures(database: &Database) -> Figures {
         }
         reading.figures.more("events/all", events.len() as i64);
         for event in events {
-            reading.figures.more(format!("events/{}", reading.names.text(event.kind)), 1);
+            reading
+                .figures
+                .more(format!("events/{}", reading.names.text(event.kind)), 1);
         }
     }
+    let [requests, filled, attempts] = reading.requests;
+    for (name, count) in [("requests", requests), ("filled", filled), ("attempts", attempts)] {
+        figures.count(format!("slot/{name}"), count);
+    }
+    figures.rate("slot/fill_rate", filled, requests);
+    figures.rate("slot/attempts_per_fill", attempts, filled);
     let people: BTreeSet<u32> = sessions.iter().map(|session| session.person).collect();
     figures.count("users", people.len() as i64);
     returns(&mut sessions);
@@ -120,7 +135,9 @@ impl Reading<'_> {
             let name = self.text(event.name);
             if event.kind == self.words.of("user") {
                 session.messages += 1;
-                session.channel = session.channel.or_else(|| self.text(event.channel).filter(|_| session.messages == 1));
+                session.channel = session
+                    .channel
+                    .or_else(|| self.text(event.channel).filter(|_| session.messages == 1));
                 session.last_intent.clone_from(&name);
                 (failed, taken_back) = (false, *reverted);
                 if !reverted {
@@ -134,8 +151,8 @@ impl Reading<'_> {
             }
             if !reverted {
                 for (count, (_, kind, values)) in session.metrics.iter_mut().zip(METRICS) {
-                    let counts = event.kind == self.words.of(kind)
-                        && name.as_deref().is_some_and(|name| values.contains(&name));
+                    let counts =
+                        event.kind == self.words.of(kind) && name.as_deref().is_some_and(|name| values.contains(&name));
                     *count += i64::from(counts);
                 }
                 let fails = (event.kind == self.words.of("user") && name.as_deref() == Some("nlu_fallback"))
@@ -162,7 +179,10 @@ impl Reading<'_> {
             self.figures.more(format!("transition/{before}/{name}"), 1);
         }
         self.figures.more(format!("intent/{name}/messages"), 1);
-        self.figures.more(format!("intent/{name}/with_confidence"), i64::from(event.confidence.is_some()));
+        self.figures.more(
+            format!("intent/{name}/with_confidence"),
+            i64::from(event.confidence.is_some()),
+        );
         let low = event.confidence.is_some_and(|confidence| confidence < 0.5);
         self.figures.more(format!("intent/{name}/low"), i64::from(low));
         if let (Some(intent), Some(second)) = (intent, self.text(event.second_intent)) {
@@ -196,7 +216,11 @@ impl Reading<'_> {
             let name = format!("slot/{}/{}", self.names.text(form), self.names.text(wanted));
             self.figures.more(format!("{name}/requests"), 1);
             self.figures.more(format!("{name}/filled"), i64::from(filled));
-            self.figures.more(format!("{name}/attempts"), if filled { attempts } else { 0 });
+            self.figures
+                .more(format!("{name}/attempts"), if filled { attempts } else { 0 });
+            self.requests[0] += 1;
+            self.requests[1] += i64::from(filled);
+            self.requests[2] += if filled { attempts } else { 0 };
         }
         form.is_some()
     }
@@ -210,7 +234,9 @@ fn returns(sessions: &mut [Session]) {
     }
     for session in sessions {
         let later = &starts[&session.person];
-        session.returns = later.iter().any(|start| *start > session.end && *start <= session.end + DAY);
+        session.returns = later
+            .iter()
+            .any(|start| *start > session.end && *start <= session.end + DAY);
     }
 }
 
@@ -233,7 +259,10 @@ fn report(figures: &mut Figures, sessions: &[Session], as_of: i64) {
         for (name, count) in METRICS.iter().map(|metric| metric.0).zip(session.metrics) {
             figures.more(format!("metric/{name}"), count);
         }
-        let month = jiff::Timestamp::from_microsecond(session.start).expect("a time").strftime("%Y-%m").to_string();
+        let month = jiff::Timestamp::from_microsecond(session.start)
+            .expect("a time")
+            .strftime("%Y-%m")
+            .to_string();
         for depth in 0..=session.messages {
             figures.more(format!("depth/{month}/{depth}"), 1);
         }
@@ -243,7 +272,12 @@ fn report(figures: &mut Figures, sessions: &[Session], as_of: i64) {
                 "handed_off"
             } else if is_open {
                 "open"
-            } else if session.in_form || session.last_intent.as_deref().is_none_or(|intent| lost.contains(&intent)) {
+            } else if session.in_form
+                || session
+                    .last_intent
+                    .as_deref()
+                    .is_none_or(|intent| lost.contains(&intent))
+            {
                 "abandoned"
             } else {
                 "completed"
@@ -270,12 +304,21 @@ impl Cohort {
             ("contained", i64::from(contained)),
             ("contained_closed", i64::from(contained && !is_open)),
             ("contained_no_return", i64::from(contained && !session.returns)),
-            ("contained_no_return_closed", i64::from(contained && !session.returns && !is_open)),
+            (
+                "contained_no_return_closed",
+                i64::from(contained && !session.returns && !is_open),
+            ),
             ("interactions", session.messages),
             ("dialogue_interactions", session.dialogue),
             ("fallback_interactions", session.fallbacks),
-            ("frustrated", i64::from(talks && session.metric("intents_frustrated") > 0)),
-            ("disputed", i64::from(talks && session.metric("intents_raise_dispute") > 0)),
+            (
+                "frustrated",
+                i64::from(talks && session.metric("intents_frustrated") > 0),
+            ),
+            (
+                "disputed",
+                i64::from(talks && session.metric("intents_raise_dispute") > 0),
+            ),
             ("happy", i64::from(talks && session.metric("intents_happy") > 0)),
         ] {
             *self.counts.entry(name).or_default() += more;
@@ -291,7 +334,11 @@ impl Cohort {
         for (name, part, whole) in [
             ("bounce_rate", "bounced", "sessions"),
             ("containment_rate", "contained_closed", "closed_dialogues"),
-            ("containment_no_return_rate", "contained_no_return_closed", "closed_dialogues"),
+            (
+                "containment_no_return_rate",
+                "contained_no_return_closed",
+                "closed_dialogues",
+            ),
             ("handover_rate", "handed_off", "dialogues"),
             ("fallback_rate", "fallback_interactions", "dialogue_interactions"),
             ("frustration_rate", "frustrated", "dialogues"),
@@ -300,6 +347,10 @@ impl Cohort {
         ] {
             figures.rate(format!("{cohort}/{name}"), self.counts[part], self.counts[whole]);
         }
-        figures.quotient(format!("{cohort}/intent_confidence_avg"), self.confidence.0, float(self.confidence.1));
+        figures.quotient(
+            format!("{cohort}/intent_confidence_avg"),
+            self.confidence.0,
+            float(self.confidence.1),
+        );
     }
 }

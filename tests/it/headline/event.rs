@@ -8,7 +8,12 @@ use sha2::{Digest, Sha256};
 use super::names::Names;
 use crate::support::Database;
 
-pub const TALK: [&str; 4] = ["conversation_started", "message_sent", "flow_completed", "user_dropped_off"];
+pub const TALK: [&str; 4] = [
+    "conversation_started",
+    "message_sent",
+    "flow_completed",
+    "user_dropped_off",
+];
 
 pub struct Event {
     pub id: String,
@@ -42,11 +47,15 @@ pub fn number(value: &Json) -> Option<f64> {
         Json::Number(number) => number.as_f64(),
         Json::String(text) => {
             let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-            let (whole, part) = digits.split_once('.').map_or((digits, None), |(whole, part)| (whole, Some(part)));
+            let (whole, part) = digits
+                .split_once('.')
+                .map_or((digits, None), |(whole, part)| (whole, Some(part)));
             let all = |text: &str, most: usize| {
                 (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
             };
-            (all(whole, 12) && part.is_none_or(|part| all(part, 9))).then(|| text.parse().ok()).flatten()
+            (all(whole, 12) && part.is_none_or(|part| all(part, 9)))
+                .then(|| text.parse().ok())
+                .flatten()
         }
         _ => None,
     }
@@ -54,7 +63,9 @@ pub fn number(value: &Json) -> Option<f64> {
 
 #[allow(clippy::cast_possible_truncation, reason = "within the bounds")]
 pub fn whole(value: &Json, most: f64) -> Option<i64> {
-    number(value).filter(|n| (0.0..=most).contains(n) && n.fract() == 0.0).map(|n| n as i64)
+    number(value)
+        .filter(|n| (0.0..=most).contains(n) && n.fract() == 0.0)
+        .map(|n| n as i64)
 }
 
 /// The same for documents that say the same: keys in order, numbers by value.
@@ -91,9 +102,14 @@ fn is_uuid(text: &str) -> bool {
 }
 
 fn rejection(experiments: &Json, known: &HashSet<(u32, u32)>, event: &Event) -> Option<&'static str> {
-    let Some(list) = experiments.as_array() else { return Some("experiments_not_array") };
+    let Some(list) = experiments.as_array() else {
+        return Some("experiments_not_array");
+    };
     let id = |entry: &Json, key: &str| entry[key].as_str().is_some_and(is_uuid);
-    if !list.iter().all(|entry| id(entry, "experiment_id") && id(entry, "variant_id")) {
+    if !list
+        .iter()
+        .all(|entry| id(entry, "experiment_id") && id(entry, "variant_id"))
+    {
         Some("experiment_id_not_uuid")
     } else if !event.experiments.iter().all(|pair| known.contains(pair)) {
         Some("unknown_variant")
@@ -116,10 +132,16 @@ pub fn read(database: &Database, names: &mut Names, known: &HashSet<(u32, u32)>)
          from exp.events order by created_at, id",
         |row| {
             let text = |i: usize| row[i].as_deref().unwrap_or_default();
-            let json = |i: usize| row[i].as_deref().map_or(Json::Null, |text| serde_json::from_str(text).expect("JSON"));
+            let json = |i: usize| {
+                row[i]
+                    .as_deref()
+                    .map_or(Json::Null, |text| serde_json::from_str(text).expect("JSON"))
+            };
             let (experiments, mut context, metrics, payload) = (json(4), json(5), json(6), json(7));
             let kind = names.of(text(1));
-            let request = context["request_id"].as_str().map(|id| names.of(&format!("{}/{id}", text(1))));
+            let request = context["request_id"]
+                .as_str()
+                .map(|id| names.of(&format!("{}/{id}", text(1))));
             let turn = whole(&metrics["turn_number"], 10_000.0);
             if let Some(context) = context.as_object_mut() {
                 context.shift_remove("request_id");
@@ -129,7 +151,12 @@ pub fn read(database: &Database, names: &mut Names, known: &HashSet<(u32, u32)>)
             for part in [&experiments, &context, &metrics, &payload] {
                 canonical(part, &mut content);
             }
-            let mut name = |value: &Json| value.as_str().filter(|text| !text.is_empty()).map(|text| names.of(text));
+            let mut name = |value: &Json| {
+                value
+                    .as_str()
+                    .filter(|text| !text.is_empty())
+                    .map(|text| names.of(text))
+            };
             let pair = |entry: &Json, name: &mut dyn FnMut(&Json) -> Option<u32>| {
                 Some((name(&entry["experiment_id"])?, name(&entry["variant_id"])?))
             };
@@ -176,7 +203,9 @@ fn mark_copies(events: &mut [Event]) {
     for event in events.iter_mut() {
         let good = event.rejected.is_none();
         let same = contents.insert((good, event.content), ()).is_some();
-        let again = event.request.is_some_and(|request| requests.insert((good, request), ()).is_some());
+        let again = event
+            .request
+            .is_some_and(|request| requests.insert((good, request), ()).is_some());
         event.is_copy = same || again;
     }
 }

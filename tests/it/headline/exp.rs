@@ -118,8 +118,10 @@ pub fn figures(database: &Database) -> Figures {
             plans.entry(plan).or_default().push(event);
         }
     }
-    let sessions: Vec<Session> =
-        by_session.into_values().map(|events| session(events, as_of, &design, &mut names, &mut figures)).collect();
+    let sessions: Vec<Session> = by_session
+        .into_values()
+        .map(|events| session(events, as_of, &design, &mut names, &mut figures))
+        .collect();
     cohorts(&mut figures, &sessions, &design, &names);
     states(&mut figures, &sessions, &names);
     plan_figures(&mut figures, &plans, &mut names);
@@ -147,13 +149,7 @@ fn raw(figures: &mut Figures, events: &[Event], names: &Names) {
     }
 }
 
-fn session(
-    mut all: Vec<&Event>,
-    as_of: i64,
-    design: &Design,
-    names: &mut Names,
-    figures: &mut Figures,
-) -> Session {
+fn session(mut all: Vec<&Event>, as_of: i64, design: &Design, names: &mut Names, figures: &mut Figures) -> Session {
     all.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
     let kinds = TALK.map(|kind| names.of(kind));
     let cancelled = names.of("user_cancelled");
@@ -161,10 +157,17 @@ fn session(
     let of = |kind: usize| events.iter().copied().filter(move |event| event.kind == kinds[kind]);
     let start = of(0).map(|event| event.at).min();
     let started = start.unwrap_or(events[0].at);
-    let completed = of(2).filter(|event| event.reason != Some(cancelled)).map(|event| event.at).min();
+    let completed = of(2)
+        .filter(|event| event.reason != Some(cancelled))
+        .map(|event| event.at)
+        .min();
     let is_cancelled = of(2).any(|event| event.reason == Some(cancelled));
     let dropped = of(3).next();
-    let active = events.iter().filter(|event| event.kind != kinds[3]).map(|event| event.at).max();
+    let active = events
+        .iter()
+        .filter(|event| event.kind != kinds[3])
+        .map(|event| event.at)
+        .max();
     let said = of(1).filter(|event| event.from_user).count() as i64;
     let reported = of(2).chain(of(3)).filter_map(|event| event.total_turns).max();
     let status = if completed.is_some() {
@@ -180,8 +183,14 @@ fn session(
     };
     figures.more("start_inferred", i64::from(start.is_none()));
     let last_dropped = of(3).map(|event| event.at).max();
-    figures.more("conflicting_terminal", i64::from(completed.is_some_and(|c| last_dropped.is_some_and(|d| d > c))));
-    figures.more("recovered_after_drop_off", i64::from(completed.is_some_and(|c| dropped.is_some_and(|d| d.at < c))));
+    figures.more(
+        "conflicting_terminal",
+        i64::from(completed.is_some_and(|c| last_dropped.is_some_and(|d| d > c))),
+    );
+    figures.more(
+        "recovered_after_drop_off",
+        i64::from(completed.is_some_and(|c| dropped.is_some_and(|d| d.at < c))),
+    );
     let message_state = of(1).filter_map(|event| event.state).last();
     let told = dropped.filter(|_| status == Status::DroppedOff);
     let last_state = told
@@ -191,7 +200,9 @@ fn session(
     reached.extend(last_state.filter(|_| status == Status::DroppedOff));
     let known = ["session_expired", "user_inactive", "error", "user_cancelled"];
     let reason = match status {
-        Status::DroppedOff => dropped.and_then(|event| event.reason).map(|reason| names.text(reason).to_owned()),
+        Status::DroppedOff => dropped
+            .and_then(|event| event.reason)
+            .map(|reason| names.text(reason).to_owned()),
         Status::Cancelled => Some("user_cancelled".to_owned()),
         Status::TimedOut => Some("inferred_timeout".to_owned()),
         _ => None,
@@ -293,7 +304,11 @@ impl Cohort {
         let lost = status(Status::Cancelled) + status(Status::DroppedOff) + status(Status::TimedOut);
         figures.rate(format!("{name}/completion_rate"), completed, settled);
         figures.rate(format!("{name}/drop_off_rate"), lost, settled);
-        figures.rate(format!("{name}/reported_drop_off_rate"), status(Status::DroppedOff), settled);
+        figures.rate(
+            format!("{name}/reported_drop_off_rate"),
+            status(Status::DroppedOff),
+            settled,
+        );
         figures.rate(format!("{name}/avg_turns"), turns, settled);
         figures.quotient(
             format!("{name}/avg_time_to_completion_seconds"),
@@ -346,13 +361,27 @@ fn plan_figures(figures: &mut Figures, plans: &BTreeMap<u32, Vec<&Event>>, names
         let count = |kind: usize| events.iter().filter(|event| event.kind == kinds[kind]).count() as i64;
         if count(0) > 0 {
             let accepted = count(1).min(1);
-            let one = [1, accepted, accepted * count(2), count(3).min(1), count(4), count(5).min(1)];
+            let one = [
+                1,
+                accepted,
+                accepted * count(2),
+                count(3).min(1),
+                count(4),
+                count(5).min(1),
+            ];
             sums.iter_mut().zip(one).for_each(|(sum, more)| *sum += more);
         }
     }
-    for (name, sum) in ["plans", "accepted", "edits_of_accepted", "with_intervention", "swaps", "rejected"]
-        .into_iter()
-        .zip(sums)
+    for (name, sum) in [
+        "plans",
+        "accepted",
+        "edits_of_accepted",
+        "with_intervention",
+        "swaps",
+        "rejected",
+    ]
+    .into_iter()
+    .zip(sums)
     {
         figures.count(format!("plans/{name}"), sum);
     }

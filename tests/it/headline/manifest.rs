@@ -26,7 +26,10 @@ fn voice(truth: &Json) -> Vec<(String, String)> {
         ("repeat_users".to_owned(), text(&truth["repeat_users"])),
         ("orphan_turns".to_owned(), text(&truth["orphan_turns"])),
         ("all/without_turns".to_owned(), text(&truth["sessions_without_turns"])),
-        ("all/without_metrics".to_owned(), text(&truth["sessions_without_metrics"])),
+        (
+            "all/without_metrics".to_owned(),
+            text(&truth["sessions_without_metrics"]),
+        ),
     ];
     let segments = truth["by_segment"].as_object().expect("segments");
     let all = std::iter::once(("all", &truth["sessions"]));
@@ -89,7 +92,10 @@ fn exp(truth: &Json) -> Vec<(String, String)> {
     }
     for arm in truth["assignments"].as_array().expect("assignments") {
         let name = |key: &str| arm[key].as_str().expect("a name").to_owned();
-        list.push((format!("assigned/{}/{}", name("experiment"), name("variant")), text(&arm["units"])));
+        list.push((
+            format!("assigned/{}/{}", name("experiment"), name("variant")),
+            text(&arm["units"]),
+        ));
     }
     cohort(&mut list, "all", &truth["sessions"]);
     for kind in ["by_flow", "by_variant", "by_flow_and_variant"] {
@@ -128,7 +134,10 @@ fn cohort(list: &mut Vec<(String, String)>, name: &str, sessions: &Json) {
         list.push((format!("{name}/{figure}"), text(value)));
     }
     let milliseconds = sessions["time_to_completion_ms"].as_i64().expect("milliseconds");
-    list.push((format!("{name}/completion_microseconds"), (milliseconds * 1_000).to_string()));
+    list.push((
+        format!("{name}/completion_microseconds"),
+        (milliseconds * 1_000).to_string(),
+    ));
 }
 
 fn chat(truth: &Json) -> Vec<(String, String)> {
@@ -150,6 +159,20 @@ fn chat(truth: &Json) -> Vec<(String, String)> {
         ("all/bounce_rate", "bounce_rate"),
         ("all/containment_rate", "containment_rate"),
         ("all/fallback_rate", "fallback_rate"),
+        ("all/open", "open_sessions"),
+        ("all/closed_dialogues", "closed_dialogues"),
+        ("all/contained_closed", "contained_closed_sessions"),
+        ("all/contained_no_return_closed", "contained_no_return_closed_sessions"),
+        ("all/containment_no_return_rate", "containment_no_return_rate"),
+        ("all/handover_rate", "handover_rate"),
+        ("all/frustration_rate", "frustration_rate"),
+        ("all/interactions_per_session", "interactions_per_session"),
+        ("all/intent_confidence_avg", "intent_confidence_avg"),
+        ("slot/requests", "slot_requests"),
+        ("slot/filled", "filled_requests"),
+        ("slot/attempts", "attempts_until_fill"),
+        ("slot/fill_rate", "slot_fill_rate"),
+        ("slot/attempts_per_fill", "attempts_per_fill"),
     ]
     .into_iter()
     .map(|(figure, name)| (figure.to_owned(), text(&truth[name])))

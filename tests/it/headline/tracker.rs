@@ -66,7 +66,12 @@ pub fn read(database: &Database, names: &mut Names) -> Tracker {
                 copies += 1;
                 return;
             }
-            let event = event(&data, text(0).parse().expect("a number"), text(3).parse().expect("a time"), names);
+            let event = event(
+                &data,
+                text(0).parse().expect("a number"),
+                text(3).parse().expect("a time"),
+                names,
+            );
             senders.entry(sender).or_default().push(event);
         },
     );
@@ -145,10 +150,14 @@ impl Words {
 /// Places at which sessions of a sender begin.
 pub fn session_starts(events: &[Event], words: &Words) -> Vec<usize> {
     let metadata = |place: usize| {
-        events.get(place).is_some_and(|event| words.is(event, "slot", "session_started_metadata"))
+        events
+            .get(place)
+            .is_some_and(|event| words.is(event, "slot", "session_started_metadata"))
     };
     let action = |place: usize| {
-        events.get(place).is_some_and(|event| words.is(event, "action", "action_session_start"))
+        events
+            .get(place)
+            .is_some_and(|event| words.is(event, "action", "action_session_start"))
     };
     let mut starts = vec![0];
     // The last mark was a restart, and nobody has spoken since.

@@ -153,7 +153,10 @@ fn spoken(sums: &mut Sums, turns: &[Turn]) {
     }
     let lost = |turn: &&Turn| ["repeat", "unknown"].contains(&turn.intent.as_str());
     let understood: Vec<&Turn> = turns.iter().filter(|turn| !turn.intent.is_empty()).collect();
-    let repeated = understood.windows(2).filter(|pair| lost(&pair[0]) && lost(&pair[1])).count();
+    let repeated = understood
+        .windows(2)
+        .filter(|pair| lost(&pair[0]) && lost(&pair[1]))
+        .count();
     sums.add("repeat_failure_turns", repeated as i64);
     let (mut run, mut longest) = (0, 0);
     for turn in turns {
@@ -163,7 +166,11 @@ fn spoken(sums: &mut Sums, turns: &[Turn]) {
     sums.add("longest_error_run", longest);
     let first = turns.iter().position(is_error).map_or(0, |place| place as i64 + 1);
     sums.add("first_error_positions", first);
-    let heard: Vec<i64> = turns.iter().filter(|turn| turn.by_user).filter_map(|turn| turn.asr).collect();
+    let heard: Vec<i64> = turns
+        .iter()
+        .filter(|turn| turn.by_user)
+        .filter_map(|turn| turn.asr)
+        .collect();
     sums.add("user_asr_sum", heard.iter().sum());
     sums.add("user_asr_count", heard.len() as i64);
     if !heard.is_empty() {
@@ -196,7 +203,10 @@ impl Early {
             }
         };
         mean(&mut self.asr, first.iter().filter_map(|turn| turn.asr).collect());
-        mean(&mut self.intent, first.iter().filter_map(|turn| turn.intent_confidence).collect());
+        mean(
+            &mut self.intent,
+            first.iter().filter_map(|turn| turn.intent_confidence).collect(),
+        );
         let error = |turn: &Turn| i64::from(ERRORS.contains(&turn.error.as_str()));
         mean(&mut self.errors, turns.iter().take(3).map(error).collect());
     }
@@ -253,8 +263,14 @@ pub fn figures(database: &Database, smallest: usize) -> Figures {
             }
         },
     );
-    figures.count("orphan_turns", spoken_turns.values().map(|turns| turns.len() as i64).sum());
-    figures.count("repeat_users", calls.values().filter(|count| **count > 1).count() as i64);
+    figures.count(
+        "orphan_turns",
+        spoken_turns.values().map(|turns| turns.len() as i64).sum(),
+    );
+    figures.count(
+        "repeat_users",
+        calls.values().filter(|count| **count > 1).count() as i64,
+    );
     figures.quotient("early/asr_confidence", early.asr.0 / 1e6, float(early.asr.1));
     figures.quotient("early/intent_confidence", early.intent.0 / 1e6, float(early.intent.1));
     figures.quotient("early/error_share", early.errors.0, float(early.errors.1));
@@ -264,7 +280,11 @@ pub fn figures(database: &Database, smallest: usize) -> Figures {
     }
     for (group, mut cells) in groups {
         // A value that nobody has is a cell too.
-        for value in if group.1 == "region" { ["rural", "urban"] } else { ["yes", "no"] } {
+        for value in if group.1 == "region" {
+            ["rural", "urban"]
+        } else {
+            ["yes", "no"]
+        } {
             cells.entry(value.to_owned()).or_default();
         }
         segment_cells(&mut figures, &group, &cells, smallest);
@@ -292,9 +312,21 @@ fn segment_cells(
         if !withheld {
             figures.count(format!("{name}/users"), users as i64);
             figures.count(format!("{name}/sessions"), sums.get("sessions"));
-            figures.rate(format!("{name}/completion_rate"), sums.get("completed"), sums.get("sessions"));
-            figures.rate(format!("{name}/abandonment_rate"), sums.get("abandoned"), sums.get("sessions"));
-            figures.rate(format!("{name}/turn_error_rate"), sums.get("error_turns"), sums.get("turns"));
+            figures.rate(
+                format!("{name}/completion_rate"),
+                sums.get("completed"),
+                sums.get("sessions"),
+            );
+            figures.rate(
+                format!("{name}/abandonment_rate"),
+                sums.get("abandoned"),
+                sums.get("sessions"),
+            );
+            figures.rate(
+                format!("{name}/turn_error_rate"),
+                sums.get("error_turns"),
+                sums.get("turns"),
+            );
         }
     }
 }
@@ -318,8 +350,16 @@ fn report(figures: &mut Figures, segment: &str, sums: &Sums) {
         float(sums.get("user_asr_sum")) / 1e6,
         float(sums.get("user_asr_count")),
     );
-    figures.quotient(format!("{segment}/asr_confidence_session_avg"), sums.asr_means, float(sums.get("with_asr")));
-    figures.quotient(format!("{segment}/turn_error_rate_session_avg"), sums.error_rates, float(sums.get("with_turns")));
+    figures.quotient(
+        format!("{segment}/asr_confidence_session_avg"),
+        sums.asr_means,
+        float(sums.get("with_asr")),
+    );
+    figures.quotient(
+        format!("{segment}/turn_error_rate_session_avg"),
+        sums.error_rates,
+        float(sums.get("with_turns")),
+    );
 }
 
 impl Sums {

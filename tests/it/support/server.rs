@@ -246,7 +246,17 @@ impl Database {
     pub fn each_row(&self, query: &str, mut each: impl FnMut(&[Option<String>])) {
         let server = Server::shared();
         let mut psql = Command::new(server.bin.join("psql"))
-            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", &self.name, "-h"])
+            .args([
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                "postgres",
+                "-d",
+                &self.name,
+                "-h",
+            ])
             .arg(&server.socket)
             .args(["-c", &format!("copy ({query}) to stdout")])
             .stdin(Stdio::null())
