@@ -1,5 +1,6 @@
 //! `generate`: raw data to practise on.
 
+use std::path::Path;
 use std::sync::Mutex;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -15,33 +16,74 @@ use super::{Outcome, Status};
 
 pub(super) async fn generate(global: &Global, talk: &Talk, arguments: &GenerateArguments) -> Outcome {
     let spec = spec(arguments)?;
-    let manifest = if let Some(directory) = &arguments.output {
-        let sink = generate::DirectorySink::new(directory)?;
-        generate::generate(&spec, &sink, &told(talk))?
-    } else {
-        let (root, target) = target_only(global, talk)?;
-        let connected = connect_to(
-            &root,
-            target,
-            Session::default(),
-            arguments.threads,
-            &local_options(global),
-            talk,
-        )
-        .await?;
-        let mode = match (arguments.append, arguments.replace) {
-            (true, _) => LoadMode::Append,
-            (_, true) => LoadMode::Replace,
-            _ => LoadMode::Empty,
-        };
-        let loaded = copy(&connected, &spec, mode, talk).await;
-        connected.leave(loaded.is_ok()).await?;
-        loaded?
+    let text = match &arguments.output {
+        Some(directory) => json(&write(&spec, arguments, directory, talk)?),
+        None => {
+            let mode = match (arguments.append || arguments.batch.is_some(), arguments.replace) {
+                (_, true) => LoadMode::Replace,
+                (true, _) => LoadMode::Append,
+                _ => LoadMode::Empty,
+            };
+            let (root, target) = target_only(global, talk)?;
+            let connected = connect_to(
+                &root,
+                target,
+                Session::default(),
+                arguments.threads,
+                &local_options(global),
+                talk,
+            )
+            .await?;
+            let loaded = copy(&connected, &spec, mode, talk).await;
+            connected.leave(loaded.is_ok()).await?;
+            json(&loaded?)
+        }
     };
-    let text = serde_json::to_string_pretty(&manifest)
-        .map_err(|error| Diagnostic::error("internal", "the manifest is no JSON").because(error.to_string()))?;
-    println!("{text}");
+    println!("{}", text?);
     Ok(Status::Success)
+}
+
+/// Writes `COPY` files and a manifest into a folder, or into one for each batch.
+fn write(
+    spec: &Spec,
+    arguments: &GenerateArguments,
+    directory: &Path,
+    talk: &Talk,
+) -> Result<serde_json::Value, Diagnostic> {
+    let one = |spec: &Spec, directory: &Path| {
+        let sink = generate::DirectorySink::new(directory)?;
+        let manifest = generate::generate(spec, &sink, &told(talk))?;
+        sink.note(&json(&manifest)?)?;
+        value(&manifest)
+    };
+    let Some(batches) = arguments.batches else { return one(spec, directory) };
+    let width = batches.to_string().len();
+    let cuts = spec.batches(batches);
+    let mut manifests = Vec::new();
+    for (place, until) in cuts.iter().enumerate() {
+        if arguments.batch.is_some_and(|batch| batch as usize != place + 1) {
+            continue;
+        }
+        let batch = Spec {
+            after: place.checked_sub(1).map(|before| cuts[before]),
+            until: Some(*until),
+            ..spec.clone()
+        };
+        manifests.push(one(&batch, &directory.join(format!("{:0width$}", place + 1)))?);
+    }
+    Ok(serde_json::Value::Array(manifests))
+}
+
+fn value(manifest: &Manifest) -> Result<serde_json::Value, Diagnostic> {
+    serde_json::to_value(manifest).map_err(|error| no_json(&error))
+}
+
+fn json(manifest: &impl serde::Serialize) -> Result<String, Diagnostic> {
+    serde_json::to_string_pretty(manifest).map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> Diagnostic {
+    Diagnostic::error("internal", "the manifest is no JSON").because(error.to_string())
 }
 
 /// Loads what a project asks for on its local server into the schemas that lack it.
@@ -102,10 +144,29 @@ fn spec(arguments: &GenerateArguments) -> Result<Spec, Diagnostic> {
                 .help("write it as 2025-03-31T00:00:00Z")
         })?);
     }
+    cut(&mut spec, arguments)?;
     if let Some(threads) = arguments.threads {
         spec.threads = threads.max(1);
     }
     Ok(spec)
+}
+
+/// For a server: up to the end of the batch that was named.
+fn cut(spec: &mut Spec, arguments: &GenerateArguments) -> Result<(), Diagnostic> {
+    let Some(batches) = arguments.batches else { return Ok(()) };
+    let refused = |message: String| Diagnostic::error("generate-batch", message);
+    match arguments.batch {
+        None if arguments.output.is_none() => Err(refused("which batch to load was not said".to_owned()).help(format!(
+            "give `--batch 1` to `--batch {batches}` one after another, or `--output` for a folder of each"
+        ))),
+        Some(batch) if batch > batches => Err(refused(format!("there is no batch {batch} of {batches}"))
+            .help(format!("the last one is `--batch {batches}`"))),
+        Some(batch) if arguments.output.is_none() => {
+            spec.until = Some(spec.batches(batches)[batch as usize - 1]);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The domains of which not one raw table is there.

@@ -61,6 +61,12 @@ impl DirectorySink {
     pub fn directory(&self) -> &Path {
         &self.directory
     }
+
+    /// Writes what was generated beside it.
+    pub fn note(&self, manifest: &str) -> Result<(), Diagnostic> {
+        let path = self.directory.join("manifest.json");
+        fs::write(&path, manifest).map_err(|error| failed("write", &path, &error))
+    }
 }
 
 impl Sink for DirectorySink {

@@ -76,6 +76,9 @@ pub enum ExpProfile {
     Effects,
     /// No treatment has any effect.
     Null,
+    /// No treatment has any effect, and assignments are lost: half of the mobile units of every arm but the
+    /// control. Mobile sessions are lost more often than others, so whoever trusts the assignment finds an effect.
+    Broken,
 }
 
 /// Which truth is planted in the calls.

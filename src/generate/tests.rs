@@ -347,6 +347,8 @@ fn the_truth_of_experiments_is_what_the_rows_say() {
     spec.chunk_rows = 2_000;
     spec.exp_profile = ExpProfile::Null;
     assert_exp_truth(&spec);
+    spec.exp_profile = ExpProfile::Broken;
+    assert_exp_truth(&spec);
     for until in ["2025-01-01T12:34:56Z", "2025-02-11T17:00:03Z"] {
         spec.until = Some(until.parse().unwrap());
         assert_exp_truth(&spec);
@@ -429,6 +431,34 @@ fn the_planted_effect_is_there_and_absent_from_the_null_profile() {
                 rate < planted + tolerance && rate > planted - tolerance - 0.01,
                 "{profile} {variant} {rate}"
             );
+        }
+    }
+}
+
+/// Pearson's statistic of the units of an experiment against its allocation.
+fn imbalance(truth: &ExpTruth, experiment: &str) -> f64 {
+    let arms: Vec<_> = truth.assignments.iter().filter(|arm| arm.experiment == experiment).collect();
+    let units = arms.iter().map(|arm| arm.units as f64).sum::<f64>();
+    arms.iter().map(|arm| (arm.units as f64 - units * arm.allocation).powi(2) / (units * arm.allocation)).sum()
+}
+
+#[test]
+fn broken_randomisation_shows_an_effect_that_nothing_has() {
+    let mut spec = Spec::new(42, Tier::Small);
+    spec.rows = Some(150_000);
+    spec.domains = vec![Domain::Exp];
+    for profile in [ExpProfile::Null, ExpProfile::Broken] {
+        spec.exp_profile = profile;
+        let truth = made(&spec).0.exp.unwrap().truth;
+        let (control, treatment) = (completion(&truth, "control").0, completion(&truth, "treatment").0);
+        let imbalances = ["planner_policy_ab", "onboarding_prompt_test", "meal_planning_prompt_test"]
+            .map(|experiment| imbalance(&truth, experiment));
+        // 10.83 is what chance exceeds once in a thousand.
+        if profile == ExpProfile::Broken {
+            assert!(imbalances.iter().all(|found| *found > 10.83), "{imbalances:?}");
+            assert!(treatment - control > 0.02, "{control} {treatment}");
+        } else {
+            assert!(imbalances.iter().all(|found| *found < 10.83), "{imbalances:?}");
         }
     }
 }

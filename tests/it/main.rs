@@ -3,6 +3,7 @@
 mod artifacts;
 mod audit_scope;
 mod bad_input;
+mod batches;
 mod building;
 mod chat;
 mod chat_input;

@@ -39,18 +39,24 @@ pub struct GenerateArguments {
     /// The same seed gives the same rows, everywhere
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// Which raw schemas: exp, voice (default: all)
+    /// Which raw schemas: exp, voice, rasa (default: all)
     #[arg(long, num_args = 1.., value_name = "DOMAIN")]
     pub domain: Vec<String>,
     /// Planted truth of the voice data: planted or independent
     #[arg(long, default_value = "planted")]
     pub voice_profile: String,
-    /// Planted truth of the experiments: effects or null
+    /// Planted truth of the experiments: effects, null or broken (randomisation)
     #[arg(long, default_value = "effects")]
     pub exp_profile: String,
     /// Only rows that had arrived by then (ISO 8601)
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Cut the covered days into so many equal parts by arrival; each is a folder of --output, or named by --batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub batches: Option<u32>,
+    /// Load what arrived by the end of this part of --batches, beside what is there
+    #[arg(long, value_name = "I", requires = "batches", conflicts_with = "append", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
     /// Add the rows that arrived after those that are there
     #[arg(long, conflicts_with = "replace")]
     pub append: bool,

@@ -286,14 +286,21 @@ impl Flow {
 }
 
 /// The share of sessions lost in a state. Only the onboarding prompt changes any: its treatment loses 10% instead of
-/// 14% at `ask_email`, which moves completion from .768 to .804.
-pub fn hazard(profile: ExpProfile, flow: Flow, state: &State, treated: bool) -> f64 {
-    let effective = profile == ExpProfile::Effects && treated;
-    if effective && flow == Flow::Onboarding && state.name == "ask_email" {
-        0.10
-    } else {
-        state.hazard
+/// 14% at `ask_email`, which moves completion from .768 to .804. Where randomisation is broken, mobile sessions are
+/// lost more often whatever their arm.
+pub fn hazard(profile: ExpProfile, flow: Flow, state: &State, treated: bool, mobile: bool) -> f64 {
+    match profile {
+        ExpProfile::Effects if treated && flow == Flow::Onboarding && state.name == "ask_email" => 0.10,
+        ExpProfile::Broken if mobile => 2.0 * state.hazard,
+        _ => state.hazard,
     }
+}
+
+/// Whether a unit never got the assignment that its bucket gives it.
+pub fn loses_assignment(profile: ExpProfile, experiment: usize, arm: usize, bucket: u32, mobile: bool) -> bool {
+    let lossy = experiment == LOSSY && LOST_BUCKETS.contains(&bucket);
+    let broken = profile == ExpProfile::Broken && arm > 0 && bucket.is_multiple_of(2);
+    mobile && (lossy || broken)
 }
 
 /// The share of plans that are accepted: the newer planning policy's is higher.
@@ -321,7 +328,7 @@ mod tests {
     fn completion(treated: bool) -> f64 {
         let states = Flow::Onboarding.states(0).iter();
         states
-            .map(|s| 1.0 - hazard(ExpProfile::Effects, Flow::Onboarding, s, treated))
+            .map(|s| 1.0 - hazard(ExpProfile::Effects, Flow::Onboarding, s, treated, false))
             .product()
     }
 

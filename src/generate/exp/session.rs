@@ -149,7 +149,7 @@ impl Sessions<'_> {
             turns: 0,
             out,
         };
-        walk.run(flow, treated, &mut marks);
+        walk.run(flow, treated, units[unit].is_mobile(), &mut marks);
         marks
     }
 
@@ -199,13 +199,13 @@ struct Walk<'a, 'b> {
 }
 
 impl Walk<'_, '_> {
-    fn run(&mut self, flow: Flow, treated: bool, marks: &mut Marks) {
+    fn run(&mut self, flow: Flow, treated: bool, mobile: bool, marks: &mut Marks) {
         let draws = self.draws;
         let branch = usize::try_from(draws.below(draw::BRANCH, 4)).unwrap_or(0);
         let states = flow.states(branch);
         let hazards: Vec<f64> = states
             .iter()
-            .map(|s| hazard(self.made.profile, flow, s, treated))
+            .map(|s| hazard(self.made.profile, flow, s, treated, mobile))
             .collect();
         let lost = (0..states.len()).find(|k| draws.chance(draw::HAZARD + *k as u64, hazards[*k]));
         self.begin(marks);

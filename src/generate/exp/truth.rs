@@ -95,10 +95,12 @@ pub struct CohortTruth {
     pub sessions: SessionTruth,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AssignmentTruth {
     pub experiment: String,
     pub variant: String,
+    /// The share of units that the design gives it.
+    pub allocation: f64,
     pub units: u64,
 }
 
@@ -402,6 +404,7 @@ impl ExpSums {
                     AssignmentTruth {
                         experiment,
                         variant,
+                        allocation: f64::from(EXPERIMENTS[arm.0].arms[arm.1].1) / 1e4,
                         units: *units,
                     }
                 })

@@ -6,7 +6,8 @@ use super::super::clock::{MILLISECOND, Micros};
 use super::super::distribution::poisson;
 use super::super::random::{Entity, Stream};
 use super::catalog::Catalog;
-use super::design::{EXPERIMENTS, LOSSY, LOST_BUCKETS, ROLLOUT};
+use super::super::ExpProfile;
+use super::design::{EXPERIMENTS, ROLLOUT, loses_assignment};
 
 /// Most sessions and most plans of a unit.
 pub const MOST: i64 = 63;
@@ -60,7 +61,7 @@ pub fn activity(units: Stream, index: u64) -> (u64, u64) {
 
 impl Unit {
     /// `starts` are the moments at which its sessions and plans begin.
-    pub fn new(catalog: &Catalog, units: Stream, index: u64, starts: &[Micros]) -> Self {
+    pub fn new(catalog: &Catalog, profile: ExpProfile, units: Stream, index: u64, starts: &[Micros]) -> Self {
         let draws = units.entity(index);
         let household = draws.chance(draw::HOUSEHOLD, HOUSEHOLDS);
         let platform = draws.pick(draw::PLATFORM, &[("ios", 0.35), ("android", 0.30), ("web", 0.35)]);
@@ -71,8 +72,9 @@ impl Unit {
         };
         let assign = |experiment: usize| {
             let bucket = bucket(catalog.experiments[experiment].id, &id);
-            let lost = experiment == LOSSY && platform != "web" && LOST_BUCKETS.contains(&bucket);
-            (!lost).then(|| assignment(draws, experiment, bucket, starts)).flatten()
+            let arm = arm(EXPERIMENTS[experiment].arms, bucket);
+            let lost = loses_assignment(profile, experiment, arm, bucket, platform != "web");
+            (!lost).then(|| assignment(draws, experiment, arm, starts)).flatten()
         };
         let chosen = if household { vec![ROLLOUT] } else { chosen(draws) };
         let assignments = chosen.into_iter().filter_map(assign).collect();
@@ -84,6 +86,10 @@ impl Unit {
             reversed: draws.chance(draw::REVERSED, 0.5),
             id,
         }
+    }
+
+    pub fn is_mobile(&self) -> bool {
+        self.platform != "web"
     }
 
     /// The assignments that count at a moment, in the order in which events name them.
@@ -121,7 +127,7 @@ fn chosen(draws: Entity) -> Vec<usize> {
 }
 
 /// A unit is assigned a moment before what it first does while the experiment runs.
-fn assignment(draws: Entity, experiment: usize, bucket: u32, starts: &[Micros]) -> Option<Assignment> {
+fn assignment(draws: Entity, experiment: usize, arm: usize, starts: &[Micros]) -> Option<Assignment> {
     let design = &EXPERIMENTS[experiment];
     let begin = design.start()?;
     let runs = |at: &Micros| *at >= begin && design.end().is_none_or(|end| *at < end);
@@ -132,7 +138,7 @@ fn assignment(draws: Entity, experiment: usize, bucket: u32, starts: &[Micros]) 
     Some(Assignment {
         id: draws.uuid(own),
         experiment,
-        arm: arm(design.arms, bucket),
+        arm,
         assigned_at,
         created_at: assigned_at,
     })
