@@ -16,28 +16,27 @@ use super::{Outcome, Status};
 
 pub(super) async fn generate(global: &Global, talk: &Talk, arguments: &GenerateArguments) -> Outcome {
     let spec = spec(arguments)?;
-    let text = match &arguments.output {
-        Some(directory) => json(&write(&spec, arguments, directory, talk)?),
-        None => {
-            let mode = match (arguments.append || arguments.batch.is_some(), arguments.replace) {
-                (_, true) => LoadMode::Replace,
-                (true, _) => LoadMode::Append,
-                _ => LoadMode::Empty,
-            };
-            let (root, target) = target_only(global, talk)?;
-            let connected = connect_to(
-                &root,
-                target,
-                Session::default(),
-                arguments.threads,
-                &local_options(global),
-                talk,
-            )
-            .await?;
-            let loaded = copy(&connected, &spec, mode, talk).await;
-            connected.leave(loaded.is_ok()).await?;
-            json(&loaded?)
-        }
+    let text = if let Some(directory) = &arguments.output {
+        json(&write(&spec, arguments, directory, talk)?)
+    } else {
+        let mode = match (arguments.append || arguments.batch.is_some(), arguments.replace) {
+            (_, true) => LoadMode::Replace,
+            (true, _) => LoadMode::Append,
+            _ => LoadMode::Empty,
+        };
+        let (root, target) = target_only(global, talk)?;
+        let connected = connect_to(
+            &root,
+            target,
+            Session::default(),
+            arguments.threads,
+            &local_options(global),
+            talk,
+        )
+        .await?;
+        let loaded = copy(&connected, &spec, mode, talk).await;
+        connected.leave(loaded.is_ok()).await?;
+        json(&loaded?)
     };
     println!("{}", text?);
     Ok(Status::Success)
@@ -56,7 +55,9 @@ fn write(
         sink.note(&json(&manifest)?)?;
         value(&manifest)
     };
-    let Some(batches) = arguments.batches else { return one(spec, directory) };
+    let Some(batches) = arguments.batches else {
+        return one(spec, directory);
+    };
     let width = batches.to_string().len();
     let cuts = spec.batches(batches);
     let mut manifests = Vec::new();
@@ -153,12 +154,14 @@ fn spec(arguments: &GenerateArguments) -> Result<Spec, Diagnostic> {
 
 /// For a server: up to the end of the batch that was named.
 fn cut(spec: &mut Spec, arguments: &GenerateArguments) -> Result<(), Diagnostic> {
-    let Some(batches) = arguments.batches else { return Ok(()) };
+    let Some(batches) = arguments.batches else {
+        return Ok(());
+    };
     let refused = |message: String| Diagnostic::error("generate-batch", message);
     match arguments.batch {
-        None if arguments.output.is_none() => Err(refused("which batch to load was not said".to_owned()).help(format!(
-            "give `--batch 1` to `--batch {batches}` one after another, or `--output` for a folder of each"
-        ))),
+        None if arguments.output.is_none() => Err(refused("which batch to load was not said".to_owned()).help(
+            format!("give `--batch 1` to `--batch {batches}` one after another, or `--output` for a folder of each"),
+        )),
         Some(batch) if batch > batches => Err(refused(format!("there is no batch {batch} of {batches}"))
             .help(format!("the last one is `--batch {batches}`"))),
         Some(batch) if arguments.output.is_none() => {

@@ -437,9 +437,15 @@ fn the_planted_effect_is_there_and_absent_from_the_null_profile() {
 
 /// Pearson's statistic of the units of an experiment against its allocation.
 fn imbalance(truth: &ExpTruth, experiment: &str) -> f64 {
-    let arms: Vec<_> = truth.assignments.iter().filter(|arm| arm.experiment == experiment).collect();
+    let arms: Vec<_> = truth
+        .assignments
+        .iter()
+        .filter(|arm| arm.experiment == experiment)
+        .collect();
     let units = arms.iter().map(|arm| arm.units as f64).sum::<f64>();
-    arms.iter().map(|arm| (arm.units as f64 - units * arm.allocation).powi(2) / (units * arm.allocation)).sum()
+    arms.iter()
+        .map(|arm| (arm.units as f64 - units * arm.allocation).powi(2) / (units * arm.allocation))
+        .sum()
 }
 
 #[test]
@@ -451,8 +457,12 @@ fn broken_randomisation_shows_an_effect_that_nothing_has() {
         spec.exp_profile = profile;
         let truth = made(&spec).0.exp.unwrap().truth;
         let (control, treatment) = (completion(&truth, "control").0, completion(&truth, "treatment").0);
-        let imbalances = ["planner_policy_ab", "onboarding_prompt_test", "meal_planning_prompt_test"]
-            .map(|experiment| imbalance(&truth, experiment));
+        let imbalances = [
+            "planner_policy_ab",
+            "onboarding_prompt_test",
+            "meal_planning_prompt_test",
+        ]
+        .map(|experiment| imbalance(&truth, experiment));
         // 10.83 is what chance exceeds once in a thousand.
         if profile == ExpProfile::Broken {
             assert!(imbalances.iter().all(|found| *found > 10.83), "{imbalances:?}");

@@ -28,9 +28,18 @@ fn same_as_a_full_refresh(project: &Project, how: &str) {
         let after = contents(project, model);
         if before != after {
             let differs = |a: &str, b: &str| {
-                a.lines().filter(|line| !b.contains(line)).take(3).map(str::to_owned).collect::<Vec<_>>().join("\n  ")
+                a.lines()
+                    .filter(|line| !b.contains(line))
+                    .take(3)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+                    .join("\n  ")
             };
-            panic!("{how}: {model}\nincrements:\n  {}\nfull refresh:\n  {}", differs(&before, &after), differs(&after, &before));
+            panic!(
+                "{how}: {model}\nincrements:\n  {}\nfull refresh:\n  {}",
+                differs(&before, &after),
+                differs(&after, &before)
+            );
         }
     }
 }
@@ -39,7 +48,10 @@ fn same_as_a_full_refresh(project: &Project, how: &str) {
 fn killed_build(project: &Project, after: usize) {
     let mut build = project.spawn(&["build", "--profile", "it"]);
     let mut lines = BufReader::new(build.stderr.take().expect("piped")).lines();
-    let done = lines.by_ref().map_while(Result::ok).filter(|line| line.contains(" OK ") || line.contains(" PASS "));
+    let done = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .filter(|line| line.contains(" OK ") || line.contains(" PASS "));
     let done = done.take(after).count();
     assert_eq!(done, after, "the build ended before it could be killed");
     build.kill().expect("it runs");
@@ -54,7 +66,17 @@ fn in_order(seed: &str, batches: usize, killed: &[usize]) {
         let number = batch.to_string();
         assay(
             &project,
-            &["generate", "--tier", "nano", "--seed", seed, "--batches", &all, "--batch", &number],
+            &[
+                "generate",
+                "--tier",
+                "nano",
+                "--seed",
+                seed,
+                "--batches",
+                &all,
+                "--batch",
+                &number,
+            ],
         );
         if killed.contains(&batch) {
             killed_build(&project, 20 + 17 * (batch % 5));
@@ -62,21 +84,31 @@ fn in_order(seed: &str, batches: usize, killed: &[usize]) {
             assay(&project, &["build"]);
         }
     }
-    same_as_a_full_refresh(&project, &format!("seed {seed}, {batches} batches, killed in {killed:?}"));
+    same_as_a_full_refresh(
+        &project,
+        &format!("seed {seed}, {batches} batches, killed in {killed:?}"),
+    );
 }
 
 /// Every row comes in a batch that has nothing to do with when it happened.
 fn shuffled(seed: &str, batches: u32) {
     let project = shipped();
     assay(&project, &["generate", "--tier", "nano", "--seed", seed]);
-    project.psql("create schema hold; create table hold.loads as table rasa_tracker._loads; truncate rasa_tracker._loads");
+    project
+        .psql("create schema hold; create table hold.loads as table rasa_tracker._loads; truncate rasa_tracker._loads");
     for (place, (table, _, _)) in TABLES.iter().enumerate() {
-        project.psql(&format!("create table hold.t{place} as table {table}; truncate {table} cascade"));
+        project.psql(&format!(
+            "create table hold.t{place} as table {table}; truncate {table} cascade"
+        ));
     }
     for batch in 0..batches {
         let opens = format!("timestamptz '2025-04-01T00:00:00Z' + {batch} * interval '3 hours'");
         for (place, (table, arrival, share)) in TABLES.iter().enumerate() {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most the batches")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "at most the batches"
+            )]
             let first = (f64::from(batches) * share).floor() as u32;
             let load = if *table == "rasa_tracker.events" {
                 format!(", 'load_id', '17430{batch:05}.5'")
@@ -91,7 +123,9 @@ fn shuffled(seed: &str, batches: u32) {
                  where {first} + ('x' || substr(h.hash, 5, 6))::bit(24)::int % ({batches} - {first}) = {batch}"
             ));
         }
-        project.psql(&format!("insert into rasa_tracker._loads values ('17430{batch:05}.5', 0, {opens})"));
+        project.psql(&format!(
+            "insert into rasa_tracker._loads values ('17430{batch:05}.5', 0, {opens})"
+        ));
         assay(&project, &["build"]);
     }
     same_as_a_full_refresh(&project, &format!("seed {seed}, {batches} batches, shuffled"));

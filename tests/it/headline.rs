@@ -1,6 +1,13 @@
 //! The figures that the shipped project publishes, against two others that owe nothing to its SQL: a count of the raw rows
 //! in plain code, and what the generator knows because it made them.
 
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::too_many_lines,
+    reason = "counts of a test are small, and a domain is told in one go"
+)]
+
 mod chat;
 mod event;
 mod exp;
@@ -51,6 +58,25 @@ fn agree(project: &Project, domain: &str, counted: &Figures, manifest: &Json, se
     );
 }
 
+/// What the generator says of plans, and where the project says it.
+fn plan_figures(plans: &Json) -> [(&Json, &str); 4] {
+    [
+        (&plans["plans"], "select count(*) from analytics.exp_plans"),
+        (
+            &plans["accepted"],
+            "select count(*) from analytics.exp_plans where is_accepted",
+        ),
+        (
+            &plans["edits_of_accepted"],
+            "select sum(edits) from analytics.exp_plans where is_accepted",
+        ),
+        (
+            &plans["with_intervention"],
+            "select count(*) from analytics.exp_plans where interventions > 0",
+        ),
+    ]
+}
+
 /// Generates, builds and compares all that is there.
 fn check(tier: &str, seed: &str, options: &[&str]) {
     for (domain, raw) in [("voice", "voice"), ("exp", "exp"), ("chat", "rasa")] {
@@ -63,6 +89,12 @@ fn check(tier: &str, seed: &str, options: &[&str]) {
             "exp" => exp::figures(&project.database),
             _ => chat::figures(&project.database),
         };
+        if domain == "exp" {
+            for (figure, sql) in plan_figures(&manifest[raw]["truth"]["plans"]) {
+                assert!(figure.is_u64(), "{sql}: {figure}");
+                assert_eq!(project.psql(sql), figure.to_string(), "{sql}");
+            }
+        }
         assert!(counted.0.len() > 50, "{domain}: {}", counted.0.len());
         agree(
             &project,

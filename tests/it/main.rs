@@ -44,6 +44,7 @@ mod options;
 mod packages;
 mod parity;
 mod partition;
+mod personal_data;
 mod plan;
 mod profiles;
 mod query_comment;

@@ -97,7 +97,9 @@ impl Experiments {
                 .map(|session| sessions.start(session))
                 .chain(own_plans.clone().map(|plan| plans.start(plan)))
                 .collect();
-            group.units.push(Unit::new(&self.catalog, self.profile, self.units, index, &starts));
+            group
+                .units
+                .push(Unit::new(&self.catalog, self.profile, self.units, index, &starts));
             let unit = group.units.len() - 1;
             let partner = (unit > 0).then_some(first_session);
             for session in own_sessions {

@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
+use super::super::ExpProfile;
 use super::super::clock::{MILLISECOND, Micros};
 use super::super::distribution::poisson;
 use super::super::random::{Entity, Stream};
 use super::catalog::Catalog;
-use super::super::ExpProfile;
 use super::design::{EXPERIMENTS, ROLLOUT, loses_assignment};
 
 /// Most sessions and most plans of a unit.

@@ -1,6 +1,6 @@
 //! Events of experiments and flows as they stand in `exp.events`: read, judged, and without their copies.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
@@ -199,13 +199,11 @@ pub fn read(database: &Database, names: &mut Names, known: &HashSet<(u32, u32)>)
 /// Of rows with the same content, or of the same request, the first to arrive stays. What is rejected takes the place of
 /// nothing that is good.
 fn mark_copies(events: &mut [Event]) {
-    let (mut contents, mut requests) = (HashMap::new(), HashMap::new());
+    let (mut contents, mut requests) = (HashSet::new(), HashSet::new());
     for event in events.iter_mut() {
         let good = event.rejected.is_none();
-        let same = contents.insert((good, event.content), ()).is_some();
-        let again = event
-            .request
-            .is_some_and(|request| requests.insert((good, request), ()).is_some());
+        let same = !contents.insert((good, event.content));
+        let again = event.request.is_some_and(|request| !requests.insert((good, request)));
         event.is_copy = same || again;
     }
 }

@@ -191,7 +191,7 @@ fn session(mut all: Vec<&Event>, as_of: i64, design: &Design, names: &mut Names,
         "recovered_after_drop_off",
         i64::from(completed.is_some_and(|c| dropped.is_some_and(|d| d.at < c))),
     );
-    let message_state = of(1).filter_map(|event| event.state).last();
+    let message_state = of(1).filter_map(|event| event.state).next_back();
     let told = dropped.filter(|_| status == Status::DroppedOff);
     let last_state = told
         .and_then(|event| event.payload_state.or(event.context_state).or(event.state))

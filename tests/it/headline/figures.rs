@@ -34,7 +34,6 @@ impl Figures {
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "counts of a test are far below 2^53")]
 pub fn float(count: i64) -> f64 {
     count as f64
 }

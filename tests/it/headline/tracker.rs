@@ -162,8 +162,8 @@ pub fn session_starts(events: &[Event], words: &Words) -> Vec<usize> {
     let mut starts = vec![0];
     // The last mark was a restart, and nobody has spoken since.
     let mut after_restart = false;
-    for place in 1..events.len() {
-        if words.is(&events[place], "action", "action_restart") {
+    for (place, event) in events.iter().enumerate().skip(1) {
+        if words.is(event, "action", "action_restart") {
             starts.push(place);
             after_restart = true;
             continue;
@@ -174,7 +174,7 @@ pub fn session_starts(events: &[Event], words: &Words) -> Vec<usize> {
                 starts.push(place);
             }
             after_restart = false;
-        } else if events[place].kind == words.of("user") {
+        } else if event.kind == words.of("user") {
             after_restart = false;
         }
     }
