@@ -61,4 +61,5 @@ mod support;
 mod tls;
 mod trials;
 mod unit_test;
+mod voice;
 mod warn_error;

@@ -89,7 +89,9 @@ fn no_cell_that_the_reader_sees_tells_of_a_person() {
         if harmless.contains(&kind) || kind.starts_with("timestamp") {
             continue;
         }
-        if !["text", "text[]", "uuid[]", "date[]", "name", "character varying"].contains(&kind) {
+        // What the gate tells of freshness is a document; it is read like everything else.
+        let of_the_gate = relation == "published_models" && kind == "jsonb";
+        if !of_the_gate && !["text", "text[]", "uuid[]", "date[]", "name", "character varying"].contains(&kind) {
             wrong.push(format!("{relation}.{column} is of type {kind}"));
             continue;
         }
@@ -104,7 +106,8 @@ fn no_cell_that_the_reader_sees_tells_of_a_person() {
                     wrong.push(format!("{relation}.{column} has {what}: {cell}"));
                 }
             }
-            if messages.contains(cell) || cell.starts_with('{') && cell.contains("\":") {
+            let is_document = cell.starts_with('{') && cell.contains("\":") && !of_the_gate;
+            if messages.contains(cell) || is_document {
                 wrong.push(format!("{relation}.{column} has a message or a document: {cell}"));
             }
         }

@@ -25,8 +25,9 @@ select
   r.total_turns,
   r.error_turns,
   r.p as turn_error_rate,
-  (r.p + 1.920729410 / r.n - 1.959963985 * sqrt((r.p * (1 - r.p) + 0.960364705 / r.n) / r.n)) / (1 + 3.841458821 / r.n)
-    as turn_error_rate_low,
-  (r.p + 1.920729410 / r.n + 1.959963985 * sqrt((r.p * (1 - r.p) + 0.960364705 / r.n) / r.n)) / (1 + 3.841458821 / r.n)
-    as turn_error_rate_high
+  -- The constants are rounded: without the bounds, a week without errors would begin a hair below zero.
+  greatest(0, (r.p + 1.920729410 / r.n - 1.959963985 * sqrt((r.p * (1 - r.p) + 0.960364705 / r.n) / r.n))
+    / (1 + 3.841458821 / r.n)) as turn_error_rate_low,
+  least(1, (r.p + 1.920729410 / r.n + 1.959963985 * sqrt((r.p * (1 - r.p) + 0.960364705 / r.n) / r.n))
+    / (1 + 3.841458821 / r.n)) as turn_error_rate_high
 from rates r
