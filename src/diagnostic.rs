@@ -201,6 +201,9 @@ fn indent(text: &str) -> String {
     text.trim_end().replace('\n', "\n       ")
 }
 
+/// A line with more characters is not shown whole.
+const LONG_LINE: usize = 400;
+
 fn excerpt(f: &mut fmt::Formatter<'_>, arrow: &str, place: &Place, within: Option<&str>) -> fmt::Result {
     write!(f, "\n  {arrow} {place}")?;
     if let Some(within) = within {
@@ -212,18 +215,31 @@ fn excerpt(f: &mut fmt::Formatter<'_>, arrow: &str, place: &Place, within: Optio
     }
     let number = place.line().to_string();
     let gutter = " ".repeat(number.len());
-    let lead: String = line
-        .chars()
-        .take(place.column() - 1)
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
-        .collect();
+    let before = place.column() - 1;
     let marked = place
         .file
         .text
         .get(place.span.clone())
         .map_or(1, |text| text.lines().next().unwrap_or("").chars().count())
         .max(1);
-    write!(f, "\n   {number} | {line}\n   {gutter} | {lead}{}", "^".repeat(marked))
+    // Of a long line, what is around the place.
+    let length = line.chars().count();
+    let left_out = if length > LONG_LINE {
+        before.saturating_sub(LONG_LINE / 2)
+    } else {
+        0
+    };
+    let marked = marked.min(LONG_LINE / 2);
+    let shown: String = line.chars().skip(left_out).take(LONG_LINE).collect();
+    let [start, end] = [left_out > 0, left_out + LONG_LINE < length].map(|cut| if cut { "..." } else { "" });
+    let lead = shown.chars().take(before - left_out);
+    let lead: String = lead.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let lead = format!("{}{lead}", " ".repeat(start.len()));
+    write!(
+        f,
+        "\n   {number} | {start}{shown}{end}\n   {gutter} | {lead}{}",
+        "^".repeat(marked)
+    )
 }
 
 impl std::error::Error for Diagnostic {}
@@ -293,6 +309,34 @@ mod tests {
             shown,
             "error[undefined-macro]: `reff` is not defined\n  --> models/a.sql:2:9\n   2 | from {{ reff('x') }}\n     |         ^^^^\n  help: did you mean `ref`?"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_surroundings_are_shown() {
+        let text = format!(
+            "select {} as a, oops() as b, {} as c",
+            "1,".repeat(500_000),
+            "2,".repeat(500_000)
+        );
+        let file = SourceFile::new("models/a.sql", &text);
+        let at = text.find("oops").unwrap();
+        let shown = Diagnostic::error("x", "y")
+            .at(Place::new(&file, at..at + 6))
+            .to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(
+            lines[2].contains("| ...1,") && lines[2].ends_with("..."),
+            "{}",
+            lines[2]
+        );
+        assert!(lines[2].len() < 450, "{}", lines[2].len());
+        let [oops, mark] = [lines[2].find("oops()"), lines[3].find("^^^^^^")];
+        assert_eq!(oops, mark, "{shown}");
+        let whole = SourceFile::new("models/a.sql", &text);
+        let shown = Diagnostic::error("x", "y")
+            .at(Place::new(&whole, 0..text.len()))
+            .to_string();
+        assert!(shown.lines().all(|line| line.len() < 450), "{}", shown.len());
     }
 
     #[test]

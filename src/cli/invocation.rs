@@ -113,6 +113,7 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
             "exclude_resource_type" => "exclude_resource_types",
             "no_color" => "use_colors",
             "no_print" => "print",
+            "no_version_check" => "version_check",
             "no_write_json" => "write_json",
             id => id,
         };

@@ -19,6 +19,8 @@ pub(super) struct Wanted<'a> {
     pub profile: Option<&'a str>,
     pub target: Option<&'a str>,
     pub profiles_dir: Option<&'a Path>,
+    /// Whether `require-dbt-version` counts.
+    pub checks_version: bool,
     /// `--vars`.
     pub vars: &'a Map<String, Json>,
     /// What every template is told of this call of the program.
@@ -66,7 +68,7 @@ pub(super) fn load(wanted: &Wanted<'_>) -> Result<Loaded, Diagnostics> {
     let seen = target.json();
     let plain = Engine::new(&name, &[], &[], &[])?;
     let render = |scope: &YamlScope, text: &str| render_yaml(&plain, wanted.vars, &seen, scope, text);
-    let (project, more) = Project::load(wanted.root, &render)?;
+    let (project, more) = Project::load(wanted.root, &render, wanted.checks_version)?;
     warnings.0.extend(more.0);
     let engine = engine(&project)?;
     let templates = EngineTemplates {

@@ -22,6 +22,7 @@ mod gate;
 mod gc;
 mod generate;
 mod history;
+mod init;
 mod invocation;
 mod leftovers;
 mod load;
@@ -244,6 +245,7 @@ async fn run(arguments: Arguments, talk: &Talk) -> Outcome {
         Command::Plan(arguments) => plan::plan(&global, talk, &arguments).await,
         Command::Diff(arguments) => diff::diff(&global, talk, &arguments).await,
         Command::Docs(docs) => docs::docs(&global, talk, &docs).await,
+        Command::Init(arguments) => init::init(&global, talk, &arguments),
         Command::Clean => clean::clean(&global, talk),
         Command::Rollback(rollback) => rollback::rollback(&global, talk, &rollback).await,
         Command::History(history) => history::history(&global, talk, &history).await,

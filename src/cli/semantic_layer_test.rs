@@ -84,7 +84,7 @@ const FILES: [(&str, &str); 4] = [
 fn parsed(root: &Path, engine: &Engine) -> (Diagnostics, bool) {
     let nothing = Map::new();
     let render = |scope: &YamlScope, text: &str| render_yaml(engine, &nothing, &Json::Null, scope, text);
-    let (project, mut told) = match Project::load(root, &render) {
+    let (project, mut told) = match Project::load(root, &render, true) {
         Ok(read) => read,
         Err(problems) => return (problems, false),
     };

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use super::told::Told;
 
 /// What each option is called in a variable. `--target` and `--profiles-dir` are looked up where a profile is.
-pub(super) const NAMES: [(&str, &str); 33] = [
+pub(super) const NAMES: [(&str, &str); 34] = [
     ("debug", "DEBUG"),
     ("defer", "DEFER"),
     ("defer_state", "DEFER_STATE"),
@@ -28,6 +28,7 @@ pub(super) const NAMES: [(&str, &str); 33] = [
     ("log_path", "LOG_PATH"),
     ("no_color", "USE_COLORS"),
     ("no_print", "PRINT"),
+    ("no_version_check", "VERSION_CHECK"),
     ("no_write_json", "WRITE_JSON"),
     ("printer_width", "PRINTER_WIDTH"),
     ("profile", "PROFILE"),

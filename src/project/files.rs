@@ -225,7 +225,8 @@ impl Walk<'_> {
                     Err(error) => {
                         problems.push(
                             Diagnostic::error("unreadable-file", format!("cannot read what is below {folder}"))
-                                .because(error.to_string()),
+                                .because(error.to_string())
+                                .help("remove the link or mend the permissions"),
                         );
                         continue;
                     }

@@ -43,7 +43,8 @@ pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};
 pub use selectors::NamedSelector;
 pub use settings::{
-    DBT_VERSION, Dispatch, Paths, Practice, ProjectSettings, RunHook, profile_name, project_file, read_project,
+    DBT_VERSION, Dispatch, Paths, Practice, ProjectSettings, RunHook, WRONG_VERSION, is_name, profile_name,
+    project_file, read_project,
 };
 pub use yaml::{Entry, Kind, Yaml};
 
@@ -63,5 +64,12 @@ pub fn read_text(path: &Path, name: &str) -> Result<Arc<SourceFile>, Diagnostic>
             .count();
         unreadable(format!("it is not UTF-8 (line {line})")).help("save the file as UTF-8")
     })?;
+    if let Some(at) = text.find('\0') {
+        let line = 1 + text[..at].matches('\n').count();
+        return Err(unreadable(format!(
+            "it holds a NUL character (line {line}), which PostgreSQL takes nowhere"
+        ))
+        .help("take it out; a file saved as UTF-16 has many: save it as UTF-8"));
+    }
     Ok(SourceFile::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)))
 }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::files::Files;
 use super::installed::{self, Found};
 use super::selectors::{NamedSelector, read_selectors};
-use super::settings::VARS;
+use super::settings::{VARS, WRONG_VERSION};
 use super::{
     Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, Section, Yaml, project_file,
     read_project, read_text,
@@ -83,7 +83,8 @@ impl Project {
     }
 
     /// Reads a project with its packages. The second value holds warnings; the error holds those and every error found.
-    pub fn load(root: &Path, jinja: &RenderYaml) -> Result<(Self, Diagnostics), Diagnostics> {
+    /// `checks_version` holds `require-dbt-version` of the project and its packages against the dbt that is matched.
+    pub fn load(root: &Path, jinja: &RenderYaml, checks_version: bool) -> Result<(Self, Diagnostics), Diagnostics> {
         let mut problems = Diagnostics::default();
         let (flavour, file) = project_file(root)?;
         let no_vars = IndexMap::new();
@@ -108,6 +109,9 @@ impl Project {
                 Err(problem) => problems.push(problem),
             }
         }
+        problems
+            .0
+            .retain(|problem| checks_version || problem.code != WRONG_VERSION);
         report_same_names(&settings, &mut problems);
         let mut project = Self {
             root: root.to_owned(),
@@ -351,7 +355,7 @@ mod tests {
             ("dbt_packages/dep/dbt_project.yml", "name: dep\nvars: {b: 1, c: 3}\n"),
             ("dbt_packages/dep/models/d.sql", "select 1"),
         ]);
-        let (project, warnings) = Project::load(folder.path(), &plain).unwrap();
+        let (project, warnings) = Project::load(folder.path(), &plain, true).unwrap();
         assert!(warnings.0.is_empty(), "{warnings}");
         let own = project.own();
         assert_eq!(own.files.models.len(), 1);
@@ -380,7 +384,7 @@ mod tests {
                 "packages:\n- package: dbt-labs/dbt_utils\n  version: 1.0.0\n",
             ),
         ]);
-        let shown = Project::load(folder.path(), &plain).unwrap_err().to_string();
+        let shown = Project::load(folder.path(), &plain, true).unwrap_err().to_string();
         for part in [
             "did you mean `model-paths`?",
             "error[yaml-syntax]",
@@ -394,7 +398,7 @@ mod tests {
     #[test]
     fn no_project() {
         let folder = tempfile::tempdir().unwrap();
-        let shown = Project::load(folder.path(), &plain).unwrap_err().to_string();
+        let shown = Project::load(folder.path(), &plain, true).unwrap_err().to_string();
         assert!(shown.contains("--project-dir"), "{shown}");
     }
 }

@@ -44,16 +44,19 @@ impl<'a> Reader<'a> {
 
     /// A value of another type than the one wanted.
     pub fn wrong_type(&mut self, key: &str, wanted: &str, found: &Yaml) {
-        let diagnostic = Diagnostic::error(
-            "wrong-type",
-            format!("`{key}` takes {wanted}, not {}", found.describe()),
-        )
-        .at(found.place.clone());
+        // A description has its own quotes.
+        let key = if key.contains('`') {
+            key.to_owned()
+        } else {
+            format!("`{key}`")
+        };
+        let diagnostic = Diagnostic::error("wrong-type", format!("{key} takes {wanted}, not {}", found.describe()))
+            .at(found.place.clone());
         let scalar = matches!(found.kind, Kind::Bool(_) | Kind::Number(_));
         self.problems.push(if scalar && wanted.starts_with("text") {
             diagnostic.help("put it into quotes: YAML reads words such as `off` and `no` as true or false")
         } else {
-            diagnostic.help(format!("put {wanted} there, or take `{key}` out"))
+            diagnostic.help(format!("put {wanted} there, or take {key} out"))
         });
     }
 
@@ -188,7 +191,7 @@ impl<'y> Section<'y> {
                         .at(place.clone())
                         .help(format!("is `{typed}` meant to be `{key}`?"))
                 }
-                None => diagnostic.at(self.place.clone()),
+                None => diagnostic.at(self.place.clone()).help(format!("add `{key}: ..`")),
             });
             return None;
         }

@@ -272,7 +272,8 @@ fn query_comment(section: &mut Section, reader: &mut Reader) -> Option<Json> {
     Some(entry.value.to_json())
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a project or a package may be called so.
+pub fn is_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
@@ -402,6 +403,9 @@ fn session(entries: &[Entry], reader: &mut Reader) -> IndexMap<String, String> {
     session
 }
 
+/// The code of what `require-dbt-version` excludes.
+pub const WRONG_VERSION: &str = "dbt-version";
+
 /// Holds conditions such as `>=1.6.0` or `[">=1.6.0", "<2.0.0"]` against the dbt release that is matched.
 fn check_version(conditions: Option<Vec<String>>, place: &Place, reader: &mut Reader) {
     for condition in conditions.unwrap_or_default().iter().flat_map(|text| text.split(',')) {
@@ -430,13 +434,13 @@ fn check_version(conditions: Option<Vec<String>>, place: &Place, reader: &mut Re
             let (major, minor, patch) = DBT_VERSION;
             reader.problems.push(
                 Diagnostic::error(
-                    "dbt-version",
+                    WRONG_VERSION,
                     format!(
                         "the project wants dbt {condition}, and this engine behaves as dbt {major}.{minor}.{patch}"
                     ),
                 )
                 .at(place.clone())
-                .help("widen `require-dbt-version` if the project works with this release"),
+                .help("widen `require-dbt-version` if the project works with this release, or try with --no-version-check"),
             );
         }
     }

@@ -35,6 +35,20 @@ pub struct Entry {
     pub value: Yaml,
 }
 
+/// Where the `---` of the second document is.
+fn second_document(text: &str) -> usize {
+    let mut at = 0;
+    let mut begun = false;
+    for line in text.split_inclusive('\n') {
+        if begun && line.trim_end() == "---" {
+            return at;
+        }
+        begun |= !line.trim().is_empty() && !line.starts_with('#');
+        at += line.len();
+    }
+    0
+}
+
 impl Yaml {
     /// Reads one document. A file with nothing in it is `Null`. Fails on bad syntax and on a key written twice.
     pub fn parse(file: &Arc<SourceFile>) -> Result<Self, Diagnostics> {
@@ -65,12 +79,26 @@ impl Yaml {
                 }
             }
             Err(error) => {
-                let mut diagnostic = Diagnostic::error("yaml-syntax", "this is not valid YAML")
-                    .because(error.display_no_mark().to_string());
-                if let Some(span) = error.span() {
-                    diagnostic = diagnostic.at(point(file, span.start.index));
+                let cause = error.display_no_mark().to_string();
+                let diagnostic =
+                    |at: usize| Diagnostic::error("yaml-syntax", "this is not valid YAML").at(point(file, at));
+                // Of these two the parser tells no place.
+                if cause.contains("more than one document") {
+                    return Err(diagnostic(second_document(&file.text))
+                        .because("the file holds more than one YAML document")
+                        .help("leave out the line `---` between them, or make a file of each")
+                        .into());
                 }
-                Err(diagnostic
+                if cause.contains("repetition limit") {
+                    let first = file.text.find('&').unwrap_or_default();
+                    return Err(diagnostic(first)
+                        .because("aliases (`*name`) that hold aliases make more of the file than can be read")
+                        .help("write out what they stand for")
+                        .into());
+                }
+                let at = error.span().map_or(0, |span| span.start.index);
+                Err(diagnostic(at)
+                    .because(cause)
                     .help("check the indentation, and put text that holds `: `, `#`, `{` or `[` into quotes")
                     .into())
             }

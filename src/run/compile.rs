@@ -457,6 +457,13 @@ impl RunContext {
             None => Global::lazy(model),
         };
         globals.insert("model".into(), model);
+        let other = self
+            .deferral
+            .get()
+            .and_then(|deferral| deferral.relations.get(&node.id));
+        if let Some(other) = other {
+            globals.insert("defer_relation".into(), Global::from(other.clone()));
+        }
         globals.insert("pre_hooks".into(), hooks(&node.config.pre_hooks));
         globals.insert("post_hooks".into(), hooks(&node.config.post_hooks));
         if let Some(database) = &node.relation.database {

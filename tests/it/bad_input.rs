@@ -35,6 +35,76 @@ fn yaml_syntax() {
         ("models/schema.yml", "models:\n  - name: a\n   bad: [1\n"),
     ]);
     refused(&project, &["error[", "models/schema.yml:3:"]);
+    let bomb = "a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\n\
+         d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\n\
+         g: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f]\nmodels: [*g]\n";
+    for (text, told) in [
+        (
+            "models: []\n---\nmodels: []\n",
+            &["models/schema.yml:2:1", "more than one YAML document"][..],
+        ),
+        ("---\n# first\n---\n- a\n---\n- b\n", &["models/schema.yml:5:1"]),
+        (bomb, &["models/schema.yml:1:4", "aliases"]),
+        (
+            "- models\n",
+            &[
+                "models/schema.yml:1:1",
+                "`models/schema.yml` takes a mapping, not a list",
+            ],
+        ),
+        (
+            "unit_tests:\n- {name: t, model: a, given: [], expect: [1]}\n",
+            &["`expect` of unit test `t` takes a mapping, not a list"],
+        ),
+    ] {
+        let project = Project::with(&[("models/a.sql", "select 1 as id"), ("models/schema.yml", text)]);
+        refused(&project, told);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let project = Project::with(&[("models/a.sql", "select\n 'a\0b' as id")]);
+    refused(
+        &project,
+        &[
+            "error[unreadable-file]: cannot read models/a.sql",
+            "NUL character (line 2)",
+        ],
+    );
+    let project = Project::with(&[("models/a.sql", "select 1 as id")]);
+    std::fs::write(project.path().join("models/b.sql"), b"select\n'\xe9' as id").expect("written");
+    refused(
+        &project,
+        &["error[unreadable-file]: cannot read models/b.sql", "not UTF-8 (line 2)"],
+    );
+    let project = Project::with(&[("models/a.sql", "select 1 as id"), ("profiles.yml", "it: [\n")]);
+    let told = project.ends(2, &["run"]).stderr;
+    assert!(
+        told.contains("profiles.yml:2:1") && told.contains("help: check the indentation"),
+        "{told}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_named() {
+    for (link, to) in [
+        ("models/loop", "."),
+        ("models/gone.sql", "nowhere.sql"),
+        ("models/own.sql", "own.sql"),
+    ] {
+        let project = Project::with(&[("models/a.sql", "select 1 as id")]);
+        std::os::unix::fs::symlink(to, project.path().join(link)).expect("a link");
+        refused(
+            &project,
+            &[
+                "error[unreadable-file]: cannot read what is below models",
+                link,
+                "remove the link",
+            ],
+        );
+    }
 }
 
 #[test]

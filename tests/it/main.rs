@@ -31,6 +31,7 @@ mod headline;
 mod hold;
 mod house;
 mod incremental;
+mod init;
 mod language;
 mod leftovers;
 mod lenience;

@@ -176,6 +176,13 @@ fn what_is_not_built_here_is_read_where_it_was_built() {
     project.ok(&["run", "-s", "b", "--defer", "--no-defer", "--state", "prod"]);
     assert!(compiled().contains("\"dev\".\"a\""), "{}", compiled());
     assert_eq!(project.psql("select count(*) from dev.b"), "1");
+    // A template is told of where the other run has the node itself.
+    project.put("models/b.sql", "select '{{ defer_relation }}' as other, 1 as id");
+    for (more, other) in [(&["--defer", "--state", "prod"][..], ".\"prod\".\"b\""), (&[], "None")] {
+        project.ok(&[&["run", "-s", "b"], more].concat());
+        let found = project.psql("select other from dev.b");
+        assert!(found.ends_with(other), "{found}");
+    }
 }
 
 #[test]

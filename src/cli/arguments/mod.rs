@@ -4,6 +4,7 @@ mod database;
 mod diff;
 mod docs;
 mod gate;
+mod init;
 mod looking;
 mod retention;
 mod running;
@@ -22,6 +23,7 @@ pub use database::{DbAction, DbArguments, GenerateArguments};
 pub use diff::DiffArguments;
 pub use docs::{DocsAction, DocsArguments, DocsGenerateArguments, DocsServeArguments};
 pub use gate::{GateAction, GateArguments};
+pub use init::InitArguments;
 pub use looking::{
     CompileArguments, DebugArguments, HistoryArguments, ListOutput, LsArguments, PlanArguments, ShowArguments,
     ShowOutput,
@@ -54,6 +56,9 @@ pub struct Global {
     /// Folder of project.yml (or `dbt_project.yml`); else the working directory and the folders above it are searched
     #[arg(long, global = true, value_name = "DIR", env = "ASSAY_PROJECT_DIR")]
     pub project_dir: Option<PathBuf>,
+    /// Go on where `require-dbt-version` of the project or of a package excludes the dbt that Assay behaves as
+    #[arg(long, global = true)]
+    pub no_version_check: bool,
     /// Folder of profiles.yml
     #[arg(long, global = true, value_name = "DIR")]
     pub profiles_dir: Option<PathBuf>,
@@ -159,8 +164,6 @@ pub struct Unsupported {
     #[arg(long, global = true, hide = true)]
     no_clean_project_files_only: bool,
     #[arg(long, global = true, hide = true)]
-    no_version_check: bool,
-    #[arg(long, global = true, hide = true)]
     export_saved_queries: bool,
     #[arg(long, global = true, hide = true)]
     include_saved_query: bool,
@@ -180,7 +183,6 @@ impl Unsupported {
             (self.no_introspect, "--no-introspect"),
             (self.no_inject_ephemeral_ctes, "--no-inject-ephemeral-ctes"),
             (self.no_clean_project_files_only, "--no-clean-project-files-only"),
-            (self.no_version_check, "--no-version-check"),
             (self.export_saved_queries, "--export-saved-queries"),
             (self.include_saved_query, "--include-saved-query"),
             (self.packages_install_path.is_some(), "--packages-install-path"),
@@ -248,6 +250,8 @@ pub enum Command {
     Diff(DiffArguments),
     /// Call a macro
     RunOperation(OperationArguments),
+    /// Make a small project to begin with
+    Init(InitArguments),
     /// Check the project, the profile and the connection
     Debug(DebugArguments),
     /// Install the packages that the project uses

@@ -17,7 +17,7 @@ fn built(files: &[(&str, &str)], macros: &[(&str, &str)]) -> Result<(Graph, Diag
         std::fs::write(path, text).unwrap();
     }
     let plain = |_: &YamlScope, text: &str| -> Result<Json, Diagnostic> { Ok(text.into()) };
-    let (project, _) = Project::load(folder.path(), &plain)?;
+    let (project, _) = Project::load(folder.path(), &plain, true)?;
     let target = Target {
         database: "db".to_owned(),
         schema: "main".to_owned(),

@@ -89,7 +89,11 @@ const MEMBERS: &[Line] = &[
         Differs,
         "Python's debugger is not there: it says so and goes on",
     ),
-    ("defer_relation", Differs, "always none: nothing is deferred"),
+    (
+        "defer_relation",
+        Supported,
+        "with `--defer`, the relation of the other run; else none",
+    ),
     (
         "dict",
         Supported,

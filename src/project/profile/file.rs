@@ -223,7 +223,8 @@ pub(super) fn place_of(file: &Arc<SourceFile>, value: &Value) -> Place {
 
 fn syntax(file: &Arc<SourceFile>, error: &serde_yaml::Error) -> Diagnostic {
     let diagnostic = Diagnostic::error("yaml-syntax", format!("{} is not well-formed YAML", file.path))
-        .because(error.display_no_mark().to_string());
+        .because(error.display_no_mark().to_string())
+        .help("check the indentation, and put values that hold `: `, `#`, `{` or `[` into quotes");
     match error.location() {
         Some(marker) => diagnostic.at(Place::at(file, marker.line(), marker.column())),
         None => diagnostic,
