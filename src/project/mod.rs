@@ -43,8 +43,7 @@ pub use section::{Flavour, Reader, RenderText, Section};
 pub use seed::{Seed, SeedKind, SeedOptions};
 pub use selectors::NamedSelector;
 pub use settings::{
-    DBT_VERSION, Dispatch, Paths, Practice, ProjectSettings, RunHook, WRONG_VERSION, is_name, profile_name,
-    project_file, read_project,
+    DBT_VERSION, Dispatch, Paths, Practice, ProjectSettings, RunHook, is_name, profile_name, project_file, read_project,
 };
 pub use yaml::{Entry, Kind, Yaml};
 

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::files::Files;
 use super::installed::{self, Found};
 use super::selectors::{NamedSelector, read_selectors};
-use super::settings::{VARS, WRONG_VERSION};
+use super::settings::VARS;
 use super::{
     Flavour, Gate, NodeProperties, ProjectSettings, Properties, PropertyKind, Reader, Section, Yaml, project_file,
     read_project, read_text,
@@ -111,7 +111,7 @@ impl Project {
         }
         problems
             .0
-            .retain(|problem| checks_version || problem.code != WRONG_VERSION);
+            .retain(|problem| checks_version || problem.code != "dbt-version");
         report_same_names(&settings, &mut problems);
         let mut project = Self {
             root: root.to_owned(),

@@ -403,9 +403,6 @@ fn session(entries: &[Entry], reader: &mut Reader) -> IndexMap<String, String> {
     session
 }
 
-/// The code of what `require-dbt-version` excludes.
-pub const WRONG_VERSION: &str = "dbt-version";
-
 /// Holds conditions such as `>=1.6.0` or `[">=1.6.0", "<2.0.0"]` against the dbt release that is matched.
 fn check_version(conditions: Option<Vec<String>>, place: &Place, reader: &mut Reader) {
     for condition in conditions.unwrap_or_default().iter().flat_map(|text| text.split(',')) {
@@ -434,7 +431,7 @@ fn check_version(conditions: Option<Vec<String>>, place: &Place, reader: &mut Re
             let (major, minor, patch) = DBT_VERSION;
             reader.problems.push(
                 Diagnostic::error(
-                    WRONG_VERSION,
+                    "dbt-version",
                     format!(
                         "the project wants dbt {condition}, and this engine behaves as dbt {major}.{minor}.{patch}"
                     ),

@@ -199,3 +199,37 @@ fn the_shop_and_what_spoils_its_artifacts() {
     unknown["results"][0]["timing"] = Json::Null;
     assert!(wrong("run_results", &unknown)[0].contains("timing"));
 }
+
+/// What dbt 1.12 wrote of the same properties, which the package metricflow-semantic-interfaces 0.213 reads and its validator
+/// finds nothing wrong with.
+#[test]
+fn the_semantic_manifest_is_dbts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/semantic_layer");
+    for kind in ["newer", "older"] {
+        let read =
+            |ending: &str| std::fs::read_to_string(folder.join(format!("{kind}.{ending}"))).expect("the fixture");
+        let project = Project::new()
+            .write("dbt_project.yml", "name: it\nversion: '1.0'\nprofile: it\n")
+            .write("models/properties.yml", &read("yml"))
+            .write(
+                "models/orders.sql",
+                "select 1 as order_id, 2 as customer_id, 3 as amount",
+            )
+            .write("models/visits.sql", "select 1 as visit_id, 2 as customer_id")
+            .write("models/days.sql", "select current_date as day, 2020 as fiscal_year");
+        project.ok(&["parse"]);
+        let name = format!("\\\"{}\\\"", project.database.name);
+        let plain = format!("\"{}\"", project.database.name);
+        let found = project.read("target/semantic_manifest.json");
+        let found = found
+            .replace(&name, "\\\"<database>\\\"")
+            .replace(&plain, "\"<database>\"");
+        let found: Json = serde_json::from_str(&found).expect("JSON");
+        let wanted: Json = serde_json::from_str(&read("json")).expect("JSON");
+        let parts = wanted.as_object().expect("a mapping");
+        for (part, wanted) in parts {
+            assert_eq!(&found[part], wanted, "{kind} {part}");
+        }
+        assert_eq!(found.as_object().map(serde_json::Map::len), Some(parts.len()), "{kind}");
+    }
+}

@@ -3,6 +3,6 @@
 select
     ordered_on,
     count(*) as orders,
-    sum(amount) as revenue
+    sum(amount)::numeric(12, 2) as revenue
 from {{ ref('stg_orders') }}
 group by ordered_on

@@ -28,6 +28,9 @@ pub(in crate::project::properties) fn of_model(
         return (None, Vec::new());
     };
     let mut name = model.to_owned();
+    // As in dbt, it is described by what describes the model.
+    let description = section.take("description").and_then(Yaml::as_str).unwrap_or_default();
+    let description = Some(description.to_owned());
     let mut config = Settings::new();
     match &told.kind {
         Kind::Bool(true) => {}
@@ -88,7 +91,7 @@ pub(in crate::project::properties) fn of_model(
         })
         .collect();
     let semantic_model = SemanticModelProperties {
-        description: None,
+        description,
         label: None,
         model: format!("ref('{model}')"),
         config,
