@@ -55,7 +55,8 @@ use crate::diagnostic::{Diagnostic, SourceFile};
 /// A file's text, under the name that messages use for it. Fails where it is not readable or not UTF-8.
 pub fn read_text(path: &Path, name: &str) -> Result<Arc<SourceFile>, Diagnostic> {
     let unreadable = |cause: String| Diagnostic::error("unreadable-file", format!("cannot read {name}")).because(cause);
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| unreadable(error.to_string()).help("check that it is there and that you may read it"))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()]
             .split(|byte| *byte == b'\n')
