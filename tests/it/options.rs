@@ -77,10 +77,8 @@ fn options_that_decide_nothing_are_taken_and_the_others_are_not_swallowed() {
     }
     let told = project.ok(&["ls", "--sqlparse", "{MAX_GROUPING_DEPTH: 1}"]).stderr;
     assert!(told.contains("warning[no-effect]: `--sqlparse`"), "{told}");
-    for refused in ["--no-introspect"] {
-        let outcome = project.ends(2, &["compile", refused]);
-        assert!(outcome.stderr.contains(refused), "{}", outcome.stderr);
-    }
+    let outcome = project.ends(2, &["compile", "--no-introspect"]);
+    assert!(outcome.stderr.contains("--no-introspect"), "{}", outcome.stderr);
 }
 
 #[test]
