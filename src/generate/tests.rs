@@ -463,9 +463,9 @@ fn broken_randomisation_shows_an_effect_that_nothing_has() {
             "meal_planning_prompt_test",
         ]
         .map(|experiment| imbalance(&truth, experiment));
-        // 10.83 is what chance exceeds once in a thousand.
+        // Chance exceeds 7.88 five times in a thousand, 10.83 once.
         if profile == ExpProfile::Broken {
-            assert!(imbalances.iter().all(|found| *found > 10.83), "{imbalances:?}");
+            assert!(imbalances.iter().all(|found| *found > 7.88), "{imbalances:?}");
             assert!(treatment - control > 0.02, "{control} {treatment}");
         } else {
             assert!(imbalances.iter().all(|found| *found < 10.83), "{imbalances:?}");

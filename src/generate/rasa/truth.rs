@@ -265,11 +265,7 @@ impl RasaSums {
             if place == 0 || restarts || (begins && !restarted) {
                 cuts.push(place);
             }
-            if restarts {
-                restarted = place > 0;
-            } else if begins || event.kind == Kind::User {
-                restarted = false;
-            }
+            restarted = restarts || (restarted && event.kind != Kind::User);
         }
         let ends = cuts.iter().skip(1).copied().chain([events.len()]);
         cuts.iter()

@@ -159,24 +159,17 @@ pub fn session_starts(events: &[Event], words: &Words) -> Vec<usize> {
             .get(place)
             .is_some_and(|event| words.is(event, "action", "action_session_start"))
     };
-    let mut starts = vec![0];
-    // The last mark was a restart, and nobody has spoken since.
+    let mut starts = Vec::new();
+    // The last boundary is a restart, and nobody has spoken since.
     let mut after_restart = false;
-    for (place, event) in events.iter().enumerate().skip(1) {
-        if words.is(event, "action", "action_restart") {
+    for (place, event) in events.iter().enumerate() {
+        let is_restart = words.is(event, "action", "action_restart");
+        let follows_metadata = place > 0 && metadata(place - 1);
+        let is_start = (action(place) && !follows_metadata) || (metadata(place) && action(place + 1));
+        if place == 0 || is_restart || (is_start && !after_restart) {
             starts.push(place);
-            after_restart = true;
-            continue;
         }
-        let is_start = (action(place) && !metadata(place - 1)) || (metadata(place) && action(place + 1));
-        if is_start {
-            if !after_restart {
-                starts.push(place);
-            }
-            after_restart = false;
-        } else if event.kind == words.of("user") {
-            after_restart = false;
-        }
+        after_restart = is_restart || (after_restart && event.kind != words.of("user"));
     }
     starts
 }

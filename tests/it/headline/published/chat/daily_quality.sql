@@ -31,6 +31,8 @@ from (
     sum(interactions)::float8 / nullif(sum(dialogues), 0)::float8 as interactions_per_session,
     (sum(intent_confidence_sum) / nullif(sum(intent_confidence_count), 0))::float8 as intent_confidence_avg
   from cohorts
+  -- A day that its sessions left keeps a row of zeros.
   group by cohort
+  having sum(sessions) > 0
 ) g
 cross join lateral jsonb_each_text(to_jsonb(g) - 'cohort') as v
