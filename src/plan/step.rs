@@ -453,7 +453,8 @@ mod tests {
             version_id: 2,
             ..current.clone()
         };
-        facts.current = Some(HashMap::from([("b".to_owned(), current), ("c".to_owned(), view)]));
+        let a = ("a".to_owned(), current.clone());
+        facts.current = Some(HashMap::from([a, ("b".to_owned(), current), ("c".to_owned(), view)]));
         facts.definitions = HashMap::from([(id("b"), "same".to_owned())]);
     }
 
@@ -502,11 +503,7 @@ mod tests {
 
     #[test]
     fn a_published_delta_runs_its_audits_and_those_of_views_on_it() {
-        let plan = plan(&["b"], |facts| {
-            gated(facts);
-            let current = facts.current.as_mut().expect("gated");
-            current.insert("a".to_owned(), current["b"].clone());
-        });
+        let plan = plan(&["b"], gated);
         let step = &plan.steps[&id("b")];
         assert!(matches!(step.action, Action::PublishedDelta { version_id: 1, .. }));
         assert_eq!(names(&step.audits), ["t_ab"], "audits come along unasked");
