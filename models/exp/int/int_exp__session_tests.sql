@@ -10,7 +10,7 @@ pairs as (
 
 observed as (
   select p.experiment_id, p.control_variant_id, p.treatment_variant_id, x.variant_id = p.treatment_variant_id as treated,
-         s.status, s.turns::double precision as turns, s.time_to_completion_seconds::double precision as seconds
+         s.status, s.turns::numeric as turns, s.time_to_completion_seconds::numeric as seconds
   from pairs p
   join {{ ref('exp_session_experiments') }} x
     on x.experiment_id = p.experiment_id and x.variant_id in (p.control_variant_id, p.treatment_variant_id)
@@ -59,12 +59,12 @@ moments as (
     m.experiment_id, m.control_variant_id, m.treatment_variant_id, m.metric_name,
     count(*) filter (where not m.treated)::double precision as n_c,
     count(*) filter (where m.treated)::double precision as n_t,
-    avg(m.value) filter (where not m.treated) as mean_c,
-    avg(m.value) filter (where m.treated) as mean_t,
-    var_samp(m.value) filter (where not m.treated) as var_c,
-    var_samp(m.value) filter (where m.treated) as var_t,
-    percentile_cont(0.5) within group (order by m.value) filter (where not m.treated) as median_c,
-    percentile_cont(0.5) within group (order by m.value) filter (where m.treated) as median_t
+    (avg(m.value) filter (where not m.treated))::double precision as mean_c,
+    (avg(m.value) filter (where m.treated))::double precision as mean_t,
+    (var_samp(m.value) filter (where not m.treated))::double precision as var_c,
+    (var_samp(m.value) filter (where m.treated))::double precision as var_t,
+    percentile_cont(0.5) within group (order by m.value::double precision) filter (where not m.treated) as median_c,
+    percentile_cont(0.5) within group (order by m.value::double precision) filter (where m.treated) as median_t
   from measured m
   group by 1, 2, 3, 4
 ),

@@ -5,8 +5,9 @@ select
   u.unit_type,
   u.user_key,
   m.metric_name,
-  m.numerator::double precision as numerator,
-  m.denominator::double precision as denominator
+  -- Exact numbers: sums do not depend on the order of rows.
+  m.numerator::numeric as numerator,
+  m.denominator::numeric as denominator
 from {{ ref('exp_unit_outcomes') }} u
 cross join lateral (
   values

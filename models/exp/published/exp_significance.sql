@@ -21,7 +21,7 @@ arm_sums as (
 ratios as (
   select
     s.experiment_id, s.variant_id, s.metric_name, s.n,
-    s.num / nullif(s.den, 0) as ratio,
+    (s.num / nullif(s.den, 0))::double precision as ratio,
     {{ ratio_variance('s.n', 's.num', 's.den', 's.num_sq', 's.den_sq', 's.product') }} as variance
   from arm_sums s
 ),
