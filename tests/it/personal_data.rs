@@ -86,7 +86,7 @@ fn no_cell_that_the_reader_sees_tells_of_a_person() {
             "date",
             "uuid",
         ];
-        if harmless.contains(&kind) || kind.starts_with("timestamp") {
+        if harmless.contains(&kind.trim_end_matches("[]")) || kind.starts_with("timestamp") {
             continue;
         }
         // What the gate tells of freshness is a document; it is read like everything else.
