@@ -1,5 +1,5 @@
 -- Everything a project left in a database, as one JSON object. Names that PostgreSQL or the clock chose (of indexes and
--- constraints) are left out; times within a day of now are written as `<now>`.
+-- constraints) are left out; times and dates within a day of now are written as `<now>`.
 create function pg_temp.rows_of(relation regclass) returns jsonb language plpgsql as $$
 declare
     cells text;
@@ -8,6 +8,8 @@ begin
     select string_agg(
         case when atttypid in ('timestamp'::regtype, 'timestamptz'::regtype)
              then format('case when %1$I > now() - interval ''26 hours'' and %1$I < now() + interval ''26 hours'' then ''<now>'' else %1$I::text end', attname)
+             when atttypid = 'date'::regtype
+             then format('case when %1$I between current_date - 1 and current_date + 1 then ''<now>'' else %1$I::text end', attname)
              else format('%I::text', attname) end, ', ' order by attnum)
     into cells
     from pg_attribute where attrelid = relation and attnum > 0 and not attisdropped;
