@@ -17,6 +17,16 @@ pub(super) struct Weight {
     pub rows: f64,
 }
 
+impl Weight {
+    /// Sessions that bring about `each` rows.
+    pub fn of(sessions: u64, each: f64) -> Self {
+        Self {
+            sessions,
+            rows: float(sessions) * each,
+        }
+    }
+}
+
 /// Cuts owners, `group` at a time, into chunks of about `chunk_rows` rows until about `rows` rows are reached. What
 /// an owner gets depends on the owners before it alone, so a smaller size is the beginning of a larger one.
 pub(super) fn cut(rows: u64, chunk_rows: u64, group: u64, weigh: impl Fn(u64) -> Weight) -> Vec<Chunk> {

@@ -4,6 +4,7 @@
 mod chunk;
 mod clock;
 mod copy;
+mod defects;
 mod distribution;
 mod exp;
 

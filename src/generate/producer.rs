@@ -29,7 +29,7 @@ pub(super) trait Producer: Sync {
     fn domain(&self) -> Domain;
     fn chunks(&self, rows: u64, chunk_rows: u64) -> Vec<Chunk>;
     /// Rows that belong to no session.
-    fn head(&self, batch: &mut Batch);
+    fn head(&self, _batch: &mut Batch) {}
     fn produce(&self, chunk: &Chunk, batch: &mut Batch) -> Self::Tally;
     fn merge(&self, sum: &mut Self::Tally, next: Self::Tally);
     /// Rows made from the sum over all sessions.

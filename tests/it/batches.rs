@@ -58,6 +58,60 @@ fn killed_build(project: &Project, after: usize) {
     build.wait().expect("it is gone");
 }
 
+/// Rows by table, sorted.
+fn rows_of(folders: &[std::path::PathBuf]) -> std::collections::BTreeMap<String, Vec<String>> {
+    let mut rows: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+    for file in folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder"))
+    {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if let Some(name) = name.strip_suffix(".copy") {
+            let table = name.split('.').take(2).collect::<Vec<_>>().join(".");
+            let text = std::fs::read_to_string(&path).expect("text");
+            rows.entry(table).or_default().extend(text.lines().map(str::to_owned));
+        }
+    }
+    for rows in rows.values_mut() {
+        rows.sort();
+    }
+    rows
+}
+
+#[test]
+fn folders_of_batches_hold_the_rows_of_one_generation() {
+    let project = Project::new();
+    let generate = |more: &[&str]| project.run(&[&["generate", "--tier", "nano", "--seed", "5"], more].concat());
+    assert_eq!(generate(&["--output", "whole"]).status, Some(0));
+    assert_eq!(generate(&["--output", "parts", "--batches", "3"]).status, Some(0));
+    let parts = ["1", "2", "3"].map(|part| project.path().join("parts").join(part));
+    let whole = rows_of(&[project.path().join("whole")]);
+    assert!(
+        whole.len() > 12 && whole["exp.events"].len() > 500,
+        "{:?}",
+        whole.keys()
+    );
+    assert_eq!(whole, rows_of(&parts));
+    assert!(
+        parts
+            .iter()
+            .all(|part| rows_of(std::slice::from_ref(part))["exp.events"].len() < whole["exp.events"].len())
+    );
+    for (wrong, why) in [
+        (&["--batches", "3"][..], "which batch to load was not said"),
+        (&["--batches", "3", "--batch", "4"], "there is no batch 4 of 3"),
+    ] {
+        let refused = generate(wrong);
+        assert_eq!(refused.status, Some(2));
+        assert!(
+            refused.stderr.contains("error[generate-batch]") && refused.stderr.contains(why),
+            "{}",
+            refused.stderr
+        );
+    }
+}
+
 /// In order; builds of the batches in `killed` are killed, and what came with them waits for the next one.
 fn in_order(seed: &str, batches: usize, killed: &[usize]) {
     let project = shipped();

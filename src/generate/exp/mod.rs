@@ -243,10 +243,7 @@ pub(super) fn manifest(spec: &Spec, outcome: Outcome<Tally>) -> DomainManifest<E
     DomainManifest {
         profile: spec.exp_profile.to_string(),
         tables: outcome.tables,
-        defects: outcome
-            .tally
-            .defects
-            .named(Defect::ALL.map(|(_, name, rate)| (name, rate))),
+        defects: outcome.tally.defects.named(Defect::ALL),
         truth: outcome.tally.sums.finish(),
     }
 }

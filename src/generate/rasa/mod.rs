@@ -99,14 +99,9 @@ impl Producer for Rasa {
     fn chunks(&self, rows: u64, chunk_rows: u64) -> Vec<Chunk> {
         cut(rows, chunk_rows, 1, |user| {
             let sessions = user::sessions(self.users, user);
-            Weight {
-                sessions,
-                rows: u32::try_from(sessions).map_or(f64::MAX, f64::from) * session::ROWS,
-            }
+            Weight::of(sessions, session::ROWS)
         })
     }
-
-    fn head(&self, _: &mut Batch) {}
 
     fn produce(&self, chunk: &Chunk, batch: &mut Batch) -> Tally {
         let mut tally = Tally::default();
@@ -170,7 +165,7 @@ pub(super) fn manifest(spec: &Spec, outcome: Outcome<Tally>) -> DomainManifest<R
     DomainManifest {
         profile: "stories".to_owned(),
         tables: outcome.tables,
-        defects: tally.defects.named(Defect::ALL.map(|(_, name, rate)| (name, rate))),
+        defects: tally.defects.named(Defect::ALL),
         truth: tally.sums.finish(as_of),
     }
 }

@@ -87,6 +87,7 @@ impl Object for PySet {
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, name: &str, args: &[Value]) -> Result<Value, Error> {
         let none = Ok(Value::from(()));
         let one = || from_args::<(Value,)>(args).map(|(item,)| item);
+        let other = || Ok::<IndexSet<Key>, Error>(items(&one()?)?.into_iter().map(Key).collect());
         match name {
             "add" => {
                 let item = one()?;
@@ -154,26 +155,16 @@ impl Object for PySet {
                     .into())
             }
             "symmetric_difference" => {
-                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
-                let here = self.read();
+                let (other, here) = (other()?, self.read());
                 let all = here
                     .symmetric_difference(&other)
                     .map(|key| key.0.clone())
                     .collect::<Vec<_>>();
                 Ok(all.into_iter().collect::<Self>().into())
             }
-            "issubset" => {
-                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
-                Ok(self.read().is_subset(&other).into())
-            }
-            "issuperset" => {
-                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
-                Ok(self.read().is_superset(&other).into())
-            }
-            "isdisjoint" => {
-                let other: IndexSet<Key> = items(&one()?)?.into_iter().map(Key).collect();
-                Ok(self.read().is_disjoint(&other).into())
-            }
+            "issubset" => Ok(other()?.is_superset(&self.read()).into()),
+            "issuperset" => Ok(other()?.is_subset(&self.read()).into()),
+            "isdisjoint" => Ok(other()?.is_disjoint(&self.read()).into()),
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }
