@@ -206,11 +206,15 @@ impl Bench {
         ))
     }
 
-    /// Tries every fault at the chosen statements of both states.
+    /// Tries every fault at the chosen statements of both states, or of the one that `ASSAY_FAULT_STATE` names.
     fn try_all(&self, chosen: impl Fn(usize, usize) -> bool) {
         let mut wrong = Vec::new();
         let mut tried = 0;
+        let only = std::env::var("ASSAY_FAULT_STATE").ok();
         for base in (0..self.bases.len()).rev() {
+            if only.as_ref().is_some_and(|only| *only != base.to_string()) {
+                continue;
+            }
             let (count, wanted) = self.undisturbed(base);
             assert!(count > 20, "the wire sees the statements");
             for at in 1..=count {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, Error, NoTls};
 
-use super::shop::{SHOWN, Shown};
+use super::shop::{SAME, SHOWN, Shown};
 use crate::support::{Numbers, Server};
 
 pub struct Readers {
@@ -20,6 +20,8 @@ pub struct Readers {
 struct Watch {
     server: &'static Server,
     database: String,
+    /// A run publishes all at once.
+    together: bool,
     /// Whether a connection may be lost: the server is crashed in this trial.
     crashes: AtomicBool,
     done: AtomicBool,
@@ -36,10 +38,11 @@ enum Manner {
 }
 
 impl Readers {
-    pub fn start(server: &'static Server, database: &str, seed: u64) -> Self {
+    pub fn start(server: &'static Server, database: &str, together: bool, seed: u64) -> Self {
         let watch = Arc::new(Watch {
             server,
             database: database.to_owned(),
+            together,
             crashes: AtomicBool::new(false),
             done: AtomicBool::new(false),
             reads: AtomicU64::new(0),
@@ -163,6 +166,12 @@ impl Watch {
                 .collect();
             let rows = runtime.block_on(client.simple_query(&format!("select {}", looks.join(", "))))?;
             self.judge_set(set, &fields(&rows), "one statement");
+        }
+        if self.together {
+            let said = fields(&runtime.block_on(client.simple_query(SAME))?);
+            if said[0] != said[1] {
+                self.object(format!("half of a publication: fact and daily say {said:?}"));
+            }
         }
         Ok(())
     }

@@ -91,7 +91,16 @@ pub const SHOWN: &[Shown] = &[
     },
 ];
 
-pub const SETTINGS: &str = "name: it\nprofile: it\ngate: {schema: analytics, readers: [it_trial_reader], keep: 2}\n";
+/// With `together`, a run publishes all at once.
+pub fn settings(together: bool) -> String {
+    format!(
+        "name: it\nprofile: it\ngate: {{schema: analytics, readers: [it_trial_reader], keep: 2, together: {together}}}\n"
+    )
+}
+
+/// What a table and its parent say of the same rows; it differs while only one of them has been published.
+pub const SAME: &str = "select (select count(*) || ' ' || sum(amount) from analytics.fact),
+                               (select sum(orders) || ' ' || sum(amount) from analytics.daily)";
 
 pub const FILES: &[(&str, &str)] = &[
     (
@@ -247,7 +256,8 @@ pub fn batch(numbers: &mut Numbers, bad: Option<&str>) -> String {
         );
     }
     match numbers.below(5) {
-        0 => sql += "update raw.customers set name = 'long ' || id where id < 5;\n",
+        // What is wrong with a row stays wrong until it is repaired.
+        0 => sql += "update raw.customers set name = 'long ' || id where id < 5 and bad is null;\n",
         1 => sql += "insert into raw.customers select max(id) + 1, 'new', null from raw.customers;\n",
         // A parent without children.
         2 => {
