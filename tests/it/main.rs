@@ -63,4 +63,5 @@ mod tls;
 mod trials;
 mod unit_test;
 mod voice;
+mod voice_audits;
 mod warn_error;
