@@ -39,6 +39,7 @@ mod local_server;
 mod log;
 mod materialization;
 mod materialized_view;
+mod metrics;
 mod microbatch;
 mod operation;
 mod options;

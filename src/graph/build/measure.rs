@@ -136,6 +136,27 @@ impl Nodes<'_> {
 
 /// Writes what is known once names are tied: where semantic models read, and the measures below each metric.
 pub(super) fn tie(nodes: &mut [Node]) {
+    read_from(nodes);
+    let metrics: HashMap<NodeId, &Node> = nodes
+        .iter()
+        .filter(|node| node.resource_type == ResourceType::Metric)
+        .map(|node| (node.id.clone(), node))
+        .collect();
+    let inputs: Vec<Vec<Json>> = nodes
+        .iter()
+        .map(|node| measures_below(node, &metrics, &mut HashSet::new()))
+        .collect();
+    for (node, inputs) in nodes.iter_mut().zip(inputs) {
+        if node.resource_type == ResourceType::Metric
+            && let Some(Json::Object(params)) = node.semantics.fields.get_mut("type_params")
+        {
+            params.insert("input_measures".to_owned(), inputs.into());
+        }
+    }
+}
+
+/// Writes where semantic models read: the relations of their models, as they are now.
+pub(super) fn read_from(nodes: &mut [Node]) {
     let relations: HashMap<NodeId, Json> = nodes
         .iter()
         .filter(|node| is_refable(node.resource_type))
@@ -149,29 +170,13 @@ pub(super) fn tie(nodes: &mut [Node]) {
             (node.id.clone(), relation)
         })
         .collect();
-    let metrics: HashMap<NodeId, &Node> = nodes
-        .iter()
-        .filter(|node| node.resource_type == ResourceType::Metric)
-        .map(|node| (node.id.clone(), node))
-        .collect();
-    let inputs: Vec<Vec<Json>> = nodes
-        .iter()
-        .map(|node| measures_below(node, &metrics, &mut HashSet::new()))
-        .collect();
-    for (node, inputs) in nodes.iter_mut().zip(inputs) {
+    for node in nodes
+        .iter_mut()
+        .filter(|node| node.resource_type == ResourceType::SemanticModel)
+    {
+        let relation = node.depends_on.first().and_then(|id| relations.get(id)).cloned();
         let fields = &mut node.semantics.fields;
-        match node.resource_type {
-            ResourceType::SemanticModel => {
-                let relation = node.depends_on.first().and_then(|id| relations.get(id)).cloned();
-                fields.insert("node_relation".to_owned(), relation.unwrap_or_default());
-            }
-            ResourceType::Metric => {
-                if let Some(Json::Object(params)) = fields.get_mut("type_params") {
-                    params.insert("input_measures".to_owned(), inputs.into());
-                }
-            }
-            _ => {}
-        }
+        fields.insert("node_relation".to_owned(), relation.unwrap_or_default());
     }
 }
 

@@ -93,6 +93,7 @@ pub fn build(
     deprecation::unpinned(&nodes, &mut problems);
     if let Some(gate) = project.gate() {
         check::published(gate, &mut nodes, &mut problems);
+        measure::read_from(&mut nodes);
     }
     told_once(&mut problems);
     if problems.has_errors() {
