@@ -9,7 +9,13 @@ use super::shipped::{assay, shipped};
 
 /// What the tests that are no standard ones look at: the relation, what mends rows that the generator left wrong on purpose,
 /// and what makes a row wrong.
-const BY_HAND: [(&str, &str, &str, &str); 31] = [
+const BY_HAND: [(&str, &str, &str, &str); 32] = [
+    (
+        "voice_user_months_completed_within_sessions",
+        "voice_user_months",
+        "",
+        "update R set is_repeat = not is_repeat W",
+    ),
     (
         "fact_voice_ai_sessions_one_outcome",
         "fact_voice_ai_sessions",
