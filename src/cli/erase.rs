@@ -1,22 +1,24 @@
 //! `erase`: a person's rows out of everything that is kept.
 
 use std::collections::HashSet;
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use indexmap::IndexSet;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::gate::{self, Covered, Erasure, Lookup, Match, StoredTable, Telling, versions_schema};
-use crate::graph::{Held, Node, ResourceType, SubjectReach, keeps_rows, subject_keys, subject_reach};
+use crate::graph::{Graph, Held, Node, ResourceType, SubjectReach, keeps_rows, subject_keys, subject_reach};
 use crate::postgres::{Connection, SqlError};
 use crate::report::{self, ErasureStory};
 use crate::run::{self, Gate};
+use crate::sql::Relation;
 
 use super::arguments::{EraseArguments, Global, ShowOutput};
 use super::connect::{Connected, connect, gate_of};
 use super::ls::{closed_pipe, unwritable};
 use super::rollback::locked;
+use super::whom::{Whom, named};
 use super::workspace::{Talk, Workspace};
 use super::{Outcome, Status};
 
@@ -24,15 +26,15 @@ use super::{Outcome, Status};
 const BESIDE: [&str; 3] = ["", "__dbt_tmp", "__dbt_backup"];
 
 pub(super) async fn erase(global: &Global, talk: &Talk, arguments: &EraseArguments) -> Outcome {
-    let subjects = subjects(arguments)?;
+    let subjects = named(arguments)?;
     let workspace = Workspace::load(global, talk, "erase")?;
     let gate = gate_of(&workspace)?;
-    known_keys(&workspace, &subjects)?;
+    let whom = Whom::read(&workspace.graph, subjects, &arguments.conditions)?;
     let mut connected = connect(&workspace, Some(1)).await?;
     // What the server says of these statements can quote a row, so nobody listens in.
     connected.session.observer = None;
     connected.session.notices = None;
-    let story = work(&workspace, &gate, &connected, arguments, &subjects).await;
+    let story = work(&workspace, &gate, &connected, arguments, whom).await;
     connected.leave(story.is_ok()).await?;
     let Some(story) = story? else {
         return Err(Diagnostic::error("not-confirmed", "nothing was erased")
@@ -57,74 +59,28 @@ fn tell(story: &ErasureStory, output: ShowOutput) -> Result<(), Diagnostic> {
     written.or_else(closed_pipe).map_err(|error| unwritable(&error))
 }
 
-/// Names of keys with values, as they were typed or listed. What is wrong with them is told without the values.
-fn subjects(arguments: &EraseArguments) -> Result<Vec<(String, String)>, Diagnostic> {
-    let mut lines = arguments.subject.clone();
-    if let Some(path) = &arguments.subjects_file {
-        let mut text = String::new();
-        let read = if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text).map(drop)
-        } else {
-            std::fs::read_to_string(path).map(|read| text = read)
-        };
-        read.map_err(|error| {
-            Diagnostic::error("invalid-argument", format!("{} cannot be read", path.display()))
-                .because(error.to_string())
-                .help("name a text file with one KEY=VALUE a line, or - for the standard input")
-        })?;
-        lines.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
-    }
-    let read: Option<Vec<(String, String)>> = lines
-        .iter()
-        .map(|line| {
-            let (key, value) = line.split_once('=')?;
-            (!value.is_empty()).then(|| (key.trim().to_owned(), value.to_owned()))
-        })
-        .collect();
-    read.filter(|subjects| !subjects.is_empty()).ok_or_else(|| {
-        Diagnostic::error("invalid-argument", "it is not said who is to be erased")
-            .because("every subject is a key, an equals sign and a value")
-            .help("write --subject user_id=VALUE, or --subjects-file FILE with one KEY=VALUE a line")
-    })
-}
-
-fn known_keys(workspace: &Workspace, subjects: &[(String, String)]) -> Result<(), Diagnostic> {
-    let mut known: Vec<String> = workspace
-        .graph
-        .nodes()
-        .flat_map(|node| subject_keys(node).into_iter().map(|(_, key)| key.name))
-        .collect();
-    known.sort();
-    known.dedup();
-    let Some((unknown, _)) = subjects.iter().find(|(key, _)| !known.contains(key)) else {
-        return Ok(());
-    };
-    let error = Diagnostic::error(
-        "unknown-subject-key",
-        format!("no column declares the subject key `{unknown}`"),
-    );
-    Err(match nearest(unknown, known.iter().map(String::as_str)) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help("declare it in a properties file, on each column that holds it: `meta: {subject_key: ..}`"),
-    })
-}
-
 /// `None` where nobody confirmed it.
 async fn work(
     workspace: &Workspace,
     gate: &Gate,
     connected: &Connected,
     arguments: &EraseArguments,
-    subjects: &[(String, String)],
+    whom: Whom,
 ) -> Result<Option<ErasureStory>, Diagnostics> {
-    let private = |error: SqlError| failed(&error, subjects);
     let run_id = workspace.talk.invocation_id.as_str();
     if arguments.dry_run {
         let connection = connected.extra_connection().await?;
-        let erasure = erasure(workspace, gate, connected, &connection, arguments, subjects).await?;
-        let done = gate::erase(&connection, &gate.ledger, run_id, &erasure, subjects, true).await;
+        let (subjects, erasure) = erasure(workspace, gate, connected, &connection, arguments, whom).await?;
+        if subjects.is_empty() {
+            return Ok(Some(ErasureStory {
+                dry_run: true,
+                ..ErasureStory::default()
+            }));
+        }
+        let done = gate::erase(&connection, &gate.ledger, run_id, &erasure, &subjects, true).await;
         return Ok(Some(ErasureStory {
-            done: done.map_err(private)?,
+            persons: subjects.len(),
+            done: done.map_err(|error| failed(&error, &subjects))?,
             not_covered: erasure.not_covered,
             dry_run: true,
             ..ErasureStory::default()
@@ -134,11 +90,17 @@ async fn work(
     let connection = lock.connection();
     let ended = async {
         // Candidates and failed versions are nobody's any more; what is gone needs no erasing.
-        gate::drop_leftovers(connection, &gate.ledger).await.map_err(private)?;
-        let erasure = erasure(workspace, gate, connected, connection, arguments, subjects).await?;
+        let dropped = gate::drop_leftovers(connection, &gate.ledger).await;
+        dropped.map_err(|error| failed(&error, whom.named()))?;
+        let (subjects, erasure) = erasure(workspace, gate, connected, connection, arguments, whom).await?;
+        let private = |error: SqlError| failed(&error, &subjects);
+        if subjects.is_empty() {
+            return Ok(Some(ErasureStory::default()));
+        }
         if !arguments.yes {
-            let counted = gate::erase(connection, &gate.ledger, run_id, &erasure, subjects, true).await;
+            let counted = gate::erase(connection, &gate.ledger, run_id, &erasure, &subjects, true).await;
             let story = ErasureStory {
+                persons: subjects.len(),
                 done: counted.map_err(private)?,
                 not_covered: erasure.not_covered.clone(),
                 dry_run: true,
@@ -148,8 +110,9 @@ async fn work(
                 return Ok(None);
             }
         }
-        let done = gate::erase(connection, &gate.ledger, run_id, &erasure, subjects, false).await;
+        let done = gate::erase(connection, &gate.ledger, run_id, &erasure, &subjects, false).await;
         let mut story = ErasureStory {
+            persons: subjects.len(),
             done: done.map_err(private)?,
             not_covered: erasure.not_covered.clone(),
             ..ErasureStory::default()
@@ -223,16 +186,17 @@ fn failed(error: &SqlError, subjects: &[(String, String)]) -> Diagnostics {
     .into()
 }
 
-/// Everything that there is to do, on the relations that are there.
+/// Who it is, and everything that there is to do, on the relations that are there.
 async fn erasure(
     workspace: &Workspace,
     gate: &Gate,
     connected: &Connected,
     connection: &Connection,
     arguments: &EraseArguments,
-    subjects: &[(String, String)],
-) -> Result<Erasure, Diagnostics> {
-    let names: Vec<&str> = subjects.iter().map(|(key, _)| key.as_str()).collect();
+    whom: Whom,
+) -> Result<(Vec<(String, String)>, Erasure), Diagnostics> {
+    let names: Vec<String> = whom.keys().into_iter().map(str::to_owned).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let reach = subject_reach(&workspace.graph, &names);
     let versions = versions_schema(&gate.ledger.schema);
     let mut schemas: Vec<String> = workspace
@@ -245,10 +209,12 @@ async fn erasure(
     schemas.dedup();
     let tables = gate::stored_tables(connection, &gate.ledger, &schemas).await;
     let tables = Tables {
-        all: tables.map_err(|error| failed(&error, subjects))?,
+        all: tables.map_err(|error| failed(&error, whom.named()))?,
         published: gate.names().into_iter().map(str::to_owned).collect(),
         versions,
     };
+    let holding = |key: &str| tables.holding(&workspace.graph, key);
+    let subjects = whom.found(connection, holding).await?;
     let mut erasure = Erasure {
         with_sources: arguments.include_sources,
         ..Erasure::default()
@@ -268,7 +234,7 @@ async fn erasure(
             erasure.emptied.extend(kept.map(|table| table.relation.clone()));
         }
     }
-    Ok(erasure)
+    Ok((subjects, erasure))
 }
 
 /// What there is, and whose it is.
@@ -289,6 +255,22 @@ impl Tables {
         })
     }
 
+    /// The columns that hold a key itself, on each table that has them.
+    fn holding(&self, graph: &Graph, key: &str) -> Vec<(String, Relation)> {
+        let mut columns = Vec::new();
+        for node in graph.nodes() {
+            for (column, declared) in subject_keys(node) {
+                if declared.name != key || declared.held != Held::Plain {
+                    continue;
+                }
+                let telling = telling(node, column, declared.name, Match::Plain);
+                let tables = self.of(node).filter(|table| telling.is_in(table));
+                columns.extend(tables.map(|table| (telling.stored(), table.relation.clone())));
+            }
+        }
+        columns
+    }
+
     /// By the ledger; what it does not know is named after its model.
     fn model_of<'t>(&'t self, table: &'t StoredTable) -> Option<&'t str> {
         table.model.as_deref().or_else(|| {
@@ -299,6 +281,15 @@ impl Tables {
                 .filter(|model| name.starts_with(&format!("{model}__")));
             named.max_by_key(|model| model.len()).map(String::as_str)
         })
+    }
+}
+
+fn telling(node: &Node, column: &str, key: String, by: Match) -> Telling {
+    Telling {
+        quoted: node.columns.get(column).is_some_and(|column| column.quote),
+        column: column.to_owned(),
+        key,
+        by,
     }
 }
 
@@ -321,12 +312,7 @@ fn cover(
             Held::Made { by } => Match::Made(expressions.of(&by)?),
             Held::Through { model, column } => Match::Looked(looked(workspace, &model, column, &key.name, erasure)),
         };
-        tellings.push(Telling {
-            quoted: node.columns.get(column).is_some_and(|column| column.quote),
-            column: column.to_owned(),
-            key: key.name,
-            by,
-        });
+        tellings.push(telling(node, column, key.name, by));
     }
     let is_source = node.resource_type == ResourceType::Source;
     if !is_source && !keeps_rows(node) {

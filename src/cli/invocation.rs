@@ -28,7 +28,8 @@ impl Invoked {
         options.insert("print".to_owned(), true.into());
         add(&mut options, command, matches, told);
         // Who was erased is told to nobody.
-        if options.remove("subject").is_some() {
+        let whom = ["subject", "where"].map(|option| options.remove(option));
+        if whom.iter().any(Option::is_some) {
             options.insert("invocation_command".to_owned(), "assay erase".into());
         }
         Self { options }

@@ -41,6 +41,7 @@ mod show;
 mod state;
 mod told;
 mod variable;
+mod whom;
 mod workspace;
 mod yaml_host;
 

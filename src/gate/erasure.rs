@@ -131,7 +131,9 @@ pub async fn stored_tables(
 }
 
 impl Telling {
-    fn stored(&self) -> String {
+    /// The column as the catalog has it.
+    #[must_use]
+    pub fn stored(&self) -> String {
         if self.quoted {
             self.column.clone()
         } else {

@@ -18,6 +18,7 @@ mod readers;
 mod retention;
 mod retire;
 mod rollback;
+mod subject_condition;
 mod version;
 
 pub use collect::{Collected, Keep, collect, drop_due, drop_leftovers, leftovers, outdated};
@@ -39,4 +40,5 @@ pub use readers::{
 pub use retention::{Timings, drop_old_timings, old_timings};
 pub use retire::{Orphan, Retired, orphans, retire};
 pub use rollback::{Back, GoingBack, roll_back, way_back, went_back};
+pub use subject_condition::SubjectCondition;
 pub use version::{candidate_relation, fingerprint, gone_relation, stage_relation, version_relation, versions_schema};

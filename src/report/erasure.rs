@@ -11,6 +11,8 @@ use super::text::counted_u64;
 /// What an erasure found, and what became of it.
 #[derive(Clone, Debug, Default)]
 pub struct ErasureStory {
+    /// How many keys were named or met a condition.
+    pub persons: usize,
     pub done: Vec<Erased>,
     /// Relation and why.
     pub not_covered: Vec<(String, String)>,
@@ -34,6 +36,9 @@ impl ErasureStory {
 }
 
 pub fn erasure_text(out: &mut impl Write, story: &ErasureStory) -> io::Result<()> {
+    if story.persons == 0 {
+        return writeln!(out, "Nobody meets the condition; nothing is erased.");
+    }
     let would = if story.dry_run { "would be " } else { "" };
     for one in &story.done {
         let rows = counted_u64(one.rows, "row");
@@ -79,6 +84,7 @@ pub fn erasure_json(out: &mut impl Write, story: &ErasureStory) -> io::Result<()
     };
     let whole = json!({
         "dry_run": story.dry_run,
+        "persons": story.persons,
         "relations": story.done,
         "rows": story.rows(),
         "not_covered": pairs(&story.not_covered),

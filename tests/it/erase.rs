@@ -139,6 +139,59 @@ fn a_file_names_many_and_nothing_tells_who_they_are() {
 }
 
 #[test]
+fn a_condition_finds_everybody_who_meets_it() {
+    let project = project();
+    project.ok(&["build"]);
+    project.psql(
+        "insert into raw.calls values (4, 'eve-99'); create schema privacy; create table privacy.requests (who text);
+         insert into privacy.requests values ('nobody'), ('ann-77'), ('eve-99')",
+    );
+    let asked = "user_id in (select who from privacy.requests)";
+    let dry = project
+        .ok(&["erase", "--where", asked, "--dry-run", "--output", "json"])
+        .stdout;
+    let dry: serde_json::Value = serde_json::from_str(&dry).expect("JSON");
+    // Of ann 2 calls, staged and published, and 4 turns; of eve nothing but the source.
+    assert_eq!((&dry["persons"], &dry["rows"]), (&2.into(), &8.into()), "{dry}");
+    project.ok(&["erase", "--where", asked, "--include-sources", "--yes"]);
+    assert_eq!(project.psql(LEFT), "1 1 2 1");
+    assert_eq!(
+        project.psql("select jsonb_array_length(subjects) from assay.erasures"),
+        "2"
+    );
+    // Nobody is left, which is no failure: a schedule asks every night.
+    let again = project
+        .ok(&["erase", "--where", asked, "--include-sources", "--yes"])
+        .stdout;
+    assert_eq!(again, "Nobody meets the condition; nothing is erased.\n");
+    assert_eq!(project.psql("select count(*) from assay.erasures"), "1");
+
+    for (wrong, why) in [
+        ("user_id = 'bob-88' or", "syntax error"),
+        (
+            "user_id::int = 3",
+            "invalid input syntax for type integer: \"*****\" (SQLSTATE 22P02)",
+        ),
+        (
+            "user_id = 'bob-88' and nextval('privacy.s') > 0",
+            "cannot execute nextval() in a read-only transaction",
+        ),
+        ("user_id = any ('bob-88')", "malformed array literal: \"*****\""),
+        ("userid = 'bob-88'", "did you mean `user_id`?"),
+    ] {
+        project.psql("create sequence if not exists privacy.s");
+        let refused = project.ends(2, &["erase", "--where", wrong, "--yes"]);
+        assert!(refused.stderr.contains(why), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("bob-88"), "{}", refused.stderr);
+    }
+    assert_eq!(project.psql(LEFT), "1 1 2 1");
+    let log = project.read("logs/assay.log");
+    for name in ["ann-77", "bob-88", "eve-99"] {
+        assert!(!log.contains(name), "{log}");
+    }
+}
+
+#[test]
 fn what_tells_nothing_is_named_and_a_refusal_erases_nothing() {
     let project = project();
     project.put(

@@ -30,6 +30,9 @@ pub struct EraseArguments {
     /// A file with one KEY=VALUE a line, or - for the standard input; it stands in no history of a shell
     #[arg(long, value_name = "FILE")]
     pub subjects_file: Option<PathBuf>,
+    /// Everybody whose key meets an SQL condition; a condition is about one key (repeatable)
+    #[arg(id = "where", long, value_name = "CONDITION")]
+    pub conditions: Vec<String>,
     /// Only count the rows, and name what is not covered
     #[arg(long)]
     pub dry_run: bool,
