@@ -41,4 +41,6 @@ pub use retention::{Timings, drop_old_timings, old_timings};
 pub use retire::{Orphan, Retired, orphans, retire};
 pub use rollback::{Back, GoingBack, roll_back, way_back, went_back};
 pub use subject_condition::SubjectCondition;
-pub use version::{candidate_relation, fingerprint, gone_relation, stage_relation, version_relation, versions_schema};
+pub use version::{
+    candidate_relation, fingerprint, gone_relation, same_definition, stage_relation, version_relation, versions_schema,
+};

@@ -41,6 +41,17 @@ pub fn version_relation(published: &Relation, definition: &str, run_id: &str) ->
     in_versions(published, &suffix)
 }
 
+/// Whether two versions were built from the same definition, by their names.
+#[must_use]
+pub fn same_definition(one: &Relation, other: &Relation) -> bool {
+    let definition = |version: &Relation| {
+        let (before, _run) = version.identifier.rsplit_once('_')?;
+        let (_model, definition) = before.rsplit_once("__")?;
+        Some(definition.to_owned())
+    };
+    definition(one) == definition(other)
+}
+
 /// The rows that a delta brings, while they wait for their audit.
 #[must_use]
 pub fn stage_relation(published: &Relation) -> Relation {

@@ -244,11 +244,15 @@ fn a_publication_records_what_it_changes() {
         )
         .write(
             "models/more.yml",
-            "models: [{name: keyed, access: public}, {name: bare, access: public}]",
+            "models: [{name: keyed, access: public}, {name: bare, access: public}, {name: seen, access: public}]",
         )
-        .write("models/bare.sql", "select amount from {{ ref('stg') }}");
+        .write("models/bare.sql", "select amount from {{ ref('stg') }}")
+        .write(
+            "models/seen.sql",
+            "{{ config(materialized='view', unique_key='id') }} select id, amount from {{ ref('fact') }}",
+        );
     project.ok(&["build"]);
-    for model in ["fact", "keyed", "bare"] {
+    for model in ["fact", "keyed", "bare", "seen"] {
         assert_eq!(changed(&project, model), "publish ? ? ?", "{model}");
     }
     // One row goes, one changes, two come; the others stay.
@@ -262,11 +266,20 @@ fn a_publication_records_what_it_changes() {
     assert_eq!(changed(&project, "fact"), "publish 2 1 1");
     assert_eq!(changed(&project, "keyed"), "publish 2 1 1");
     assert_eq!(changed(&project, "bare"), "publish 3 0 2");
+    // The same view on other rows.
+    assert_eq!(changed(&project, "seen"), "publish ? ? ?");
     assert!(project.ok(&["history", "fact"]).stdout.contains("+2 ~1 -1"));
     // A new column is no change of rows.
     project.put("models/fact.sql", "select *, 1 as one from {{ ref('stg') }}");
+    // Of the four rows 2, 3, 4, 5 two are left, one of them with another amount.
+    project.put(
+        "models/seen.sql",
+        "{{ config(materialized='view', unique_key='id') }}
+         select id, case id when 4 then 40 else amount end as amount from {{ ref('fact') }} where id > 3",
+    );
     project.ok(&["build"]);
     assert_eq!(changed(&project, "fact"), "publish 0 0 0");
+    assert_eq!(changed(&project, "seen"), "publish 0 1 2");
     assert_eq!(
         read(
             &project,
