@@ -1,5 +1,7 @@
 //! What was typed, as templates and artifacts are told of it.
 
+use std::path::Path;
+
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches};
 use serde_json::{Map, Value as Json};
@@ -33,6 +35,25 @@ impl Invoked {
             options.insert("invocation_command".to_owned(), "assay erase".into());
         }
         Self { options }
+    }
+
+    /// Where the project, its profiles and its log are, for templates and artifacts, unless somebody said it.
+    pub fn found_at(&mut self, root: &Path, log: Option<&Path>) {
+        let user = std::env::home_dir().map(|home| home.join(".dbt"));
+        let folders = [Some(root.to_owned()), user].into_iter().flatten();
+        let profiles = folders.into_iter().find(|folder| folder.join("profiles.yml").is_file());
+        for (name, place) in [
+            ("project_dir", Some(root)),
+            ("profiles_dir", profiles.as_deref()),
+            ("log_path", log),
+        ] {
+            let said = self.options.get(name).is_some_and(|value| !value.is_null());
+            if (!said || name == "log_path")
+                && let Some(place) = place.and_then(|place| std::path::absolute(place).ok())
+            {
+                self.options.insert(name.to_owned(), place.display().to_string().into());
+            }
+        }
     }
 
     /// The command's name.
@@ -144,7 +165,9 @@ fn add(options: &mut Map<String, Json>, command: &clap::Command, matches: &ArgMa
         }
         // A default of ours does not hide what dbt says by default.
         let ours = matches.value_source(id) == Some(ValueSource::DefaultValue) && !variable::tells(id, told);
-        if ours && options.contains_key(name) {
+        let off = matches!(argument.get_action(), ArgAction::SetTrue) || name == "lock_wait";
+        // Nor is a switch of ours told that nobody has turned on.
+        if ours && (off || options.contains_key(name)) {
             continue;
         }
         options.insert(name.to_owned(), value);
@@ -183,7 +206,8 @@ mod tests {
             "ci",
         ];
         let matches = command.clone().try_get_matches_from(typed).expect("arguments");
-        let invoked = Invoked::of(&command, &matches, &Told::new(&|_| None));
+        let mut invoked = Invoked::of(&command, &matches, &Told::new(&|_| None));
+        invoked.found_at(Path::new("/shop"), Some(Path::new("/shop/logs")));
         let flags = invoked.flags("build");
         let found = ["FULL_REFRESH", "WHICH", "STORE_FAILURES", "WRITE_JSON"].map(|name| &flags[name]);
         assert_eq!(json!(found), json!([true, "build", false, true]));
@@ -193,6 +217,12 @@ mod tests {
             json!(found),
             json!([[], ["a", "+b"], 3, "ci", { "x": 1, "DBT_ENV_SECRET_y": "*****" }])
         );
+        assert_eq!(
+            json!([args["project_dir"], args["log_path"], flags["LOG_PATH"]]),
+            json!(["/shop", "/shop/logs", "/shop/logs"])
+        );
+        // Switches of Assay's own are told where they are on.
+        assert!(!args.contains_key("allow_empty") && !args.contains_key("lock_wait"));
         assert!(args.contains_key("full_refresh") && !args.contains_key("fail_fast") && !args.contains_key("selector"));
     }
 }

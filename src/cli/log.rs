@@ -56,7 +56,7 @@ fn log(arguments: &Arguments, root: Option<&Path>, told: &Told<'_>) -> Option<Lo
 }
 
 /// What is typed counts from where one is, what the project file says from the project.
-fn folder(global: &Global, root: Option<&Path>, told: &Told<'_>) -> Option<PathBuf> {
+pub(super) fn folder(global: &Global, root: Option<&Path>, told: &Told<'_>) -> Option<PathBuf> {
     match (&global.log_path, root) {
         (Some(named), _) => Some(named.clone()),
         (None, Some(root)) => Some(root.join(told.log_path().unwrap_or("logs"))),

@@ -116,7 +116,7 @@ pub fn main() -> ExitCode {
         }
         Err(_) => first,
     });
-    let (arguments, invoked, moot) = match read {
+    let (arguments, mut invoked, moot) = match read {
         Ok(read) => read,
         Err(error) => {
             // Help and version go to standard output and are no failure.
@@ -146,6 +146,11 @@ pub fn main() -> ExitCode {
         problem.get_or_insert(unreadable);
         WarnError::default()
     });
+    events.tell(Event::Called(invoked.unusual()));
+    if let Some(root) = &root {
+        let log = log::folder(&arguments.global, Some(root), &told);
+        invoked.found_at(root, log.as_deref());
+    }
     let talk = Talk {
         events,
         invocation_id,
@@ -153,7 +158,6 @@ pub fn main() -> ExitCode {
         warn_error: Arc::new(warn_error),
         statements: log::hears_statements(&arguments, root.as_deref(), &told),
     };
-    talk.events.tell(Event::Called(talk.invoked.unusual()));
     let problem = problem.map(Diagnostics::from).or_else(|| {
         let found: Vec<Diagnostic> = unlogged.into_iter().chain(moot).collect();
         talk.warn(Diagnostics(found)).err()
