@@ -199,6 +199,22 @@ impl SqlError {
             }
             Some("53400") => "raise the limit that is named (such as temp_file_limit), or make the statement smaller",
             Some("53100") => "free space on the server's disk, then run the command again",
+            Some("42601") => {
+                "correct the SQL at the mark; where a macro or a variable wrote it, the compiled file shows what it became"
+            }
+            Some("42P01") => {
+                "name it with ref() or source(), so that it is there before this runs, or correct its name and schema"
+            }
+            Some("42703") => "correct the name, or give what is read such a column",
+            Some("42702") => "write the alias of the relation that is meant before the column",
+            Some("42803") => "group by the column as well, or aggregate it",
+            Some("3F000") => "create the schema, or correct its name",
+            Some("22012") => "divide by nullif(.., 0), or leave out the rows that have none",
+            Some(state) if state.starts_with("22") => {
+                "the value is in the data: look for its rows, and correct them or convert only what fits"
+            }
+            Some("23505") => "find the rows that share the key, and keep one of each or widen the key",
+            Some("23502") => "find the rows without a value, and fill them or leave them out",
             Some("55P03" | "40P01") => "another session holds the lock; run the command again once it is done",
             _ if self.lost => "see the server's log for the reason, then run the command again",
             _ => return None,
@@ -349,6 +365,22 @@ mod tests {
             shown.contains("`assay` at db.example:5432") && !shown.contains("hunter2"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn the_servers_hint_is_the_next_step_and_ours_stands_in() {
+        let mut error = SqlError {
+            sqlstate: Some("22P02".into()),
+            ..SqlError::client("invalid input syntax for type integer: \"n/a\"")
+        };
+        assert!(
+            error
+                .diagnostic()
+                .to_string()
+                .contains("help: the value is in the data")
+        );
+        error.hint = Some("Look here.".into());
+        assert!(error.diagnostic().to_string().contains("help: Look here."));
     }
 
     #[test]

@@ -264,6 +264,7 @@ fn a_statement_of_a_package_five_calls_deep_shows_the_whole_stack() {
          2 |   {{ pk.one() }}
            |      ^^^^^^^^
         why: the server reports SQLSTATE 42703
+        help: correct the name, or give what is read such a column
     [time]
     "#);
 }
