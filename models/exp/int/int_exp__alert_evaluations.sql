@@ -39,6 +39,7 @@ latencies as (
   join {{ ref('stg_exp__event_experiments') }} x on x.event_id = r.event_id
   where r.latency_ms is not null
     and r.event_at >= {{ as_of() }} - ({{ evaluations }} + 2) * interval '1 hour'
+    and r.event_date >= {{ reporting_date(as_of() ~ " - (" ~ evaluations ~ " + 2) * interval '1 hour'") }}
   group by 1, 2
 ),
 

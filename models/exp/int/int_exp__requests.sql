@@ -1,4 +1,3 @@
-{{ config(materialized='table', indexes=[{'columns': ['event_id'], 'unique': true}]) }}
 -- What a model was asked for: plans and messages, with latency, tokens and cost. A cost that was not reported is estimated
 -- from the price list; tokens that are not split into input and output are split by var('output_token_share').
 select
@@ -7,7 +6,7 @@ select
   e.unit_type,
   {{ pseudonym('e.unit_id') }} as user_key,
   e.event_at,
-  {{ reporting_date('e.event_at') }} as event_date,
+  e.event_date,
   e.model_provider,
   e.model_name,
   e.latency_ms,

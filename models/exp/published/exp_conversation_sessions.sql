@@ -6,6 +6,7 @@
     indexes=[
       {'columns': ['session_id'], 'unique': true},
       {'columns': ['start_date']},
+      {'columns': ['user_key']},
       {'columns': ['status']},
       {'columns': ['source_ingested_at']},
     ]

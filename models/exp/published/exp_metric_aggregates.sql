@@ -10,51 +10,29 @@
 {#
   Counts, sums and sums of squares add up over buckets, so mean and stddev of any span of time can be computed from them;
   means and standard deviations themselves cannot be averaged.
+  A table over buckets that follow the change one by one: as_of moves on and takes old buckets away, which no delta could.
 #}
-{%- set tz = var('reporting_timezone', 'UTC') -%}
-with
-
-buckets as (
-  select
-    v.experiment_id, v.variant_id, v.metric_name, 'daily'::text as bucket_type,
-    date_trunc('day', v.observed_at at time zone '{{ tz }}') at time zone '{{ tz }}' as bucket_start,
-    (date_trunc('day', v.observed_at at time zone '{{ tz }}') + interval '1 day') at time zone '{{ tz }}' as bucket_end,
-    v.value
-  from {{ ref('int_exp__metric_values') }} v
-  where v.observed_at >= {{ as_of() }} - interval '{{ var("daily_metrics_kept", "1 year") }}'
-  union all
-  select
-    v.experiment_id, v.variant_id, v.metric_name, 'hourly',
-    date_trunc('hour', v.observed_at, 'UTC'), date_trunc('hour', v.observed_at, 'UTC') + interval '1 hour',
-    v.value
-  from {{ ref('int_exp__metric_values') }} v
-  where v.observed_at >= date_trunc('hour', {{ as_of() }} - interval '{{ var("hourly_metrics_kept", "30 days") }}', 'UTC')
-),
-
-summed as (
-  select
-    b.experiment_id, b.variant_id, b.metric_name, b.bucket_type, b.bucket_start, b.bucket_end,
-    count(*) as n,
-    sum(b.value) as total,
-    sum(b.value * b.value) as squares,
-    min(b.value) as least,
-    max(b.value) as greatest
-  from buckets b
-  group by 1, 2, 3, 4, 5, 6
-)
-
+{%- set tz = var('reporting_timezone', 'UTC') %}
 select
-  s.experiment_id,
-  s.variant_id,
-  s.metric_name,
-  s.bucket_type,
-  s.bucket_start,
-  s.bucket_end,
-  s.n as count,
-  s.total::numeric(24,6) as sum,
-  s.squares::numeric(38,12) as sum_sq,
-  s.least::numeric(20,6) as min,
-  s.greatest::numeric(20,6) as max,
-  (s.total / s.n)::numeric(20,6) as mean,
-  {{ sample_stddev('s.n', 's.total', 's.squares') }}::numeric(20,6) as stddev
-from summed s
+  b.experiment_id,
+  b.variant_id,
+  b.metric_name,
+  b.bucket_type,
+  b.bucket_start,
+  b.bucket_end,
+  b.observations as count,
+  b.total::numeric(24,6) as sum,
+  b.squares::numeric(38,12) as sum_sq,
+  b.least::numeric(20,6) as min,
+  b.greatest::numeric(20,6) as max,
+  (b.total / b.observations)::numeric(20,6) as mean,
+  {{ sample_stddev('b.observations', 'b.total', 'b.squares') }}::numeric(20,6) as stddev
+from {{ ref('int_exp__metric_buckets') }} b
+where b.metric_name is not null
+  -- Whole buckets only.
+  and b.bucket_start >= case b.bucket_type
+    when 'daily' then date_trunc(
+      'day', ({{ as_of() }} - interval '{{ var("daily_metrics_kept", "1 year") }}') at time zone '{{ tz }}'
+    ) at time zone '{{ tz }}'
+    else date_trunc('hour', {{ as_of() }} - interval '{{ var("hourly_metrics_kept", "30 days") }}', 'UTC')
+  end

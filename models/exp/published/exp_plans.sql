@@ -24,11 +24,7 @@ events as (
   from {{ ref('stg_exp__events') }} e
   where e.plan_id is not null
   {% if is_incremental() -%}
-    and e.plan_id in (
-      select b.plan_id
-      from {{ ref('base_exp__events') }} b
-      where b.plan_id is not null and b._known_at >= {{ ingested_since(this) }}
-    )
+    and e.plan_id in ({{ plans_known_since(ingested_since(this)) }})
   {%- endif %}
 ),
 

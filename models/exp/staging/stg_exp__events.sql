@@ -5,6 +5,7 @@ select
   unit_id,
   session_id,
   event_at,
+  event_date,
   created_at,
   experiments,
   experiment_count,
