@@ -20,7 +20,7 @@ const TABLES: [(&str, &str, f64, f64); 7] = [
 
 fn same_as_a_full_refresh(project: &Project, how: &str) {
     let models = incremental_models(project);
-    assert!(models.len() >= 25, "{}: {models:?}", models.len());
+    assert!(models.len() >= 41, "{}: {models:?}", models.len());
     let before: Vec<String> = models.iter().map(|model| contents(project, model)).collect();
     assert!(before.iter().all(|rows| !rows.is_empty()), "{how}");
     assay(project, &["build", "--full-refresh"]);

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::shipped::{assay, read, root, shipped};
+use super::shipped::{assay, contents, incremental_models, read, root, shipped};
 
 /// The values beside the expressions were computed with scipy 1.17.1 and statsmodels 0.15.0.
 #[test]
@@ -70,5 +70,75 @@ fn the_pages_questions_have_answers() {
         let query = query.trim().trim_end_matches(';');
         let rows = project.psql(&format!("select count(*) from ({query}) q"));
         assert!(query.contains("is_firing") || rows != "0", "{query}");
+    }
+}
+
+/// What decides rows beside the events of a batch: prices, as_of, assignments, and copies that take the place of an event.
+#[test]
+fn prices_copies_late_assignments_and_as_of_equal_a_full_refresh() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "nano", "--seed", "8"]);
+    // One request or session id for several events, plans that several units generate: events of other dates, units and
+    // experiments become copies of each other, and plans move.
+    project.psql(
+        "create schema hold;
+         update exp.events set context = context || jsonb_build_object('request_id', abs(hashtext(id::text)) % 40)
+         where abs(hashtext('r' || id)) % 3 = 0;
+         update exp.events set payload = payload || jsonb_build_object('plan_id', 'plan-' || abs(hashtext(id::text)) % 30)
+         where payload ? 'plan_id' and abs(hashtext('p' || id)) % 3 = 0;
+         update exp.events set context = context || jsonb_build_object('session_id', 's-' || abs(hashtext(id::text)) % 60)
+         where abs(hashtext('s' || id)) % 5 = 0;
+         update exp.assignments set assigned_at = assigned_at + abs(hashtext(id::text)) % 40 * interval '1 day';
+         create table hold.events as table exp.events;
+         create table hold.assignments as table exp.assignments;
+         truncate exp.events, exp.assignments",
+    );
+    let build = |batch: usize, more: &[&str]| {
+        // The price of a model changes back and forth, from a date on; as_of does too.
+        let cut = ["2025-02-10", "2025-03-05", "2025-02-10", "2025-01-20", "2025-03-01"][batch];
+        project.put(
+            "seeds/model_pricing.csv",
+            &format!(
+                "model_provider,model_name,input_usd_per_1k,output_usd_per_1k,valid_from,valid_to\n\
+                 example-provider,example-large-1,0.003,0.015,2024-01-01T00:00:00Z,{cut}T05:00:00Z\n\
+                 example-provider,example-large-1,0.00{batch},0.02,{cut}T05:00:00Z,\n\
+                 example-provider,example-large-2,0.003,0.015,2024-01-01T00:00:00Z,\n"
+            ),
+        );
+        let as_of = [
+            "2025-03-31T00:00:00",
+            "2025-02-01T12:00:00",
+            "2025-04-01T00:00:00",
+            "2025-01-20T20:00:00",
+            "2025-03-20T10:00:00",
+        ][batch];
+        let vars = format!("{{as_of: '{as_of}Z'}}");
+        let always = ["build", "--select", "+tag:exp", "--vars", &vars];
+        assay(&project, &[&always[..], more].concat());
+    };
+    for batch in 0..5 {
+        // Arrivals reach back before those of the batch before, within the overlap.
+        for table in ["events", "assignments"] {
+            project.psql(&format!(
+                "insert into exp.{table}
+                 select (jsonb_populate_record(null::exp.{table}, to_jsonb(t) || jsonb_build_object('created_at',
+                          timestamptz '2025-04-01T00:00:00Z' + {batch} * interval '20 minutes'
+                          - abs(hashtext('c' || t.id)) % 3000 * interval '1 second'))).*
+                 from hold.{table} t where abs(hashtext('b' || t.id)) % 5 = {batch}"
+            ));
+        }
+        build(batch, &[]);
+    }
+    let models: Vec<String> = incremental_models(&project)
+        .into_iter()
+        .filter(|model| model.contains("exp_"))
+        .chain(["exp_metric_aggregates", "exp_daily_metrics", "exp_srm"].map(|table| format!("analytics.{table}")))
+        .collect();
+    assert!(models.len() >= 20, "{models:?}");
+    let before: Vec<String> = models.iter().map(|model| contents(&project, model)).collect();
+    assert!(before.iter().all(|rows| !rows.is_empty()));
+    build(4, &["--full-refresh"]);
+    for (model, before) in models.iter().zip(before) {
+        assert_eq!(before, contents(&project, model), "{model}");
     }
 }
