@@ -2,6 +2,7 @@
   What of the events' world has changed since a table was built, for tables by date, by unit and by plan. Events of a scope
   (a session, or a unit's day) change together; so does what an assignment decides, and what a plan became.
   `stored` has the columns source_ingested_at and assignment_ingested_at.
+  What is found is few and is compared as an array, since a plan for it then uses the index.
 #}
 {% macro plans_known_since(since) -%}
 select b.plan_id
@@ -24,7 +25,7 @@ where x.assignment_ingested_at >= {{ ingested_since(stored, 'assignment_ingested
 {% macro plan_dates_touched(stored) -%}
 select b.event_date
 from {{ ref('base_exp__events') }} b
-where b.event_type = 'plan_generated' and b.plan_id in ({{ plans_known_since(ingested_since(stored)) }})
+where b.event_type = 'plan_generated' and b.plan_id = any (array({{ plans_known_since(ingested_since(stored)) }}))
 union
 select x.event_date
 from {{ ref('base_exp__event_experiments') }} x
@@ -44,17 +45,24 @@ where b._known_at >= {{ ingested_since(stored) }}
 union
 select b.unit_type, b.unit_id
 from {{ ref('base_exp__events') }} b
-where b.plan_id in ({{ plans_known_since(ingested_since(stored)) }})
+where b.plan_id = any (array({{ plans_known_since(ingested_since(stored)) }}))
 union
 select a.unit_type, a.unit_id
 from {{ ref('stg_exp__assignments') }} a
 where a.created_at >= {{ ingested_since(stored, 'assignment_ingested_at') }}
 union
 select b.unit_type, b.unit_id
-from {{ ref('exp_conversation_sessions') }} s
-join {{ ref('base_exp__events') }} b on b.session_id = s.session_id
-where s.status = 'in_progress'
-  or s.user_key in (select o.user_key from {{ stored }} o where o.sessions > o.settled_sessions)
+from {{ ref('base_exp__events') }} b
+where b.session_id = any (array(
+  select s.session_id
+  from {{ ref('exp_conversation_sessions') }} s
+  where s.status = 'in_progress'
+  union
+  select s.session_id
+  from {{ ref('exp_conversation_sessions') }} s
+  join {{ stored }} o on o.user_key = s.user_key
+  where o.sessions > o.settled_sessions
+))
 {%- endmacro %}
 
 {# A fingerprint of the prices that are valid at some time of a span: what was estimated with another is estimated again. #}

@@ -32,7 +32,7 @@ moments as (
   union
   select b.event_at
   from {{ ref('base_exp__events') }} b
-  where b.event_type = 'plan_generated' and b.plan_id in (select p.plan_id from plans_touched p)
+  where b.event_type = 'plan_generated' and b.plan_id = any (array(select p.plan_id from plans_touched p))
   union
   select x.event_at
   from {{ ref('base_exp__event_experiments') }} x
@@ -91,7 +91,8 @@ of_requests as (
   ) as o(metric_name, value)
   where not x.is_pre_exposure
   {% if is_incremental() -%}
-    and r.event_date in (select d.observed_date from dates d)
+    and x.event_date = any (array(select d.observed_date from dates d))
+    and r.event_date = any (array(select d.observed_date from dates d))
   {%- endif %}
 ),
 
@@ -108,7 +109,7 @@ of_plans as (
   ) as o(metric_name, value)
   where not x.is_pre_exposure
   {% if is_incremental() -%}
-    and p.plan_date in (select d.observed_date from dates d)
+    and p.plan_date = any (array(select d.observed_date from dates d))
   {%- endif %}
 ),
 
@@ -127,7 +128,7 @@ of_sessions as (
   ) as o(metric_name, value)
   where not x.is_pre_exposure
   {% if is_incremental() -%}
-    and s.start_date in (select d.observed_date from dates d)
+    and s.start_date = any (array(select d.observed_date from dates d))
   {%- endif %}
 ),
 
@@ -146,21 +147,21 @@ observed as (
   select null, null, null, b.event_at, null, 0, b._ingested_at, null
   from {{ ref('base_exp__events') }} b
   {% if is_incremental() -%}
-  where b.event_date in (select d.observed_date from dates d)
+  where b.event_date = any (array(select d.observed_date from dates d))
   {%- endif %}
   union all
   select null, null, null, x.event_at, null, 0, null, x.assignment_ingested_at
   from {{ ref('base_exp__event_experiments') }} x
   where x.assignment_ingested_at is not null
   {% if is_incremental() -%}
-    and x.event_date in (select d.observed_date from dates d)
+    and x.event_date = any (array(select d.observed_date from dates d))
   {%- endif %}
   union all
   select null, null, null, s.started_at, null, 1, null, null
   from {{ ref('exp_conversation_sessions') }} s
   where s.status = 'in_progress'
   {% if is_incremental() -%}
-    and s.start_date in (select d.observed_date from dates d)
+    and s.start_date = any (array(select d.observed_date from dates d))
   {%- endif %}
 ),
 

@@ -36,14 +36,18 @@ copies as (
     r.estimated_cost_usd,
     b._ingested_at
   from {{ ref('base_exp__events') }} b
-  left join {{ ref('int_exp__requests') }} r on r.event_id = b.event_id
+  left join {{ ref('int_exp__requests') }} r
+    on r.event_id = b.event_id
+   {% if is_incremental() -%}
+   and r.event_date = any (array(select t.event_date from touched t))
+   {%- endif %}
   where b.event_type in ('plan_generated', 'message_sent') and b.quarantine_reason is null
     and (
       b.latency_ms is not null or b.token_count is not null or b.cost_usd is not null
       or b.input_tokens is not null or b.output_tokens is not null or b.constraint_respect_score is not null
     )
     {% if is_incremental() -%}
-    and b.event_date in (select t.event_date from touched t)
+    and b.event_date = any (array(select t.event_date from touched t))
     {%- endif %}
 ),
 
@@ -55,6 +59,9 @@ requests as (
   select 'experiment', x.experiment_id, x.variant_id, x.assignment_ingested_at, c.is_accepted and not x.is_pre_exposure, c.*
   from copies c
   join {{ ref('base_exp__event_experiments') }} x on x.event_id = c.event_id
+  {% if is_incremental() -%}
+  where x.event_date = any (array(select t.event_date from touched t))
+  {%- endif %}
 ),
 
 counted as (

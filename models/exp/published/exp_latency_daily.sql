@@ -10,6 +10,12 @@
 -- depends_on: {{ ref('base_exp__event_experiments') }}
 with
 
+{% if is_incremental() -%}
+touched as (
+  {{ event_dates_touched(this) }}
+),
+{%- endif %}
+
 -- Copies are not counted. They are here so that a date never disappears.
 copies as (
   select b.event_id, b.event_date, b.event_type as request_type, b.latency_ms::double precision as latency_ms,
@@ -17,7 +23,7 @@ copies as (
   from {{ ref('base_exp__events') }} b
   where b.event_type in ('plan_generated', 'message_sent') and b.latency_ms is not null and b.quarantine_reason is null
   {% if is_incremental() -%}
-    and b.event_date in ({{ event_dates_touched(this) }})
+    and b.event_date = any (array(select t.event_date from touched t))
   {%- endif %}
 ),
 
@@ -34,6 +40,9 @@ requests as (
     c._ingested_at, x.assignment_ingested_at
   from copies c
   join {{ ref('base_exp__event_experiments') }} x on x.event_id = c.event_id
+  {% if is_incremental() -%}
+  where x.event_date = any (array(select t.event_date from touched t))
+  {%- endif %}
 )
 
 select

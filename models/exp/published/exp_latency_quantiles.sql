@@ -8,6 +8,14 @@
 }}
 -- Latency of requests, for box plots. Quantiles cannot be rolled up. What is not observed (copies, and what happened before
 -- the assignment) keeps its row with nothing in it, so that a date never disappears.
+{% if is_incremental() -%}
+with
+
+touched as (
+  {{ event_dates_touched(this) }}
+)
+{%- endif %}
+
 select
   x.experiment_id,
   x.variant_id,
@@ -19,6 +27,7 @@ from {{ ref('base_exp__events') }} b
 join {{ ref('base_exp__event_experiments') }} x on x.event_id = b.event_id
 where b.event_type in ('plan_generated', 'message_sent') and b.latency_ms is not null and b.quarantine_reason is null
 {% if is_incremental() -%}
-  and b.event_date in ({{ event_dates_touched(this) }})
+  and b.event_date = any (array(select t.event_date from touched t))
+  and x.event_date = any (array(select t.event_date from touched t))
 {%- endif %}
 group by 1, 2, 3

@@ -45,6 +45,7 @@ in_events as (
   from {{ ref('base_exp__event_experiments') }} x
   {% if is_incremental() -%}
   join touched t on t.unit_type = x.unit_type and t.unit_id = x.unit_id
+  where x.unit_id = any (array(select t.unit_id from touched t))
   {%- endif %}
   group by x.experiment_id, x.unit_type, x.unit_id
 ),
@@ -83,6 +84,7 @@ sessions as (
   from {{ ref('exp_conversation_sessions') }} s
   {% if is_incremental() -%}
   join touched_keys t on t.unit_type = s.unit_type and t.user_key = s.user_key
+  where s.user_key = any (array(select t.user_key from touched_keys t))
   {%- endif %}
 ),
 
@@ -91,6 +93,7 @@ generated_plans as (
   from {{ ref('exp_plans') }} p
   {% if is_incremental() -%}
   join touched_keys t on t.unit_type = p.unit_type and t.user_key = p.user_key
+  where p.user_key = any (array(select t.user_key from touched_keys t))
   {%- endif %}
 ),
 

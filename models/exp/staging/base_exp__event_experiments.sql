@@ -3,9 +3,10 @@
     materialized=session_materialization(),
     unique_key='event_id',
     incremental_strategy='delete+insert',
+    post_hook='analyze {{ this }}',
     indexes=[
       {'columns': ['event_id', 'experiment_id'], 'unique': true},
-      {'columns': ['unit_type', 'unit_id']},
+      {'columns': ['unit_id', 'unit_type']},
       {'columns': ['experiment_id', 'unit_type', 'unit_id']},
       {'columns': ['event_date']},
       {'columns': ['event_at']},
@@ -53,7 +54,7 @@ members as (
   cross join lateral jsonb_array_elements(b.experiments) with ordinality as m(doc, ordinal)
   where b.quarantine_reason is null
   {% if is_incremental() -%}
-    and b.event_id in (select t.event_id from touched t)
+    and b.event_id = any (array(select t.event_id from touched t))
   {%- endif %}
 )
 

@@ -3,6 +3,7 @@
     materialized=session_materialization(),
     unique_key='scope_key',
     incremental_strategy='delete+insert',
+    post_hook='analyze {{ this }}',
     indexes=[
       {'columns': ['event_id']},
       {'columns': ['scope_key']},
