@@ -73,7 +73,7 @@ fn the_pages_questions_have_answers() {
     }
 }
 
-/// What decides rows beside the events of a batch: prices, as_of, assignments, and copies that take the place of an event.
+/// What decides rows beside the events of a batch: prices, `as_of`, assignments, and copies that take the place of an event.
 #[test]
 fn prices_copies_late_assignments_and_as_of_equal_a_full_refresh() {
     let project = shipped();
