@@ -16,14 +16,19 @@ end
 case when ({{ number }}) between {{ lo }} and {{ hi }} and ({{ number }}) = trunc({{ number }}) then ({{ number }})::bigint end
 {%- endmacro %}
 
+{# JSON has numbers nearer to 0 than any double; PostgreSQL fails over them instead of rounding. #}
+{% macro double(number) -%}
+(case when abs({{ number }}) < 1e-300 then 0 else {{ number }} end)::double precision
+{%- endmacro %}
+
 {% macro number_within(number, lo, hi, data_type) -%}
-case when ({{ number }}) between {{ lo }} and {{ hi }} then ({{ number }})::{{ data_type }} end
+case when ({{ number }}) between {{ lo }} and {{ hi }} then {{ double(number) if data_type == 'double precision' else '(' ~ number ~ ')::' ~ data_type }} end
 {%- endmacro %}
 
 {# A share that some clients send as a percentage: (1, 100] is divided by 100. #}
 {% macro share_of_progress(number) -%}
 case
-  when ({{ number }}) between 0 and 1 then ({{ number }})::double precision
+  when ({{ number }}) between 0 and 1 then {{ double(number) }}
   when ({{ number }}) > 1 and ({{ number }}) <= 100 then (({{ number }}) / 100)::double precision
 end
 {%- endmacro %}

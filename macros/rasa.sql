@@ -101,7 +101,8 @@ true
 {{ return(['user', 'bot', 'action', 'slot', 'session_started', 'active_loop', 'loop_interrupted', 'action_execution_rejected',
            'restart', 'rewind', 'undo', 'reset_slots', 'pause', 'resume', 'followup', 'user_featurization', 'entities', 'agent',
            'reminder', 'cancel_reminder', 'export', 'stack', 'flow_started', 'flow_interrupted', 'flow_resumed',
-           'flow_completed', 'flow_cancelled']) }}
+           'flow_completed', 'flow_cancelled', 'agent_started', 'agent_interrupted', 'agent_resumed', 'agent_completed',
+           'agent_cancelled', 'routing_session_ended', 'session_ended', 'conversation_inactive', 'error']) }}
 {%- endmacro %}
 
 {# A full refresh reads every load again. A macro, so that a unit test can say what it is about. #}

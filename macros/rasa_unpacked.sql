@@ -43,6 +43,12 @@
 {%- set types = ['event_user', 'event_bot', 'event_action', 'event_action_execution_rejected', 'event_slot', 'event_active_loop',
                  'event_form', 'event_followup', 'event_session_started', 'event_restart', 'event_rewind',
                  'event_user_featurization'] -%}
+{#- The best of the ranking that is not the intent itself: the first where the intent does not lead it, else the next. -#}
+{%- set ranking = 'event_user__parse_data__intent_ranking' -%}
+{%- if ranking in there -%}
+  {%- do there.update({'first_ranked': there[ranking]}) -%}
+{%- endif -%}
+{%- set overruled = rasa_first(there, [['first_ranked', 'name']]) ~ ' <> ' ~ rasa_first(there, [['event_user', 'parse_data__intent__name']]) -%}
 {%- set everywhere = [] -%}
 {%- for table in ['event'] + types -%}
   {%- do everywhere.append([table, 'metadata__session_id']) -%}
@@ -69,13 +75,18 @@ select
   {{ rasa_first(there, [['event_user', 'text'], ['event_user', 'parse_data__text'], ['event_bot', 'text']]) }} as text,
   {{ rasa_first(there, [['event_user', 'message_id'], ['event_user', 'parse_data__message_id']]) }} as message_id,
   {{ rasa_first(there, [['event_user', 'input_channel']]) }} as input_channel,
-  {{ rasa_first(there, [['event_user', 'parse_data__intent__name']]) }} as intent_name,
+  nullif({{ rasa_first(there, [['event_user', 'parse_data__intent__name']]) }}, '') as intent_name,
   jsonb_build_object(
     'confidence', {{ rasa_of_any_type(there, [['event_user', 'parse_data__intent__confidence']]) }}
   ) as intent,
-  {{ rasa_first(there, [['event_user__parse_data__intent_ranking', 'name']]) }} as second_intent_name,
+  case when {{ overruled }} then {{ rasa_first(there, [['first_ranked', 'name']]) }} else {{ rasa_first(there, [[ranking, 'name']]) }} end
+    as second_intent_name,
   jsonb_build_object(
-    'confidence', {{ rasa_of_any_type(there, [['event_user__parse_data__intent_ranking', 'confidence']]) }}
+    'confidence',
+    case
+      when {{ overruled }} then {{ rasa_of_any_type(there, [['first_ranked', 'confidence']]) }}
+      else {{ rasa_of_any_type(there, [[ranking, 'confidence']]) }}
+    end
   ) as second_intent,
   {{ 'null::text' if person == 'sender_id' else rasa_first(there, [['event_user', person]]) }} as person_id,
   {{ 'null::text' if external == 'sender_id'
@@ -101,9 +112,11 @@ from {{ source('rasa_event', 'event') }} event
 {%- for table in types if table in there %}
 left join {{ source('rasa_event', table) }} {{ table }} on {{ table }}._record_hash = event._record_hash
 {%- endfor %}
-{%- if 'event_user__parse_data__intent_ranking' in there %}
-left join {{ source('rasa_event', 'event_user__parse_data__intent_ranking') }} event_user__parse_data__intent_ranking
-  on event_user__parse_data__intent_ranking._parent_hash = event._record_hash and event_user__parse_data__intent_ranking._pos = 1
+{%- if ranking in there %}
+left join {{ source('rasa_event', ranking) }} first_ranked
+  on first_ranked._parent_hash = event._record_hash and first_ranked._pos = 0
+left join {{ source('rasa_event', ranking) }} {{ ranking }}
+  on {{ ranking }}._parent_hash = event._record_hash and {{ ranking }}._pos = 1
 {%- endif %}
 where event._load_id in (select l.load_id from loads l)
 {%- endmacro %}

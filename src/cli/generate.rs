@@ -176,8 +176,10 @@ fn cut(spec: &mut Spec, arguments: &GenerateArguments) -> Result<(), Diagnostic>
 pub(super) async fn missing(connection: &Connection) -> Result<Vec<Domain>, SqlError> {
     let mut missing = Vec::new();
     for domain in Domain::ALL {
-        let table = generate::main_table(domain).quoted();
-        let rows = connection.query("select to_regclass($1) is null", &[&table]).await?;
+        // One of them alone is somebody's own: events may stand in another schema than the generator's.
+        let tables: Vec<String> = generate::tables(domain).iter().map(|table| table.quoted()).collect();
+        let query = "select bool_and(to_regclass(t) is null) from unnest($1::text[]) as t";
+        let rows = connection.query(query, &[&tables]).await?;
         if rows.first().is_some_and(|row| row.get(0)) {
             missing.push(domain);
         }

@@ -18,6 +18,65 @@ fn what_cannot_be_read_is_kept_or_set_aside_and_counted() {
 }
 
 #[test]
+fn stores_of_other_people() {
+    let project = shipped();
+    run_file(&project, &root().join("src/generate/schema/rasa.sql"));
+    run_file(&project, &fixture().join("exports.sql"));
+    build(&project, FIXED);
+    expected_figures(&project, &fixture().join("exports"), 5);
+    same_after_a_full_refresh(&project, FIXED);
+    run_file(&project, &fixture().join("unpacked.sql"));
+    assay(
+        &project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", UNPACKED],
+    );
+    expected_figures(&project, &fixture().join("exports"), 5);
+    // Who wants every rewind to take back says so.
+    let all = UNPACKED.replace('}', ", rasa_rewinding_actions: []}");
+    assay(
+        &project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", &all],
+    );
+    let standing = "select string_agg(seq::text, ' ' order by seq) from analytics.rasa_event_sequence
+                    where sender_key = 'E1' and not is_reverted";
+    assert_eq!(project.psql(standing), "1 8 14 15");
+}
+
+#[test]
+fn a_bot_that_answers_once_a_session_is_published() {
+    let project = shipped();
+    run_file(&project, &root().join("src/generate/schema/rasa.sql"));
+    project.psql(
+        "insert into rasa_tracker.events (id, sender_id, type_name, \"timestamp\", data, load_id)
+         select 10 * s + p, 'S' || s, event, 1643796000 + 10 * s + p, data, 'one'
+         from generate_series(1, 3) s,
+              (values (1, 'user', '{\"event\": \"user\", \"text\": \"hi\", \"parse_data\": {\"intent\": {\"name\": \"greet\"}}}'),
+                      (2, 'slot', '{\"event\": \"slot\", \"name\": \"language\", \"value\": \"en\"}'),
+                      (3, 'bot', '{\"event\": \"bot\", \"text\": \"hello\"}')) as e(p, event, data);
+         insert into rasa_tracker._loads values ('one', 0, '2022-02-02T12:00:00Z')",
+    );
+    let outcome = assay(&project, &["build", "--select", "+tag:chat", "--vars", FIXED]);
+    assert!(outcome.stderr.contains("WARN=0 ERROR=0"), "{}", outcome.stderr);
+    assert_eq!(
+        project.psql("select sessions || ' ' || interactions from analytics.rasa_daily_quality"),
+        "3 3"
+    );
+    // What names the neighbours is still looked at.
+    project.psql("update analytics.rasa_bot_actions set next_user_interaction_fk = interaction_id");
+    let arguments = [
+        "test",
+        "--select",
+        "messages_name_their_neighbours",
+        "--vars",
+        FIXED,
+        "--profile",
+        "it",
+    ];
+    let told = project.ends(1, &arguments).stderr;
+    assert!(told.contains("Got 3 results"), "{told}");
+}
+
+#[test]
 fn senders_of_one_user_and_of_several() {
     let project = shipped();
     run_file(&project, &root().join("src/generate/schema/rasa.sql"));

@@ -53,7 +53,13 @@ documents as (
   select
     r.*,
     d.doc,
-    coalesce({{ rasa_scalar('d.doc', 'event') }}, r.type_name) as told_event,
+    -- The best of the ranking that is not the intent itself. The intent leads it, unless a person or a classifier overruled it.
+    case
+      when d.doc #>> '{parse_data,intent_ranking,0,name}' <> d.doc #>> '{parse_data,intent,name}'
+        then d.doc #> '{parse_data,intent_ranking,0}'
+      else d.doc #> '{parse_data,intent_ranking,1}'
+    end as second_intent,
+    coalesce(nullif({{ rasa_scalar('d.doc', 'event') }}, ''), r.type_name) as told_event,
     -- Before 1970, after 2100 and NaN are no times. Where the store has none, the document may.
     to_timestamp(coalesce(
       case when r."timestamp" between 0 and 4102444800 then r."timestamp" end,
@@ -94,11 +100,10 @@ read as (
     {{ rasa_scalar('r.doc', 'text') }} as text,
     coalesce({{ rasa_scalar('r.doc', 'message_id') }}, {{ rasa_scalar('r.doc', 'parse_data,message_id') }}) as message_id,
     {{ rasa_scalar('r.doc', 'input_channel') }} as input_channel,
-    {{ rasa_scalar('r.doc', 'parse_data,intent,name') }} as intent_name,
+    nullif({{ rasa_scalar('r.doc', 'parse_data,intent,name') }}, '') as intent_name,
     r.doc #> '{parse_data,intent}' as intent,
-    -- Element 0 of the ranking is the intent itself.
-    {{ rasa_scalar('r.doc', 'parse_data,intent_ranking,1,name') }} as second_intent_name,
-    r.doc #> '{parse_data,intent_ranking,1}' as second_intent,
+    {{ rasa_scalar('r.second_intent', 'name') }} as second_intent_name,
+    r.second_intent,
     {{ 'null::text' if person == 'sender_id' else rasa_scalar('r.doc', person.split('__') | join(',')) }} as person_id,
     {{ 'null::text' if external == 'sender_id' else rasa_scalar('r.doc', external.split('__') | join(',')) }} as external_id,
     coalesce({{ rasa_scalar('r.doc', 'metadata,utter_action') }}, {{ rasa_scalar('r.doc', 'metadata,template_name') }})
@@ -126,6 +131,9 @@ read as (
 typed as (
   select
     r.*,
+    -- What follows the slash of a message is an intent to Rasa, whatever a user types there.
+    {{ looks_personal('r.intent_name') }} as intent_is_personal,
+    {{ looks_personal('r.second_intent_name') }} as second_intent_is_personal,
     {{ json_num('r.intent', 'confidence') }} as n_intent_confidence,
     {{ json_num('r.second_intent', 'confidence') }} as n_second_intent_confidence,
     {{ json_num('r.doc', 'confidence') }} as n_confidence
@@ -143,7 +151,7 @@ select
   t.sender_id,
   t.event,
   case t.event
-    when 'user' then t.intent_name
+    when 'user' then case when not t.intent_is_personal then t.intent_name end
     when 'bot' then t.utter_action
     when 'action' then t.name
     when 'slot' then t.name
@@ -160,7 +168,7 @@ select
   case when t.event in ('user', 'bot') then t.text end as text,
   case when t.event = 'user' then t.message_id end as message_id,
   case when t.event = 'user' then t.input_channel end as input_channel,
-  case when t.event = 'user' then t.second_intent_name end as second_intent_name,
+  case when t.event = 'user' and not t.second_intent_is_personal then t.second_intent_name end as second_intent_name,
   {% for name in ['intent_confidence', 'second_intent_confidence', 'confidence'] -%}
   {{ number_within('t.n_' ~ name, 0, 1, 'double precision') }} as {{ name }},
   {% endfor -%}
@@ -174,6 +182,8 @@ select
     {% for column, doc in [('intent_confidence', 'intent'), ('second_intent_confidence', 'second_intent'), ('confidence', 'doc')] -%}
     {{ json_rejection('t.' ~ doc, 'confidence', 't.n_' ~ column, number_within('t.n_' ~ column, 0, 1, 'double precision'), column) }},
     {% endfor -%}
-    case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end
+    case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end,
+    case when t.event = 'user' and t.intent_is_personal then 'intent_name:personal' end,
+    case when t.event = 'user' and t.second_intent_is_personal then 'second_intent_name:personal' end
   ], null), ',') as dq_flags
 from typed t

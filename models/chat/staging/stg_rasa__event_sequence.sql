@@ -16,7 +16,8 @@
   hash. Senders of one user are in scope together, since sessions are numbered over the user.
 #}
 {%- set gap = var('session_gap_minutes', 0) | int -%}
-{%- set restarts = var('restart_starts_session', true) %}
+{%- set restarts = var('restart_starts_session', true) -%}
+{%- set rewinding = var('rasa_rewinding_actions', []) or [''] %}
 with
 
 ordered as (
@@ -60,6 +61,20 @@ marked as (
   from ordered o
 ),
 
+-- A fallback rewinds the message that it answers so that the next prediction passes over it. Nobody took that message back.
+kept_rewinds as (
+  select k._record_hash
+  from (
+    select
+      m._record_hash, m.event,
+      lag(m.event) over (partition by m.sender_id order by m.pos) as previous_event,
+      lag(m.value) over (partition by m.sender_id order by m.pos) as previous_value
+    from marked m
+    where m.event in ('user', 'action', 'rewind')
+  ) k
+  where k.event = 'rewind' and k.previous_event = 'action' and k.previous_value in {{ rasa_text_list(rewinding) }}
+),
+
 -- Starts stand with the marker of another kind before them.
 runs as (
   select
@@ -87,10 +102,12 @@ openers as (
 numbered as (
   select
     m.*,
+    m.event = 'rewind' and k._record_hash is null as takes_back,
     count(*) filter (where o.opens) over (partition by m.sender_id order by m.pos rows unbounded preceding)
       as sender_session_nr
   from marked m
   left join openers o on o._record_hash = m._record_hash
+  left join kept_rewinds k on k._record_hash = m._record_hash
 ),
 
 placed as (
@@ -103,7 +120,7 @@ placed as (
     count(*) filter (where n.event = 'active_loop') over (s rows unbounded preceding) as loops,
     count(*) filter (where n.event = 'active_loop' and n.value is not null) over (s rows unbounded preceding)
       as active_form_nr,
-    sum(case n.event when 'user' then 1 when 'rewind' then -1 else 0 end) over (s rows unbounded preceding) as turn_sum,
+    sum(case when n.event = 'user' then 1 when n.takes_back then -1 else 0 end) over (s rows unbounded preceding) as turn_sum,
     sum(case n.event when 'action' then 1 when 'undo' then -1 else 0 end) over (s rows unbounded preceding) as action_sum
   from numbered n
   window s as (partition by n.sender_id, n.sender_session_nr order by n.pos)

@@ -330,19 +330,23 @@ impl RasaSums {
     }
 }
 
-/// A rewind takes back everything from the last message on that still stands.
+/// A rewind takes back everything from the last message on that still stands, unless a fallback rewinds what it answered.
 fn reverted(events: &[&Event]) -> Vec<bool> {
     let mut reverted = vec![false; events.len()];
     let mut standing = Vec::new();
+    let mut falls_back = false;
     for (place, event) in events.iter().enumerate() {
         match event.kind {
             Kind::User => standing.push(place),
-            Kind::Rewind => {
+            Kind::Rewind if !falls_back => {
                 if let Some(from) = standing.pop() {
                     reverted[from..place].fill(true);
                 }
             }
             _ => {}
+        }
+        if matches!(event.kind, Kind::User | Kind::Action | Kind::Rewind) {
+            falls_back = event.is(Kind::Action, "action_default_fallback");
         }
     }
     reverted
