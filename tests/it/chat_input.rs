@@ -39,7 +39,7 @@ fn stores_of_other_people() {
     );
     let standing = "select string_agg(seq::text, ' ' order by seq) from analytics.rasa_event_sequence
                     where sender_key = 'E1' and not is_reverted";
-    assert_eq!(project.psql(standing), "1 8 14 15");
+    assert_eq!(project.psql(standing), "1 2 3 7 8 14 15");
 }
 
 #[test]
