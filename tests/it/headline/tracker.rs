@@ -90,6 +90,7 @@ pub fn read(database: &Database, names: &mut Names) -> Tracker {
 fn event(data: &Json, seq: i64, seconds: f64, names: &mut Names) -> Event {
     let kind = data["event"].as_str().expect("a type").to_owned();
     let said = &data["parse_data"];
+    let ranking = &said["intent_ranking"];
     let name = match kind.as_str() {
         "user" => &said["intent"]["name"],
         "bot" => &data["metadata"]["utter_action"],
@@ -110,7 +111,7 @@ fn event(data: &Json, seq: i64, seconds: f64, names: &mut Names) -> Event {
         environment: name_of(&data["environment"]),
         channel: name_of(&data["input_channel"]),
         confidence: share(&said["intent"]["confidence"]),
-        second_intent: name_of(&said["intent_ranking"][1]["name"]),
+        second_intent: name_of(&ranking[usize::from(ranking[0]["name"] == said["intent"]["name"])]["name"]),
         value: value.filter(|_| kind == "slot").map(|value| names.of(&value)),
         kind: names.of(&kind),
     }
@@ -131,6 +132,7 @@ impl Words {
             "undo",
             "action_session_start",
             "action_restart",
+            "action_default_fallback",
             "session_started_metadata",
             "requested_slot",
             "__unknown",
@@ -178,18 +180,24 @@ pub fn session_starts(events: &[Event], words: &Words) -> Vec<usize> {
 pub fn reverted(events: &[Event], words: &Words) -> Vec<bool> {
     let mut reverted = vec![false; events.len()];
     let (mut messages, mut actions) = (Vec::new(), Vec::new());
+    let mut falls_back = false;
     for (place, event) in events.iter().enumerate() {
+        // A fallback's own rewind.
+        let kept = std::mem::take(&mut falls_back);
         let back = if event.kind == words.of("user") {
             messages.push(place);
             None
         } else if event.kind == words.of("action") {
             actions.push(place);
+            falls_back = words.is(event, "action", "action_default_fallback");
             None
         } else if event.kind == words.of("rewind") {
-            messages.pop()
+            if kept { None } else { messages.pop() }
         } else if event.kind == words.of("undo") {
+            falls_back = kept;
             actions.pop()
         } else {
+            falls_back = kept;
             None
         };
         if let Some(from) = back {
