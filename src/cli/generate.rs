@@ -137,6 +137,7 @@ fn spec(arguments: &GenerateArguments) -> Result<Spec, Diagnostic> {
             .collect::<Result<_, _>>()?;
     }
     spec.voice_profile = arguments.voice_profile.parse()?;
+    spec.rasa_profile = arguments.rasa_profile.parse()?;
     spec.exp_profile = arguments.exp_profile.parse()?;
     if let Some(until) = &arguments.until {
         spec.until = Some(until.parse().map_err(|error: jiff::Error| {

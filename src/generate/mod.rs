@@ -31,14 +31,14 @@ pub use self::manifest::{DefectCount, DomainManifest, Manifest, TableManifest};
 pub use self::producer::Progress;
 pub use self::rasa::truth::RasaTruth;
 pub use self::sink::{DirectorySink, Part, PartName, Sink};
-pub use self::spec::{Domain, ExpProfile, Spec, Tier, VoiceProfile};
+pub use self::spec::{Domain, ExpProfile, RasaProfile, Spec, Tier, VoiceProfile};
 pub use self::table::Table;
 pub use self::voice::truth::VoiceTruth;
 
 use crate::diagnostic::Diagnostic;
 
 /// Changes whenever the same seed would give other bytes.
-pub const GENERATOR_VERSION: &str = "1";
+pub const GENERATOR_VERSION: &str = "2";
 
 /// Generates every domain of `spec` into `sink`. Fails where the spec makes no sense or the sink fails.
 pub fn generate(spec: &Spec, sink: &dyn Sink, progress: &(dyn Fn(Progress) + Sync)) -> Result<Manifest, Diagnostic> {

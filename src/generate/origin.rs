@@ -22,7 +22,7 @@ impl Origin {
         let profile = match domain {
             Domain::Exp => spec.exp_profile.to_string(),
             Domain::Voice => spec.voice_profile.to_string(),
-            Domain::Rasa => "stories".to_owned(),
+            Domain::Rasa => spec.rasa_profile.to_string(),
         };
         let text = format!(
             "generated rows: seed {}, rows {}, profile {profile}, generator {GENERATOR_VERSION}",

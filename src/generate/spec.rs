@@ -92,6 +92,17 @@ pub enum VoiceProfile {
     Independent,
 }
 
+/// What the bot of the conversations can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RasaProfile {
+    /// Stories with forms.
+    #[default]
+    Stories,
+    /// No forms: a tracker without any `active_loop`.
+    Formless,
+}
+
 /// `Display` and `FromStr` by the names that the command line uses.
 macro_rules! named_by_value {
     ($($type:ty, $what:literal;)*) => {$(
@@ -127,6 +138,7 @@ named_by_value! {
     Domain, "domain";
     ExpProfile, "profile of the experiments";
     VoiceProfile, "profile of the calls";
+    RasaProfile, "profile of the conversations";
 }
 
 #[derive(Clone, Debug)]
@@ -138,6 +150,7 @@ pub struct Spec {
     pub domains: Vec<Domain>,
     pub exp_profile: ExpProfile,
     pub voice_profile: VoiceProfile,
+    pub rasa_profile: RasaProfile,
     /// Only rows that had arrived by then (inclusive); the end of the covered days if not given.
     pub until: Option<Timestamp>,
     /// Leaves out rows that had arrived by then; the manifest's truth counts them nevertheless.
@@ -156,6 +169,7 @@ impl Spec {
             domains: Domain::ALL.to_vec(),
             exp_profile: ExpProfile::default(),
             voice_profile: VoiceProfile::default(),
+            rasa_profile: RasaProfile::default(),
             until: None,
             after: None,
             chunk_rows: 65_536,

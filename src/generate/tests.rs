@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::oracle::{self, Calls, Cohort};
 use super::{
-    DefectCount, Domain, ExpProfile, ExpTruth, Manifest, Part, PartName, Sink, Spec, Table, Tier, VoiceProfile,
-    generate,
+    DefectCount, Domain, ExpProfile, ExpTruth, Manifest, Part, PartName, RasaProfile, Sink, Spec, Table, Tier,
+    VoiceProfile, generate,
 };
 use crate::diagnostic::Diagnostic;
 use crate::generate::exp::truth::{CohortTruth, SessionTruth};
@@ -134,7 +134,7 @@ fn sizes_are_about_what_was_asked_for() {
             ("exp.events", tolerance),
             ("voice_raw.voice_turns", tolerance),
             // Few users, and sessions of very different lengths.
-            ("rasa_tracker.events", 3 * tolerance),
+            ("rasa_tracker.events", 4 * tolerance),
         ] {
             assert!(
                 hashes[table].0.abs_diff(rows) < tolerance,
@@ -222,6 +222,28 @@ fn defects_come_at_their_rates() {
     assert_rates(&manifest.exp.unwrap().defects);
     assert_rates(&manifest.voice.unwrap().defects);
     assert_rates(&manifest.rasa.unwrap().defects);
+}
+
+/// As in the trackers of bots that are known: 7.5 events a message, an eighth of them messages.
+#[test]
+fn a_message_comes_with_seven_and_a_half_events_and_a_bot_without_forms_has_no_loops() {
+    for (profile, least, most) in [(RasaProfile::Stories, 7.3, 7.7), (RasaProfile::Formless, 7.3, 8.1)] {
+        let mut spec = small();
+        (spec.rasa_profile, spec.domains) = (profile, vec![Domain::Rasa]);
+        let (manifest, memory) = made(&spec);
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for line in memory.table("rasa_tracker.events").lines() {
+            let kind = line.split('\t').nth(2).unwrap_or_default();
+            *counts.entry(kind.to_owned()).or_default() += 1;
+        }
+        let per_message = counts.values().sum::<u64>() as f64 / counts["user"] as f64;
+        assert!(least < per_message && per_message < most, "{profile}: {per_message}");
+        let truth = manifest.rasa.unwrap().truth;
+        let forms = profile == RasaProfile::Stories;
+        assert_eq!(counts.contains_key("active_loop"), forms, "{counts:?}");
+        assert_eq!(truth.slot_requests > 0, forms);
+        assert_eq!(truth.slot_fill_rate.is_some(), forms);
+    }
 }
 
 fn assert_exp_truth(spec: &Spec) {

@@ -65,6 +65,40 @@ fn the_unpacked_layout_gives_the_same_figures() {
 }
 
 #[test]
+fn a_bot_without_forms_gives_everything_but_slots_that_are_asked_for() {
+    let project = shipped();
+    let generated = assay(
+        &project,
+        &[
+            "generate",
+            "--tier",
+            "nano",
+            "--domain",
+            "rasa",
+            "--rasa-profile",
+            "formless",
+        ],
+    );
+    let manifest: serde_json::Value = serde_json::from_str(&generated.stdout).expect("a manifest");
+    let truth = &manifest["rasa"]["truth"];
+    assert_eq!(
+        project.psql("select count(*) from rasa_tracker.events where type_name = 'active_loop'"),
+        "0"
+    );
+    assay(&project, &["build", "--select", "+tag:chat"]);
+    assert_eq!(
+        project.psql(
+            "select (select count(*) from analytics.rasa_event_sequence) || ' '
+                    || (select count(*) from analytics.rasa_sessions) || ' '
+                    || (select count(active_form) from analytics.rasa_event_sequence) || ' '
+                    || (select coalesce(sum(requests), 0) from analytics.rasa_slot_funnel)"
+        ),
+        format!("{} {} 0 0", truth["events"], truth["sessions"])
+    );
+    assert!(truth["sessions"].as_u64() > Some(10), "{truth}");
+}
+
+#[test]
 fn a_layout_that_nobody_knows_is_refused_while_the_project_is_read() {
     let project = shipped();
     let outcome = project.ends(2, &["parse", "--profile", "it", "--vars", "{rasa_layout: packed}"]);

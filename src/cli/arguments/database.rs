@@ -45,6 +45,9 @@ pub struct GenerateArguments {
     /// Planted truth of the voice data: planted or independent
     #[arg(long, default_value = "planted")]
     pub voice_profile: String,
+    /// What the bot of the conversations can do: stories (with forms) or formless
+    #[arg(long, default_value = "stories")]
+    pub rasa_profile: String,
     /// Planted truth of the experiments: effects, null or broken (randomisation)
     #[arg(long, default_value = "effects")]
     pub exp_profile: String,

@@ -50,6 +50,7 @@ impl Rasa {
             users: stream("rasa.user"),
             loads: stream("rasa.load"),
             sessions: Sessions {
+                profile: spec.rasa_profile,
                 sessions: stream("rasa.session"),
                 turns: stream("rasa.turn"),
                 events: stream("rasa.event"),
@@ -163,7 +164,7 @@ pub(super) fn manifest(spec: &Spec, outcome: Outcome<Tally>) -> DomainManifest<R
         as_of = as_of.max(Some(end)).max(again);
     }
     DomainManifest {
-        profile: "stories".to_owned(),
+        profile: spec.rasa_profile.to_string(),
         tables: outcome.tables,
         defects: tally.defects.named(Defect::ALL),
         truth: tally.sums.finish(as_of),

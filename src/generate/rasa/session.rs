@@ -1,5 +1,6 @@
 //! The script of a session: what the user says, what the bot does, and what goes wrong on the way to the store.
 
+use super::super::RasaProfile;
 use super::super::clock::{DAY, HOUR, MILLISECOND, Micros, SECOND};
 use super::super::distribution::{beta, exponential, float, geometric, log_normal, whole};
 use super::super::marks::Marks;
@@ -9,7 +10,7 @@ use super::event::{Event, Kind, LOAD, Written, load_end};
 use super::user::User;
 
 /// The mean number of events of a session.
-pub const ROWS: f64 = 32.5;
+pub const ROWS: f64 = 38.0;
 /// Spans of the indexes of turns and events in those of sessions.
 const TURNS: u64 = 64;
 const EVENTS: u64 = 2_048;
@@ -42,10 +43,10 @@ mod turn {
     pub const FILLS: u64 = 6;
     pub const SLOTS: u64 = 7;
     pub const ACTIONS: u64 = 8;
-    pub const SPEAKS: u64 = 9;
     pub const REWINDS: u64 = 10;
     pub const FEATURIZED: u64 = 11;
     pub const CONFIDENCE: u64 = 16; // to 25
+    pub const SPEAKS: u64 = 26; // to 28
 }
 
 /// Draws of stream `rasa.event`.
@@ -95,6 +96,7 @@ fn quoted(slot: &str) -> &'static str {
 
 #[derive(Clone, Copy)]
 pub struct Sessions {
+    pub profile: RasaProfile,
     pub sessions: Stream,
     pub turns: Stream,
     pub events: Stream,
@@ -242,8 +244,9 @@ impl Told {
         } else if turn.chance(turn::FRUSTRATED, if state.fallbacks >= 2 { 0.2 } else { 0.05 }) {
             self.user("react_frustrated", confidence);
             self.answers(turn, "utter_sorry");
-        } else if let Some((_, slots)) = state.form {
+        } else if let Some((form, slots)) = state.form {
             self.user("inform", confidence);
+            self.action(form);
             self.fills(turn, slots, state);
         } else if state.in_story && turn.chance(turn::HAPPY, 0.18) {
             state.in_story = false;
@@ -266,16 +269,13 @@ impl Told {
         let intent = turn.pick(turn::INTENT, &intents);
         self.user(intent, confidence);
         state.in_story |= STORIES.contains(&intent);
-        if let Some((form, slots)) = form_of(intent) {
+        let form = form_of(intent).filter(|_| self.streams.profile == RasaProfile::Stories);
+        if let Some((form, slots)) = form {
             (state.form, state.asked, state.tried) = (Some((form, slots)), 0, false);
             self.action(form);
             self.add(Kind::ActiveLoop, Some(form));
             self.slot("requested_slot", quoted(slots[0]));
         } else {
-            for place in 0..turn.below(turn::SLOTS, 5) {
-                let slot = ["last_intent", "language", "topic", "segment"][usize::try_from(place).unwrap_or(0)];
-                self.slot(slot, "\"value\"");
-            }
             self.answers(turn, "utter_answer");
         }
     }
@@ -299,17 +299,20 @@ impl Told {
         }
     }
 
-    /// One to three actions, and 60 times in 100 a message.
+    /// Up to four slots, and one to three actions; 60 times in 100 an action says something.
     fn answers(&mut self, turn: Entity, utterance: &'static str) {
-        for action in ["action_lookup", "action_policy_check"]
-            .into_iter()
-            .take(usize::try_from(turn.below(turn::ACTIONS, 3)).unwrap_or(0))
-        {
-            self.action(action);
+        for place in 0..turn.below(turn::SLOTS, 5) {
+            let slot = ["last_intent", "language", "topic", "segment"][usize::try_from(place).unwrap_or(0)];
+            self.slot(slot, "\"value\"");
         }
-        self.action(utterance);
-        if turn.chance(turn::SPEAKS, 0.6) {
-            self.add(Kind::Bot, Some(utterance));
+        let before = usize::try_from(turn.below(turn::ACTIONS, 3)).unwrap_or(0);
+        let actions = [("action_lookup", "utter_wait"), ("action_policy_check", "utter_policy")];
+        let told = actions.into_iter().take(before).chain([(utterance, utterance)]);
+        for (draw, (action, said)) in (turn::SPEAKS..).zip(told) {
+            self.action(action);
+            if turn.chance(draw, 0.6) {
+                self.add(Kind::Bot, Some(said));
+            }
         }
     }
 
