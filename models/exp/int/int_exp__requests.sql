@@ -3,8 +3,6 @@
 select
   e.event_id,
   e.event_type as request_type,
-  e.unit_type,
-  {{ pseudonym('e.unit_id') }} as user_key,
   e.event_at,
   e.event_date,
   e.model_provider,
