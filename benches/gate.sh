@@ -5,7 +5,8 @@
 #
 # readers: how long four readers that never rest wait for an answer while 50 tables are published at once; then again with
 #          a fifth who keeps a transaction open for two seconds at a time
-# certify: the same project, 1 million rows and the same tests, with and without `gate:`, by turns
+# certify: the same project, 1 million rows and the same tests, behind a gate, behind one that counts no changes, and without
+#          `gate:`, by turns
 # deltas:  1% and 0.1% of 10 million rows as a delta, audited for what it touched and with `--audit full`, by turns
 #
 # ROWS sets another size. Writes to the schemas bench_gate* and assay of the database, which should be used by nobody else. Needs
@@ -91,8 +92,9 @@ models:
 YAML
   for round in $(seq 0 "$rounds"); do
     settings "$gated"; with=$(seconds "$assay" build)
+    settings "${gated/keep: 2/keep: 2, record_changes: false}"; uncounted=$(seconds "$assay" build)
     settings ''; without=$(BENCH_SCHEMA=bench_gate_plain seconds "$assay" build)
-    [ "$round" = 0 ] || awk -v a="$with" -v b="$without" 'BEGIN { printf "gate %s s, no gate %s s, ratio %.2f\n", a, b, a / b }'
+    [ "$round" = 0 ] || awk -v a="$with" -v c="$uncounted" -v b="$without" 'BEGIN { printf "gate %s s, without counts %s s, no gate %s s, ratios %.2f and %.2f\n", a, c, b, a / b, c / b }'
   done
   ;;
 deltas)

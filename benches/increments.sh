@@ -4,8 +4,8 @@
 #
 #   PGHOST=.. PGPORT=.. PGUSER=.. PGDATABASE=.. benches/increments.sh rasa|exp|voice
 #
-# TIER sets another size than `large`, 10 million rows. The database should be used by nobody else: its schemas are dropped before and after. After
-# each build the slowest nodes are listed with the rows that they wrote. Needs psql and python3.
+# TIER sets another size than `large`, 10 million rows. The database should be used by nobody else: its schemas are dropped before and
+# after. After each build the slowest models are listed with the rows that they wrote. Needs psql and python3.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 assay=${ASSAY:-$root/target/release/assay}
@@ -33,10 +33,11 @@ build() { seconds "$assay" build --profile bench --select "+tag:$tag" "$@"; }
 slowest() {
   python3 - <<'PY'
 import json
-results = json.load(open("target/run_results.json"))["results"]
-results.sort(key=lambda result: -result["execution_time"])
-for result in results[:8]:
-    print(f'    {result["execution_time"]:8.2f} s  {result["unique_id"].split(".")[-1 if not result["unique_id"].startswith("test") else 2]}  {result["message"] or ""}')
+# Tests of a delta are part of it.
+models = [result for result in json.load(open("target/run_results.json"))["results"] if result["unique_id"].startswith("model.")]
+models.sort(key=lambda result: -result["execution_time"])
+for result in models[:8]:
+    print(f'    {result["execution_time"]:8.2f} s  {result["unique_id"].split(".")[2]}  {result["message"] or ""}')
 PY
 }
 clean
@@ -55,6 +56,7 @@ echo "1% more: $one s"
 slowest
 nothing=$(build)
 echo "nothing more: $nothing s"
+slowest
 whole=$(build --full-refresh)
 echo "full refresh: $whole s"
 slowest
