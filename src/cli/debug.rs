@@ -1,10 +1,8 @@
 //! `debug`: does everything that a run needs stand ready?
 
-use std::path::{Path, PathBuf};
-
 use crate::diagnostic::Diagnostics;
 use crate::postgres::{Connection, Session, SqlError};
-use crate::project::profile::{Environment, Target};
+use crate::project::profile::{self, Environment, Target};
 
 use super::arguments::{DebugArguments, Global};
 use super::connect::{Connected, connect, connect_to};
@@ -13,7 +11,9 @@ use super::{Outcome, Status, shown};
 
 pub(super) async fn debug(global: &Global, talk: &Talk, arguments: &DebugArguments) -> Outcome {
     if arguments.config_dir {
-        println!("{}", profiles_dir(&find_root(global)?, global).display());
+        let root = find_root(global)?;
+        let folder = profile::folder(&root, global.profiles_dir.as_deref(), &Environment::of_process());
+        println!("{}", folder.unwrap_or(root).display());
         return Ok(Status::Success);
     }
     println!("assay {}", env!("CARGO_PKG_VERSION"));
@@ -55,22 +55,6 @@ fn say_profile(target: &Target) {
         "profile     {} / {} (from {})",
         target.profile_name, target.name, target.origin
     );
-}
-
-/// Where a profile is looked for first.
-fn profiles_dir(root: &Path, global: &Global) -> PathBuf {
-    let environment = Environment::of_process();
-    let named = ["ASSAY_PROFILES_DIR", "DBT_PROFILES_DIR"]
-        .into_iter()
-        .find_map(|name| environment.filled(name).map(PathBuf::from));
-    let home = || environment.home().map(|home| home.join(".dbt"));
-    global
-        .profiles_dir
-        .clone()
-        .or(named)
-        .or_else(|| Some(root.to_owned()).filter(|root| root.join("profiles.yml").is_file()))
-        .or_else(home)
-        .unwrap_or_else(|| root.to_owned())
 }
 
 async fn reachable(connected: Connected) -> Outcome {

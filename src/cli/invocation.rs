@@ -38,13 +38,10 @@ impl Invoked {
     }
 
     /// Where the project, its profiles and its log are, for templates and artifacts, unless somebody said it.
-    pub fn found_at(&mut self, root: &Path, log: Option<&Path>) {
-        let user = std::env::home_dir().map(|home| home.join(".dbt"));
-        let folders = [Some(root.to_owned()), user].into_iter().flatten();
-        let profiles = folders.into_iter().find(|folder| folder.join("profiles.yml").is_file());
+    pub fn found_at(&mut self, root: &Path, profiles: Option<&Path>, log: Option<&Path>) {
         for (name, place) in [
             ("project_dir", Some(root)),
-            ("profiles_dir", profiles.as_deref()),
+            ("profiles_dir", profiles),
             ("log_path", log),
         ] {
             let said = self.options.get(name).is_some_and(|value| !value.is_null());
@@ -207,7 +204,8 @@ mod tests {
         ];
         let matches = command.clone().try_get_matches_from(typed).expect("arguments");
         let mut invoked = Invoked::of(&command, &matches, &Told::new(&|_| None));
-        invoked.found_at(Path::new("/shop"), Some(Path::new("/shop/logs")));
+        let (root, logs) = (Path::new("/shop"), Path::new("/shop/logs"));
+        invoked.found_at(root, Some(root), Some(logs));
         let flags = invoked.flags("build");
         let found = ["FULL_REFRESH", "WHICH", "STORE_FAILURES", "WRITE_JSON"].map(|name| &flags[name]);
         assert_eq!(json!(found), json!([true, "build", false, true]));

@@ -54,6 +54,7 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, WarnError};
+use crate::project::profile;
 use crate::report::{Format, Listener, Settings, diagnostic_text, set_printer_width};
 use crate::run::{Event, Level};
 
@@ -149,7 +150,9 @@ pub fn main() -> ExitCode {
     events.tell(Event::Called(invoked.unusual()));
     if let Some(root) = &root {
         let log = log::folder(&arguments.global, Some(root), &told);
-        invoked.found_at(root, log.as_deref());
+        let typed = arguments.global.profiles_dir.as_deref();
+        let profiles = profile::folder(root, typed, &profile::Environment::of_process());
+        invoked.found_at(root, profiles.as_deref(), log.as_deref());
     }
     let talk = Talk {
         events,

@@ -65,6 +65,9 @@ impl Whom {
             self.subjects
                 .extend(values.into_iter().map(|value| (condition.key.clone(), value)));
         }
+        // Who was named and is found as well is one person.
+        self.subjects.sort();
+        self.subjects.dedup();
         Ok(self.subjects)
     }
 }

@@ -12,8 +12,8 @@ use crate::sql::{Relation, bare_name, ident};
 pub struct SubjectCondition {
     pub key: String,
     text: String,
-    /// The strings in it, which messages leave out.
-    strings: Vec<String>,
+    /// The strings and numbers in it, which messages leave out.
+    values: Vec<String>,
 }
 
 impl SubjectCondition {
@@ -29,12 +29,15 @@ impl SubjectCondition {
             .tokenize()
             .map_err(|error| wrong(error.message))?;
         let (mut outside, mut anywhere, mut words) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut depth, mut strings) = (0_i32, Vec::new());
+        let (mut depth, mut values) = (0_i32, Vec::new());
         for token in tokens {
             match token {
                 Token::LParen => depth += 1,
                 Token::RParen => depth -= 1,
-                Token::SingleQuotedString(string) | Token::EscapedStringLiteral(string) => strings.push(string),
+                Token::SingleQuotedString(value) | Token::EscapedStringLiteral(value) | Token::Number(value, _) => {
+                    values.push(value);
+                }
+                Token::DollarQuotedString(quoted) => values.push(quoted.value),
                 Token::SemiColon => return Err(wrong("it holds a semicolon".to_owned())),
                 Token::Word(word) => {
                     let name = if word.quote_style.is_some() {
@@ -66,7 +69,7 @@ impl SubjectCondition {
             [key] => Ok(Self {
                 key: key.clone(),
                 text: text.to_owned(),
-                strings,
+                values,
             }),
             [] => {
                 let near = words
@@ -128,8 +131,8 @@ impl SubjectCondition {
                 .collect::<Vec<_>>()
                 .join("\"");
         }
-        for string in self.strings.iter().filter(|string| !string.is_empty()) {
-            message = message.replace(string.as_str(), "*****");
+        for value in self.values.iter().filter(|value| !value.is_empty()) {
+            message = message.replace(value.as_str(), "*****");
         }
         let state = error.sqlstate.as_deref().map(|state| format!(" (SQLSTATE {state})"));
         Diagnostic::error("erasure-failed", "the server refused the condition of --where, so nothing was erased")

@@ -16,6 +16,7 @@ use std::path::Path;
 use serde_json::{Map, Value as Json};
 
 pub use environment::{Environment, SECRET_PREFIX};
+pub use file::folder;
 pub use secret::Secret;
 pub use target::{Password, PasswordSource, SslMode, Target, TargetKind};
 pub use template::{RenderError, Template};

@@ -168,6 +168,7 @@ fn a_condition_finds_everybody_who_meets_it() {
 
     for (wrong, why) in [
         ("user_id = 'bob-88' or", "syntax error"),
+        ("user_id = $$bob-88$$ 88", "syntax error at or near \"*****\""),
         (
             "user_id::int = 3",
             "invalid input syntax for type integer: \"*****\" (SQLSTATE 22P02)",

@@ -10,37 +10,44 @@ use crate::diagnostic::{Diagnostic, Place, SourceFile, nearest};
 
 pub(super) const NAME: &str = "profiles.yml";
 
+/// The folder that somebody named, and by what.
+fn named(typed: Option<&Path>, environment: &Environment) -> Option<(PathBuf, &'static str)> {
+    typed.map(|path| (path.to_owned(), "--profiles-dir")).or_else(|| {
+        ["ASSAY_PROFILES_DIR", "DBT_PROFILES_DIR"]
+            .into_iter()
+            .find_map(|name| Some((PathBuf::from(environment.filled(name)?), name)))
+    })
+}
+
+fn of_user(environment: &Environment) -> Option<PathBuf> {
+    environment.home().map(|home| home.join(".dbt"))
+}
+
+/// The folder of the profiles: the one that was named, else the project's where it has them, else the user's own.
+pub fn folder(project_dir: &Path, typed: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+    named(typed, environment)
+        .map(|(folder, _)| folder)
+        .or_else(|| Some(project_dir.to_owned()).filter(|folder| folder.join(NAME).is_file()))
+        .or_else(|| of_user(environment))
+}
+
 /// The profiles file that dbt would read. A directory that was named must have one.
 pub(super) fn find(request: &Request<'_>, environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
-    let named = request
-        .profiles_dir
-        .map(|path| (path.to_owned(), "--profiles-dir"))
-        .or_else(|| {
-            ["ASSAY_PROFILES_DIR", "DBT_PROFILES_DIR"]
-                .into_iter()
-                .find_map(|name| Some((PathBuf::from(environment.filled(name)?), name)))
-        });
-    if let Some((directory, by)) = named {
-        let path = directory.join(NAME);
-        return if path.is_file() {
-            Ok(Some(path))
-        } else {
-            Err(
-                Diagnostic::error("no-profile", format!("there is no {}", path.display()))
-                    .because(format!("{by} names that directory"))
-                    .help(format!("correct {by}, or create the file")),
-            )
-        };
+    let Some(folder) = folder(request.project_dir, request.profiles_dir, environment) else {
+        return Ok(None);
+    };
+    let path = folder.join(NAME);
+    if path.is_file() {
+        return Ok(Some(path));
     }
-    let usual = [
-        Some(request.project_dir.to_owned()),
-        environment.home().map(|home| home.join(".dbt")),
-    ];
-    Ok(usual
-        .into_iter()
-        .flatten()
-        .map(|directory| directory.join(NAME))
-        .find(|path| path.is_file()))
+    match named(request.profiles_dir, environment) {
+        Some((_, by)) => Err(
+            Diagnostic::error("no-profile", format!("there is no {}", path.display()))
+                .because(format!("{by} names that directory"))
+                .help(format!("correct {by}, or create the file")),
+        ),
+        None => Ok(None),
+    }
 }
 
 /// A profiles file, parsed.
