@@ -1,4 +1,5 @@
 {% test partition_contains(model, column_name, partition, values) %}
+{{ config(audit_scope='keys', audit_keys=partition.split(',') | map('trim') | list) }}
 select {{ partition }} as partition_value
 from {{ model }}
 group by {{ partition }}

@@ -1,4 +1,5 @@
 {% test progressing_in_partition(model, partition, column_name=none, column=none, sort=none, min_diff=none, max_diff=none) %}
+{{ config(audit_scope='keys', audit_keys=partition.split(',') | map('trim') | list) }}
 {%- set number = column or column_name %}
 select *
 from (

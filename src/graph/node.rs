@@ -227,6 +227,8 @@ pub struct TestSpec {
     pub stored_as_view: bool,
     /// How much it looks at after a delta, where the project says so.
     pub audit_scope: Option<AuditScope>,
+    /// The columns whose values tell apart what it judges, where `audit_scope` is `keys`.
+    pub audit_keys: Vec<String>,
 }
 
 /// What a test judges.

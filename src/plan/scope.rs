@@ -32,7 +32,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scoped {
     pub scope: Scope,
-    /// Functions in texts of the project. The scope is right only where all of them are immutable.
+    /// Functions in texts of the project. The scope is right only where all of them are immutable, and where they look at
+    /// one row, but for a scope of keys.
     pub functions: Vec<String>,
 }
 
@@ -89,18 +90,22 @@ pub fn scope(
         (_, Some(AuditScope::Keys)) => {
             arguments(generic, &mut functions)?;
             alone(test, owner)?;
-            Scope::Keys(key_columns(generic)?)
+            Scope::Keys(key_columns(spec, generic)?)
         }
         (name, _) => return Err(format!("`{name}` says no `audit_scope`")),
     };
     Ok(Scoped { scope, functions })
 }
 
-/// A singular test that says it judges rows one by one, and reads nothing but the model.
+/// A singular test that says what it judges apart from the rest, and reads nothing but the model.
 fn singular(test: &Node, spec: &TestSpec, owner: &NodeId) -> Result<Scoped, String> {
-    if spec.audit_scope != Some(AuditScope::Rows) {
-        return Err("a singular test can look at anything".to_owned());
-    }
+    let scope = match spec.audit_scope {
+        Some(AuditScope::Rows) => Scope::Rows,
+        Some(AuditScope::Keys) if spec.audit_keys.is_empty() => return Err("it says no `audit_keys`".to_owned()),
+        Some(AuditScope::Keys) => Scope::Keys(named_keys(&spec.audit_keys)?),
+        Some(AuditScope::All) => return Err("`audit_scope: all`".to_owned()),
+        None => return Err("a singular test can look at anything".to_owned()),
+    };
     plain_thresholds(spec)?;
     if test.depends_on.iter().any(|id| id != owner) {
         return Err("it looks at other relations, too".to_owned());
@@ -109,11 +114,9 @@ fn singular(test: &Node, spec: &TestSpec, owner: &NodeId) -> Result<Scoped, Stri
     let sql = TEMPLATE.replace_all(&test.source.text, " x ");
     let first = sql.to_lowercase().find("select").unwrap_or(0);
     let rest = sql.get(first + "select".len()..).unwrap_or_default();
-    steady("text", rest, &mut functions)?;
-    Ok(Scoped {
-        scope: Scope::Rows,
-        functions,
-    })
+    let looks_around = matches!(scope, Scope::Keys(_));
+    check("text", rest, looks_around, &mut functions)?;
+    Ok(Scoped { scope, functions })
 }
 
 static TEMPLATE: LazyLock<Regex> =
@@ -199,7 +202,10 @@ fn is_column(text: &str) -> bool {
 }
 
 /// The columns whose combination a test judges, under the names that tests use for them.
-fn key_columns(generic: &GenericTest) -> Result<Vec<String>, String> {
+fn key_columns(spec: &TestSpec, generic: &GenericTest) -> Result<Vec<String>, String> {
+    if !spec.audit_keys.is_empty() {
+        return named_keys(&spec.audit_keys);
+    }
     for key in ["columns", "combination_of_columns"] {
         let Some(list) = generic.kwargs.get(key).and_then(|value| value.as_array()) else {
             continue;
@@ -210,6 +216,14 @@ fn key_columns(generic: &GenericTest) -> Result<Vec<String>, String> {
             .ok_or_else(|| format!("its `{key}` are not columns"));
     }
     column(generic, "column_name").map(|name| vec![name])
+}
+
+fn named_keys(names: &[String]) -> Result<Vec<String>, String> {
+    if names.iter().all(|name| is_column(name)) {
+        Ok(names.to_vec())
+    } else {
+        Err("its `audit_keys` are not columns".to_owned())
+    }
 }
 
 /// The arguments of a test of the project, which may be pieces of SQL.
@@ -228,12 +242,11 @@ fn arguments(generic: &GenericTest, functions: &mut Vec<String>) -> Result<(), S
     Ok(())
 }
 
-/// Words that mean something else tomorrow, or for another user, or look at more than one row.
-const MOVING: [&str; 15] = [
-    "select",
-    "table",
-    "over",
-    "exists",
+/// Words that look at more than one row.
+const AROUND: [&str; 4] = ["select", "table", "over", "exists"];
+
+/// Words that mean something else tomorrow, or for another user.
+const MOVING: [&str; 11] = [
     "current_date",
     "current_time",
     "current_timestamp",
@@ -248,13 +261,19 @@ const MOVING: [&str; 15] = [
 ];
 
 /// Words before a bracket that are no functions of the catalogue.
-const SYNTAX: [&str; 17] = [
+const SYNTAX: [&str; 32] = [
     "in", "and", "or", "not", "any", "all", "some", "coalesce", "nullif", "greatest", "least", "cast", "case", "when",
-    "then", "else", "between",
+    "then", "else", "between", "as", "by", "distinct", "except", "exists", "filter", "from", "having", "lateral", "on",
+    "over", "select", "union", "using", "where",
 ];
 
-/// Whether a piece of SQL means the same in every run, but for the functions it calls, which are noted.
+/// Whether a piece of SQL about one row means the same in every run, but for the functions it calls, which are noted.
 fn steady(what: &str, text: &str, functions: &mut Vec<String>) -> Result<(), String> {
+    check(what, text, false, functions)
+}
+
+/// As [`steady`], where it may look at the rows around one.
+fn check(what: &str, text: &str, looks_around: bool, functions: &mut Vec<String>) -> Result<(), String> {
     if text.contains("{{") || text.contains("{%") {
         return Err(format!("its {what} is a template"));
     }
@@ -266,7 +285,8 @@ fn steady(what: &str, text: &str, functions: &mut Vec<String>) -> Result<(), Str
         match token {
             Token::Word(word) if word.quote_style.is_none() => {
                 let name = word.value.to_lowercase();
-                if MOVING.contains(&name.as_str()) {
+                let around = !looks_around && AROUND.contains(&name.as_str());
+                if around || MOVING.contains(&name.as_str()) {
                     return Err(format!("its {what} says `{name}`"));
                 }
                 let called = matches!(tokens.get(at + 1), Some(Token::LParen));

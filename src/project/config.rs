@@ -40,6 +40,7 @@ pub type Settings = IndexMap<String, Setting>;
 pub const CONFIG_KEYS: &[&str] = &[
     "access",
     "alias",
+    "audit_keys",
     "audit_scope",
     "batch_size",
     "begin",

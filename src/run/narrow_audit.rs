@@ -18,7 +18,7 @@ use super::host::Instead;
 use super::result::Status;
 use super::strategy::{Batch, null_keys_query};
 use super::test::Verdict;
-use super::touched::{TOUCHED, Touched};
+use super::touched::{BEFORE, TOUCHED, Touched};
 
 impl NodeRun {
     /// What each test of the model has to look at, where it can be narrowed.
@@ -36,7 +36,14 @@ impl NodeRun {
         let Some(scoped) = touched.scopes.get(&test.id) else {
             return Ok(None);
         };
-        if scoped.functions.iter().any(|name| !touched.immutable.contains(name)) {
+        let looks_around = matches!(scoped.scope, Scope::Keys(_));
+        let may_call = |name: &String| {
+            touched
+                .immutable
+                .get(name)
+                .is_some_and(|is_scalar| *is_scalar || looks_around)
+        };
+        if !scoped.functions.iter().all(may_call) {
             return Ok(None);
         }
         let Some(part) = self.part(test, &scoped.scope, touched).await? else {
@@ -134,12 +141,13 @@ impl NodeRun {
         }
     }
 
-    /// The rows that share the values of some columns with a touched one.
+    /// The rows that share the values of some columns with a touched one, or with one that the delta took away: what is
+    /// left of a group may be wrong without it.
     async fn sharing(
         &self,
         columns: &[String],
         touched: &Touched,
-        ignores_null: bool,
+        of_unique: bool,
     ) -> Result<Option<String>, Diagnostic> {
         let current = self.context.readable(&self.step.node);
         let config = NodeConfig {
@@ -147,8 +155,21 @@ impl NodeRun {
             incremental_strategy: Some(IncrementalStrategy::DeleteInsert),
             ..self.step.node.config.clone()
         };
-        let source = touched.rows.to_string();
-        let null_keys = match null_keys_query(&source, &config).filter(|_| !ignores_null) {
+        let source = if touched.replaces && !of_unique {
+            let list = columns.join(", ");
+            let rows = format!(
+                "select {list} from {}\nunion\nselect {list} from {}",
+                ident(TOUCHED),
+                ident(BEFORE)
+            );
+            let Some(keys) = self.make_part(&rows, touched).await? else {
+                return Ok(None);
+            };
+            keys.to_string()
+        } else {
+            touched.rows.to_string()
+        };
+        let null_keys = match null_keys_query(&source, &config).filter(|_| !of_unique) {
             Some(query) => match self.tried(&query).await? {
                 Some(rows) => rows.iter().map(|row| row.get(0)).collect(),
                 None => return Ok(None),

@@ -119,6 +119,7 @@ mod tests {
             store_failures: None,
             stored_as_view: false,
             audit_scope: None,
+            audit_keys: Vec::new(),
         }
     }
 

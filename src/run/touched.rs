@@ -39,8 +39,10 @@ pub(super) struct Touched {
     pub(super) gone: HashMap<String, Option<Relation>>,
     /// The newest certificate of each published model.
     pub(super) last: HashMap<String, LastAudits>,
-    /// Functions of the catalogue that mean the same in every run.
-    pub(super) immutable: Vec<String>,
+    /// It took rows away, or put others in their place.
+    pub(super) replaces: bool,
+    /// Functions of the catalogue that mean the same in every run, and whether they look at one row.
+    pub(super) immutable: HashMap<String, bool>,
     /// What each test of the model has to look at, where it can be narrowed.
     pub(super) scopes: HashMap<NodeId, Scoped>,
     /// By audit, see [`definition_of`].
@@ -116,6 +118,7 @@ impl NodeRun {
             immutable: self.immutable_functions(&scopes).await?,
             definitions: self.definitions(),
             parts: AtomicUsize::new(0),
+            replaces,
             changes: self.count_changes(current, replaces).await?,
             scopes,
         };
@@ -224,25 +227,25 @@ impl NodeRun {
         Ok(Some(there))
     }
 
-    async fn immutable_functions(&self, scopes: &HashMap<NodeId, Scoped>) -> Result<Vec<String>, Diagnostic> {
+    async fn immutable_functions(&self, scopes: &HashMap<NodeId, Scoped>) -> Result<HashMap<String, bool>, Diagnostic> {
         let called: Vec<&str> = scopes
             .values()
             .flat_map(|scoped| &scoped.functions)
             .map(String::as_str)
             .collect();
         if called.is_empty() {
-            return Ok(Vec::new());
+            return Ok(HashMap::new());
         }
         let rows = self
             .connection
             .query(
-                "select proname::text from pg_proc where proname = any ($1::text[])
-                 group by proname having bool_and(provolatile = 'i' and prokind = 'f')",
+                "select proname::text, bool_and(prokind = 'f') from pg_proc where proname = any ($1::text[])
+                 group by proname having bool_and(provolatile = 'i' and prokind <> 'p')",
                 &[&called],
             )
             .await
             .map_err(|error| self.database_error(&error))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// How each audit ended, for the certificate.

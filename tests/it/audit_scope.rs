@@ -16,6 +16,8 @@ const PROPERTIES: &str = r#"
 models:
   - name: people
     access: public
+    data_tests:
+      - not_ann_alone: {arguments: {by: [grp]}}
     columns:
       - name: id
         data_tests: [unique, not_null]
@@ -60,6 +62,8 @@ const MACROS: &str = "
 select * from {{ model }} where {{ column }} <= 0{% endtest %}
 {% test one_of_each(model, columns) %}{{ config(audit_scope='keys') }}
 select {{ columns | join(', ') }} from {{ model }} group by {{ columns | join(', ') }} having count(*) > 1{% endtest %}
+{% test not_ann_alone(model, by) %}{{ config(audit_scope='keys', audit_keys=by) }}
+select {{ by | join(', ') }} from {{ model }} group by {{ by | join(', ') }} having count(*) = 1 and min(id) = 2 and min(name) = 'ann'{% endtest %}
 {% test few(model, most) %}
 select count(*) from {{ model }} having count(*) > {{ most }}{% endtest %}
 ";
@@ -78,6 +82,13 @@ fn scoped() -> Project {
             "tests/amounts_are_small.sql",
             "{{ config(audit_scope='rows') }} -- each by itself
              select id from {{ ref('visits') }} where amount > 1000 or lower(kind) = 'never'",
+        )
+        .write(
+            "tests/nobody_is_left_alone.sql",
+            // Of a name that a delta took persons from, too.
+            "{{ config(audit_scope='keys', audit_keys=['name']) }}
+             select name from (select name, id, lag(id) over (partition by name order by id) as before from {{ ref('people') }}) p
+             where exists (select) group by name having sum(p.id) = 4 or max(p.id - coalesce(p.before, 0)) > 5",
         )
         .write(
             "models/people.sql",
@@ -270,6 +281,8 @@ fn what_nobody_vouches_for_is_looked_at_whole() {
     assert_eq!(scope("relationships_visits"), "delta");
     assert_eq!(scope("positive_visits"), "delta");
     assert_eq!(scope("amounts_are_small"), "delta");
+    assert_eq!(scope("nobody_is_left_alone"), "delta");
+    assert_eq!(scope("not_ann_alone_people"), "delta");
     assert_eq!(scope("few_days"), "all");
     // A test that asks something else than when the rows were certified.
     project.put(
@@ -297,6 +310,22 @@ fn what_nobody_vouches_for_is_looked_at_whole() {
     project.ok(&["build"]);
     project.ok(&["build"]);
     assert_eq!(scope("not_null_visits_kind"), "all");
+}
+
+/// Nothing comes in that shares its name with what goes.
+#[test]
+fn a_group_that_lost_a_row_is_judged_again() {
+    let project = scoped();
+    project.ok(&["build"]);
+    project.psql("insert into raw.people_batch values (2, 1, 'bob')");
+    let outcome = project.run(&["build", "--select", "people"]);
+    assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("FAIL nobody_is_left_alone: 1 failure"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(project.psql("select count(*) from analytics.people"), "4");
 }
 
 #[test]

@@ -43,6 +43,13 @@ impl TestSpec {
                 None
             }
         };
+        let audit_keys = typer.strings("audit_keys").unwrap_or_default();
+        if let Some(setting) = typer
+            .get("audit_keys")
+            .filter(|_| audit_scope != Some(AuditScope::Keys))
+        {
+            typer.bad(&setting, "audit_keys", "beside `audit_scope: keys` only");
+        }
         let condition = |text: Option<String>| text.unwrap_or_else(|| "!= 0".to_owned());
         Self {
             generic: None,
@@ -51,6 +58,7 @@ impl TestSpec {
             error_if: condition(typer.text("error_if")),
             fail_calc: typer.text("fail_calc").unwrap_or_else(|| "count(*)".to_owned()),
             audit_scope,
+            audit_keys,
             limit: typer.number("limit"),
             where_: typer.text("where"),
             stored_as_view: store_failures_as.as_deref() == Some("view"),

@@ -277,6 +277,7 @@ fn test(entry: &Json) -> TestSpec {
         store_failures: config["store_failures"].as_bool(),
         stored_as_view: config["store_failures_as"] == "view",
         audit_scope: None,
+        audit_keys: Vec::new(),
     }
 }
 

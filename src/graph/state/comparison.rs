@@ -8,7 +8,8 @@ use super::contract;
 const PLACE: [&str; 5] = ["alias", "schema", "database", "tags", "group"];
 
 /// The keys of a test's configuration that change what it finds.
-const OF_TESTS: [&str; 10] = [
+const OF_TESTS: [&str; 11] = [
+    "audit_keys",
     "audit_scope",
     "severity",
     "where",

@@ -276,6 +276,11 @@ const CONFIG: &[Line] = &[
     ),
     ("alias", Supported, ""),
     (
+        "audit_keys",
+        Supported,
+        "Assay's own: the columns of a test with `audit_scope: keys`, see [the gate](gate.md)",
+    ),
+    (
         "audit_scope",
         Supported,
         "Assay's own: what a test looks at after a delta, see [the gate](gate.md)",

@@ -26,6 +26,7 @@ pub struct TestProperties {
 /// Keys of a test's config that may stand beside its arguments too.
 const CONFIG_ARGS: &[&str] = &[
     "alias",
+    "audit_keys",
     "audit_scope",
     "database",
     "enabled",

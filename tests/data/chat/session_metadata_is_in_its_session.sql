@@ -1,4 +1,5 @@
 -- session_started_metadata stands in the session of the action that follows it.
+{{ config(audit_scope='keys', audit_keys=['sender_key']) }}
 select _record_hash
 from (
   select
