@@ -77,7 +77,7 @@ impl Server {
 
     /// A psql that runs on beside the test.
     pub fn spawn_psql(&self, database: &str, user: &str, sql: &str) -> Child {
-        Command::new(self.bin.join("psql"))
+        self.program("psql")
             .args(["-X", "-q", "-U", user, "-d", database, "-c", sql, "-h"])
             .arg(&self.socket)
             .stdin(Stdio::null())
@@ -179,8 +179,19 @@ impl Server {
             .expect("sh starts");
     }
 
+    /// A program of PostgreSQL without what the developer's own settings (`PGPORT`, `PGUSER`, ..) would make of it.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        for (setting, _) in std::env::vars_os() {
+            if setting.to_string_lossy().starts_with("PG") {
+                command.env_remove(setting);
+            }
+        }
+        command
+    }
+
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.bin.join(program));
+        let mut command = self.program(program);
         command.current_dir("/tmp");
         if let Some((uid, gid)) = self.owner {
             command.uid(uid).gid(gid);
@@ -203,7 +214,7 @@ impl Server {
 
     /// Plain rows, nothing of the user's own settings, and an end at the first error.
     pub fn psql_command(&self, database: &str, user: &str) -> Command {
-        let mut command = Command::new(self.bin.join("psql"));
+        let mut command = self.program("psql");
         command
             .args([
                 "-X",
@@ -251,7 +262,8 @@ impl Database {
     /// Gives every row of a query as the unescaped fields of `COPY`; only one is held at a time.
     pub fn each_row(&self, query: &str, mut each: impl FnMut(&[Option<String>])) {
         let server = Server::shared();
-        let mut psql = Command::new(server.bin.join("psql"))
+        let mut psql = server
+            .program("psql")
             .args([
                 "-X",
                 "-q",
