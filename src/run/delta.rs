@@ -25,8 +25,9 @@ impl NodeRun {
         let before = self.pre_hooks(&target)?;
         let source = ident("assay_delta");
         let create = format!(
-            "create temporary table {source} on commit drop as (\n{}\n);\n",
-            compiled.sql
+            "create temporary table {source} on commit drop as (\n{}\n);\n{}",
+            compiled.sql,
+            self.statistics(&source)
         );
         let first = format!("{}{before}{create}", self.begin());
         if let Err(error) = self.connection.batch(&first).await {
@@ -131,6 +132,15 @@ impl NodeRun {
             config: &self.step.node.config,
             null_keys,
         }
+    }
+
+    /// Gathers statistics of the rows of a delta, by which PostgreSQL tells that looking up their keys in an index is
+    /// cheaper than reading the table. Autovacuum does not come by in time.
+    pub(super) fn statistics(&self, source: &str) -> String {
+        if self.step.node.config.unique_key.is_empty() {
+            return String::new();
+        }
+        format!("analyze {source};\n")
     }
 
     /// The statements that apply the rows of `source`, which must stand already.

@@ -111,7 +111,8 @@ impl NodeRun {
         } else {
             Vec::new()
         };
-        let mut rest = create_indexes(&new, indexes);
+        // What reads it next is planned by its statistics, and autovacuum comes too late for that.
+        let mut rest = format!("{}analyze {new};\n", create_indexes(&new, indexes));
         if let Some(kind) = existing {
             rest.push_str(&drop_foreign_keys(&self.context.graph, &node, kind));
             rest.push_str(&swap(&new, &relation, kind, indexes, &hanging));

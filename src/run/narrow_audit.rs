@@ -165,7 +165,9 @@ impl NodeRun {
             let Some(keys) = self.make_part(&rows, touched).await? else {
                 return Ok(None);
             };
-            keys.to_string()
+            let keys = keys.to_string();
+            self.tried(&format!("analyze {keys}")).await?;
+            keys
         } else {
             touched.rows.to_string()
         };

@@ -173,8 +173,9 @@ impl NodeRun {
     async fn stage(&self, fence: &str, compiled: &Compiled) -> Result<(Relation, String, u64), Diagnostic> {
         let stage = stage_relation(&self.step.node.relation);
         let create = format!(
-            "drop table if exists {stage};\n{}",
-            create_table_as(&stage, &compiled.sql, true)
+            "drop table if exists {stage};\n{}{}",
+            create_table_as(&stage, &compiled.sql, true),
+            self.statistics(&stage.to_string())
         );
         // Fenced as well: a killed run's server process may still be at it when the next run looks for leftovers.
         let fenced = format!("begin;\n{fence}{create}commit;\n");
