@@ -2,6 +2,7 @@
 select split_part(f.flag, ':', 1) as column_name, split_part(f.flag, ':', 2) as reason, count(*) as rows
 from {{ ref('stg_rasa__events') }} e
 cross join lateral unnest(string_to_array(e.dq_flags, ',')) as f(flag)
+where e.dq_flags is not null
 group by 1, 2
 union all
 select 'event', b.quarantine_reason, count(*)

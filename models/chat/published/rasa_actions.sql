@@ -19,4 +19,4 @@ select
   e.confidence,
   e.interaction_id as story_action_interaction_sk
 from {{ ref('stg_rasa__event_sequence') }} e
-where e.event = 'action' and {{ rasa_in_scope('e.sender_key') }}
+where e.event = 'action' and {{ rasa_in_scope('e.sender_id') }}

@@ -22,4 +22,4 @@ select
   e.interaction_id as action_interaction_fk,
   case when e.reverse_interaction_nr > 0 then e.session_id || '/' || (e.interaction_nr + 1) end as next_user_interaction_fk
 from {{ ref('stg_rasa__event_sequence') }} e
-where e.event = 'bot' and {{ rasa_in_scope('e.sender_key') }}
+where e.event = 'bot' and {{ rasa_in_scope('e.sender_id') }}

@@ -24,4 +24,4 @@ select
   e.interaction_id,
   e.session_key
 from {{ ref('stg_rasa__event_sequence') }} e
-where {{ rasa_in_scope('e.sender_key') }}
+where {{ rasa_in_scope('e.sender_id') }}

@@ -41,7 +41,7 @@ grouped as (
       as {{ metric.name }}_count
     {%- endfor %}
   from {{ ref('stg_rasa__event_sequence') }} e
-  where {{ rasa_in_scope('e.sender_key') }}
+  where {{ rasa_in_scope('e.sender_id') }}
   group by 1, 2, 3, 4, 5, 6, 7, 8
 )
 

@@ -9,5 +9,5 @@ select
   count(distinct e.session_key) as sessions_count,
   extract(epoch from max(e."timestamp") - min(e."timestamp"))::numeric(18,3) as sender_conversation_duration_seconds
 from {{ ref('stg_rasa__event_sequence') }} e
-where {{ rasa_in_scope('e.sender_key') }}
+where {{ rasa_in_scope('e.sender_id') }}
 group by e.sender_key, e.user_key

@@ -32,7 +32,7 @@ ends as (
     (array_agg(e.active_form order by e.pos desc))[1] as form_at_end
   from {{ ref('stg_rasa__event_sequence') }} e
   {% if is_incremental() -%}
-  where e.sender_key in (select s.sender_key from scope s)
+  where e.sender_id in (select i.sender_id from scope s join {{ ref('stg_rasa__sender_ids') }} i on i.sender_key = s.sender_key)
   {%- endif %}
   group by 1
 ),

@@ -28,4 +28,4 @@ select
 from {{ ref('stg_rasa__slots') }} s
 left join {{ ref('stg_rasa__slots') }} a on a.slot_record_hash = s.next_slot_fill_attempt_record_hash
 left join {{ ref('stg_rasa__slots') }} f on f.slot_record_hash = s.next_slot_fill_record_hash
-where {{ rasa_in_scope('s.sender_key') }}
+where {{ rasa_in_scope('s.sender_id') }}

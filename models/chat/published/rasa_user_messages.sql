@@ -28,4 +28,4 @@ select
   -- Interaction 0, before the first user message, is no step of the dialogue.
   case when e.interaction_nr > 1 then e.session_id || '/' || (e.interaction_nr - 1) end as previous_bot_interaction_fk
 from {{ ref('stg_rasa__event_sequence') }} e
-where e.event = 'user' and {{ rasa_in_scope('e.sender_key') }}
+where e.event = 'user' and {{ rasa_in_scope('e.sender_id') }}
