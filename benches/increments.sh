@@ -5,7 +5,8 @@
 #   PGHOST=.. PGPORT=.. PGUSER=.. PGDATABASE=.. benches/increments.sh rasa|exp|voice
 #
 # TIER sets another size than `large`, 10 million rows. The database should be used by nobody else: its schemas are dropped before and
-# after. After each build the slowest models are listed with the rows that they wrote. Needs psql and python3.
+# after. After each build the slowest models are listed with the rows that they wrote, and after 0.1% the plan of what an increment looks
+# up. Needs psql and python3.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 assay=${ASSAY:-$root/target/release/assay}
@@ -40,8 +41,22 @@ for result in models[:8]:
     print(f'    {result["execution_time"]:8.2f} s  {result["unique_id"].split(".")[2]}  {result["message"] or ""}')
 PY
 }
+# How PostgreSQL finds what an increment writes again, or reads: by an index, or not.
+plan() {
+  case $domain in
+    rasa) sql "explain (analyze, costs off, timing off, summary off)
+               select * from analytics_staging.stg_rasa__events e
+               where e.sender_id in (select s.sender_id from analytics_staging.stg_rasa__sender_ids s where s.in_scope)" ;;
+    exp) sql "explain (analyze, costs off, timing off, summary off)
+              select * from exp.events where created_at >= (select max(created_at) from analytics_staging.base_exp__events) - interval '1 hour'" ;;
+    voice) ;;
+  esac | sed 's/^/    /'
+}
 clean
 load 989
+# What docs/experiments.md asks for.
+[ $domain != exp ] || sql "create index on exp.events (created_at); create index on exp.events ((context ->> 'session_id'));
+                           create index on exp.events (unit_type, unit_id)"
 first=$(build)
 echo "first build of 98.9%: $first s"
 slowest
@@ -50,6 +65,7 @@ load 990
 tenth=$(build)
 echo "0.1% more: $tenth s"
 slowest
+plan
 load 1000
 one=$(build)
 echo "1% more: $one s"

@@ -1,3 +1,4 @@
+{{ config(materialized='table') }}
 {#
   A version of the recogniser against the baseline of a target: the turn error rates by segment and length of call, each
   weighted by the baseline's turns (direct standardisation), so that neither other callers nor shorter calls pass for fewer
