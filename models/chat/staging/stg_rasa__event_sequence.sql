@@ -20,9 +20,16 @@
 {%- set rewinding = var('rasa_rewinding_actions', []) or [''] %}
 with
 
+-- Only what places an event goes through the windows; the rest of it comes back at the end.
 ordered as (
   select
-    e.*,
+    e._record_hash,
+    e.sender_id,
+    e.user_id,
+    e.event,
+    e.value,
+    e."timestamp",
+    e.metadata_session_id,
     row_number() over w as pos,
     lag(e.event) over w as previous_event,
     lag(e.value) over w as previous_value,
@@ -63,10 +70,10 @@ marked as (
 
 -- A fallback rewinds the message that it answers so that the next prediction passes over it. Nobody took that message back.
 kept_rewinds as (
-  select k._record_hash
+  select k.sender_id, k.pos
   from (
     select
-      m._record_hash, m.event,
+      m.sender_id, m.pos, m.event,
       lag(m.event) over (partition by m.sender_id order by m.pos) as previous_event,
       lag(m.value) over (partition by m.sender_id order by m.pos) as previous_value
     from marked m
@@ -78,7 +85,6 @@ kept_rewinds as (
 -- Starts stand with the marker of another kind before them.
 runs as (
   select
-    m._record_hash,
     m.sender_id,
     m.pos,
     m.marker,
@@ -91,7 +97,8 @@ runs as (
 -- Starts that follow a restart without a word of the user in between belong to the restart's session.
 openers as (
   select
-    r._record_hash,
+    r.sender_id,
+    r.pos,
     not (
       r.marker = 'start' and first_value(r.marker) over w = 'restart' and first_value(r.users_so_far) over w = r.users_so_far
     ) as opens
@@ -102,12 +109,12 @@ openers as (
 numbered as (
   select
     m.*,
-    m.event = 'rewind' and k._record_hash is null as takes_back,
+    m.event = 'rewind' and k.pos is null as takes_back,
     count(*) filter (where o.opens) over (partition by m.sender_id order by m.pos rows unbounded preceding)
       as sender_session_nr
   from marked m
-  left join openers o on o._record_hash = m._record_hash
-  left join kept_rewinds k on k._record_hash = m._record_hash
+  left join openers o on o.sender_id = m.sender_id and o.pos = m.pos
+  left join kept_rewinds k on k.sender_id = m.sender_id and k.pos = m.pos
 ),
 
 placed as (
@@ -154,21 +161,21 @@ judged as (
 )
 
 select
-  j._record_hash,
-  j.seq,
+  e._record_hash,
+  e.seq,
   j.pos,
-  j.sender_id,
-  j.sender_key,
-  j.user_id,
-  j.user_key,
-  j.event,
-  j.value,
-  j."timestamp",
-  j.model_id,
-  j.environment,
-  j._load_id,
-  j.metadata_session_id,
-  j.is_flagged,
+  e.sender_id,
+  e.sender_key,
+  e.user_id,
+  e.user_key,
+  e.event,
+  e.value,
+  e."timestamp",
+  e.model_id,
+  e.environment,
+  e._load_id,
+  e.metadata_session_id,
+  e.is_flagged,
   j.session_nr,
   j.sender_session_nr,
   j.interaction_nr,
@@ -176,19 +183,20 @@ select
   j.active_form,
   j.active_form_nr,
   j.is_reverted,
-  j.user_key || '/' || j.session_nr as session_id,
-  j.user_key || '/' || j.session_nr || '/' || j.interaction_nr as interaction_id,
+  e.user_key || '/' || j.session_nr as session_id,
+  e.user_key || '/' || j.session_nr || '/' || j.interaction_nr as interaction_id,
   j.session_key,
-  j.text,
-  j.message_id,
-  j.input_channel,
-  j.intent_confidence,
-  j.second_intent_name,
-  j.second_intent_confidence,
-  j.confidence,
-  j.external_session_id,
-  j.button_count,
-  j.policy,
-  j.slot_value,
-  j.dq_flags
+  e.text,
+  e.message_id,
+  e.input_channel,
+  e.intent_confidence,
+  e.second_intent_name,
+  e.second_intent_confidence,
+  e.confidence,
+  e.external_session_id,
+  e.button_count,
+  e.policy,
+  e.slot_value,
+  e.dq_flags
 from judged j
+join {{ ref('stg_rasa__events') }} e on e._record_hash = j._record_hash
