@@ -8,7 +8,7 @@
 //! variants than the assigned one do not move a session to another arm. A malformed `total_turns` falls back to the
 //! user messages. Sessions that share an id are one session.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::super::clock::{self, MINUTE, Micros};
 use super::super::distribution::{float, rounded};
 use super::design::{EXPERIMENTS, Flow};
-use super::event::{Body, Event};
+use super::event::{Body, Event, Exposure};
 
 /// From so many turns on a session has progressed.
 const PROGRESSED_TURNS: i64 = 3;
@@ -175,7 +175,8 @@ impl Reason {
 #[derive(Clone, Debug)]
 struct Session {
     flow: Option<Flow>,
-    arms: BTreeSet<(usize, usize)>,
+    /// Arm by experiment.
+    arms: BTreeMap<usize, usize>,
     end: Option<End>,
     last_activity: Micros,
     user_messages: u64,
@@ -261,11 +262,7 @@ impl ExpSums {
         };
         let session = Session {
             flow: events.iter().find_map(|e| e.talk.and_then(|talk| talk.flow)),
-            arms: events
-                .iter()
-                .flat_map(|e| &e.exposures)
-                .map(|x| (x.experiment, x.assigned_arm))
-                .collect(),
+            arms: first_arms(events.iter().flat_map(|e| &e.exposures)),
             end,
             last_activity: active.max().unwrap_or(Micros::MIN),
             user_messages: user_messages as u64,
@@ -297,7 +294,8 @@ impl ExpSums {
         self.total.add(session, in_progress);
         let flow = Some(session.flow);
         let mut cohorts = vec![Cohort { flow, arm: None }];
-        for arm in &session.arms {
+        for (&experiment, &arm) in &session.arms {
+            let arm = &(experiment, arm);
             cohorts.push(Cohort {
                 flow: None,
                 arm: Some(*arm),
@@ -487,4 +485,30 @@ pub fn rate(part: u64, whole: u64) -> Option<f64> {
 pub fn mean(sum: i64, count: u64) -> Option<f64> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     (count > 0).then(|| rounded(float(sum) / float(count), 9))
+}
+
+/// A session is in one arm of an experiment, that of its first event, though two units of different arms may share it.
+fn first_arms<'e>(exposures: impl Iterator<Item = &'e Exposure>) -> BTreeMap<usize, usize> {
+    let mut arms = BTreeMap::new();
+    for exposure in exposures {
+        arms.entry(exposure.experiment).or_insert(exposure.assigned_arm);
+    }
+    arms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_of_two_units_counts_once_in_an_experiment() {
+        let exposed = |experiment, assigned_arm| Exposure {
+            experiment,
+            assigned_arm,
+            variant: 0,
+            known: true,
+        };
+        let exposures = [exposed(3, 1), exposed(0, 2), exposed(3, 0), exposed(5, 0)];
+        assert_eq!(first_arms(exposures.iter()), BTreeMap::from([(0, 2), (3, 1), (5, 0)]));
+    }
 }
