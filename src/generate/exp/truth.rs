@@ -295,12 +295,9 @@ impl ExpSums {
         let flow = Some(session.flow);
         let mut cohorts = vec![Cohort { flow, arm: None }];
         for (&experiment, &arm) in &session.arms {
-            let arm = &(experiment, arm);
-            cohorts.push(Cohort {
-                flow: None,
-                arm: Some(*arm),
-            });
-            cohorts.push(Cohort { flow, arm: Some(*arm) });
+            let arm = Some((experiment, arm));
+            cohorts.push(Cohort { flow: None, arm });
+            cohorts.push(Cohort { flow, arm });
         }
         for cohort in cohorts {
             self.cohorts.entry(cohort).or_default().add(session, in_progress);
