@@ -81,6 +81,7 @@ async fn work(
         return Ok(Some(ErasureStory {
             persons: subjects.len(),
             done: done.map_err(|error| failed(&error, &subjects))?,
+            absent: absent(&erasure),
             not_covered: erasure.not_covered,
             dry_run: true,
             ..ErasureStory::default()
@@ -103,6 +104,7 @@ async fn work(
                 persons: subjects.len(),
                 done: counted.map_err(private)?,
                 not_covered: erasure.not_covered.clone(),
+                absent: absent(&erasure),
                 dry_run: true,
                 ..ErasureStory::default()
             };
@@ -115,6 +117,7 @@ async fn work(
             persons: subjects.len(),
             done: done.map_err(private)?,
             not_covered: erasure.not_covered.clone(),
+            absent: absent(&erasure),
             ..ErasureStory::default()
         };
         vacuum(connection, &erasure, &mut story).await;
@@ -132,6 +135,12 @@ async fn work(
         connected.flush(connection).await?;
     }
     ended
+}
+
+/// The sources that are not there, which is of interest where rows are deleted from sources.
+fn absent(erasure: &Erasure) -> Vec<String> {
+    let told = erasure.absent.iter().filter(|_| erasure.with_sources);
+    told.map(Relation::plain).collect()
 }
 
 /// Asks on the terminal; where there is none nobody can answer.
@@ -220,6 +229,13 @@ async fn erasure(
         ..Erasure::default()
     };
     let expressions = Expressions::new(workspace, connected).await?;
+    let sources = reach
+        .told
+        .iter()
+        .filter(|node| node.resource_type == ResourceType::Source);
+    let sources: Vec<&Relation> = sources.map(|node| &node.relation).collect();
+    let absent = gate::absent_of(connection, &sources).await;
+    erasure.absent = absent.map_err(|error| failed(&error, &subjects))?;
     for node in &reach.told {
         cover(workspace, &expressions, &tables, node, &names, &mut erasure)?;
     }
@@ -319,6 +335,7 @@ fn cover(
         return Ok(());
     }
     let mut relations = Vec::new();
+    let told = erasure.not_covered.len();
     for table in tables.of(node) {
         if table.is_view {
             erasure.refreshed.insert(0, table.relation.clone());
@@ -332,7 +349,8 @@ fn cover(
             relations.push(table.relation.clone());
         }
     }
-    if is_source && erasure.with_sources && relations.is_empty() {
+    let known = !relations.is_empty() || erasure.not_covered.len() > told;
+    if is_source && erasure.with_sources && !known && !erasure.absent.contains(&node.relation) {
         let why = "the source is no table of this database".to_owned();
         erasure.not_covered.push((node.relation.plain(), why));
     }

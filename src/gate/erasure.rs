@@ -77,6 +77,8 @@ pub struct Erasure {
     pub refreshed: Vec<Relation>,
     /// What is made of the person's rows and does not tell: model and why.
     pub not_covered: Vec<(String, String)>,
+    /// Sources that do not exist, in which nobody has rows.
+    pub absent: Vec<Relation>,
     pub with_sources: bool,
 }
 
@@ -127,6 +129,31 @@ pub async fn stored_tables(
             model: row.get(3),
             columns: row.get(4),
         })
+        .collect())
+}
+
+/// Those of the relations that do not exist, of whatever kind. Another database cannot be looked into, so what is there stays
+/// out of it.
+pub async fn absent_of(connection: &Connection, relations: &[&Relation]) -> Result<Vec<Relation>, SqlError> {
+    let databases: Vec<Option<&str>> = relations.iter().map(|one| one.database.as_deref()).collect();
+    let schemas: Vec<String> = relations.iter().map(|one| one.stored_schema().into_owned()).collect();
+    let names: Vec<String> = relations
+        .iter()
+        .map(|one| one.stored_identifier().into_owned())
+        .collect();
+    let sql = "select w.place - 1
+               from unnest($1::text[], $2::text[], $3::text[]) with ordinality as w(database, schema, name, place)
+               where coalesce(w.database, current_database()) = current_database()
+                 and not exists (
+                   select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                   where n.nspname = w.schema and c.relname = w.name
+                 )
+               order by 1";
+    let rows = connection.query(sql, &[&databases, &schemas, &names]).await?;
+    let places = rows.iter().map(|row| row.get::<_, i64>(0));
+    Ok(places
+        .filter_map(|place| relations.get(usize::try_from(place).ok()?))
+        .map(|one| (*one).clone())
         .collect())
 }
 

@@ -22,7 +22,7 @@ mod subject_condition;
 mod version;
 
 pub use collect::{Collected, Keep, collect, drop_due, drop_leftovers, leftovers, outdated};
-pub use erasure::{Covered, Erased, Erasure, Lookup, Match, StoredTable, Telling, erase, stored_tables};
+pub use erasure::{Covered, Erased, Erasure, Lookup, Match, StoredTable, Telling, absent_of, erase, stored_tables};
 pub use evidence::{Certified, HistoryEntry, SourceEvidence, evidence_sql};
 pub use format::LEDGER_FORMAT;
 pub use grants::{grantee, redress, revoke_beyond};

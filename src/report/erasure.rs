@@ -16,6 +16,8 @@ pub struct ErasureStory {
     pub done: Vec<Erased>,
     /// Relation and why.
     pub not_covered: Vec<(String, String)>,
+    /// Sources that do not exist.
+    pub absent: Vec<String>,
     /// Names of models whose readers see fewer rows at once.
     pub vacuumed: Vec<String>,
     /// Tables that could not be vacuumed, and why.
@@ -51,6 +53,9 @@ pub fn erasure_text(out: &mut impl Write, story: &ErasureStory) -> io::Result<()
             "refreshed" => writeln!(out, "{}: {would}refreshed", one.relation)?,
             what => writeln!(out, "{}: {rows} {would}{what}", one.relation)?,
         }
+    }
+    if !story.absent.is_empty() {
+        writeln!(out, "sources that are not there: {}", story.absent.join(", "))?;
     }
     for (name, why) in &story.not_covered {
         writeln!(out, "NOT COVERED {name}: {why}")?;
@@ -88,6 +93,7 @@ pub fn erasure_json(out: &mut impl Write, story: &ErasureStory) -> io::Result<()
         "relations": story.done,
         "rows": story.rows(),
         "not_covered": pairs(&story.not_covered),
+        "absent": story.absent,
         "vacuumed": story.vacuumed,
         "not_vacuumed": pairs(&story.not_vacuumed),
     });

@@ -1,5 +1,6 @@
 //! A person is taken out of everything that is kept.
 
+use super::chat::{UNPACKED, build, fixture, run_file, seven_senders};
 use super::shipped::{assay, shipped};
 use super::support::Project;
 
@@ -314,4 +315,78 @@ fn nothing_is_left_of_a_person_in_the_shipped_project() {
     for word in &gone {
         assert_eq!(traces(&project, word), "", "{word}");
     }
+}
+
+#[test]
+fn nothing_is_left_of_a_person_in_unpacked_tables_and_those_that_are_missing_are_no_gap() {
+    let project = seven_senders();
+    run_file(&project, &fixture().join("unpacked.sql"));
+    // A table of a type that the bot sent once, without forms.
+    project.psql(
+        "drop table rasa_event.event_active_loop;
+         create table rasa_event.event_user__parse_data__entities as
+         select _record_hash as _parent_hash, sender_id as _dist_key, 'an entity of ' || sender_id as value from rasa_event.event_user",
+    );
+    build(&project, UNPACKED);
+    let erase = |more: &[&str]| {
+        let arguments = [
+            "erase",
+            "--subject",
+            "user_id=UX",
+            "--include-sources",
+            "--vars",
+            UNPACKED,
+            "--profile",
+            "it",
+        ];
+        [&arguments[..], more]
+            .concat()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let said = |arguments: &[String]| {
+        project
+            .ok(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+            .stdout
+    };
+    let dry: serde_json::Value = serde_json::from_str(&said(&erase(&["--dry-run", "--output", "json"]))).expect("JSON");
+    let absent = dry["absent"].as_array().expect("a list");
+    assert!(
+        absent.iter().any(|name| name == "rasa_event.event_active_loop"),
+        "{dry}"
+    );
+    assert_eq!(dry["not_covered"], serde_json::json!([]), "{dry}");
+    let words = ["UX", "R3", "R4"];
+    for word in words {
+        assert!(traces(&project, word).contains("rasa_event.event_user "), "{word}");
+    }
+    let told = said(&erase(&["--yes"]));
+    assert!(told.contains("sources that are not there: "), "{told}");
+    assert!(
+        told.contains("rasa_event.event_user__parse_data__entities: 4 rows deleted"),
+        "{told}"
+    );
+    for word in words {
+        assert_eq!(traces(&project, word), "", "{word}\n{told}");
+    }
+    // What is left builds and passes.
+    assay(
+        &project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", UNPACKED],
+    );
+    // A view in the place of a source cannot be deleted from, and a table without the column tells nothing.
+    project.psql(
+        "create view rasa_event.event_active_loop as select 1 as one; alter table rasa_event.event_slot drop column sender_id",
+    );
+    let arguments = erase(&["--dry-run"]);
+    let told = project
+        .ends(1, &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        .stdout;
+    assert!(
+        told.contains("event_active_loop: the source is no table of this database")
+            && told.contains("event_slot: it has no column sender_id")
+            && told.contains(" 2 not covered"),
+        "{told}"
+    );
 }
