@@ -40,3 +40,16 @@ case
     case when {{ number }} is null then '{{ column }}:malformed' else '{{ column }}:out_of_range' end
 end
 {%- endmacro %}
+
+{# A name that a client sends: a text or a number. Of documents, lists and texts that are too long for an index, nothing. #}
+{% macro json_name(doc, key) -%}
+case when jsonb_typeof({{ doc }} -> '{{ key }}') in ('string', 'number') and length({{ doc }} ->> '{{ key }}') between 1 and 255 then {{ doc }} ->> '{{ key }}' end
+{%- endmacro %}
+
+{# '<column>:malformed' or '<column>:too_long' where a name that was there became null. #}
+{% macro name_rejection(doc, key, cleaned, column) -%}
+case
+  when {{ cleaned }} is null and {{ doc }} ->> '{{ key }}' <> '' then
+    case when jsonb_typeof({{ doc }} -> '{{ key }}') in ('string', 'number') then '{{ column }}:too_long' else '{{ column }}:malformed' end
+end
+{%- endmacro %}

@@ -38,6 +38,30 @@
   ('satisfaction_score', 'payload', 'num', 1, 5, 'numeric(4,2)'),
   ('progress', 'payload', 'share', 0, 100, 'double precision'),
 ] -%}
+{#- Column, document, key where it is another. A name is a text or a number of at most 255 characters. -#}
+{%- set texts = [
+  ('session_id', 'context', 'session_id'),
+  ('flow_id', 'context', 'flow_id'),
+  ('flow_version', 'context', 'flow_version'),
+  ('current_state', 'context', 'current_state'),
+  ('context_last_active_state', 'context', 'last_active_state'),
+  ('prompt_version_id', 'context', 'prompt_version_id'),
+  ('policy_version_id', 'context', 'policy_version_id'),
+  ('model_provider', 'context', 'model_provider'),
+  ('model_name', 'context', 'model_name'),
+  ('app_version', 'context', 'app_version'),
+  ('platform', 'context', 'platform'),
+  ('next_state', 'payload', 'next_state'),
+  ('completion_reason', 'payload', 'completion_reason'),
+  ('final_state', 'payload', 'final_state'),
+  ('drop_off_reason', 'payload', 'drop_off_reason'),
+  ('payload_last_active_state', 'payload', 'last_active_state'),
+  ('entry_point', 'payload', 'entry_point'),
+  ('plan_id', 'payload', 'plan_id'),
+  ('rejection_reason', 'payload', 'rejection_reason'),
+  ('intervention_type', 'payload', 'intervention_type'),
+  ('edit_type', 'payload', 'edit_type'),
+] -%}
 {%- set uuid_pattern = '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' %}
 
 with
@@ -50,7 +74,7 @@ known_variants as (
 {% if is_incremental() -%}
 arrived as (
   select
-    nullif(e.context ->> 'session_id', '') as session_id, e.unit_type::text as unit_type, e.unit_id::text as unit_id,
+    {{ json_name('e.context', 'session_id') }} as session_id, e.unit_type::text as unit_type, e.unit_id::text as unit_id,
     (e."timestamp" at time zone 'UTC')::date as event_date
   from {{ source('exp', 'events') }} e
   where e.created_at >= {{ ingested_since(this, 'created_at') }}
@@ -78,7 +102,7 @@ raw_events as (
   join (select distinct unit_type, unit_id, event_date from arrived where session_id is null) a
     on a.unit_type = e.unit_type and a.unit_id = e.unit_id
    and a.event_date = (e."timestamp" at time zone 'UTC')::date
-  where nullif(e.context ->> 'session_id', '') is null
+  where {{ json_name('e.context', 'session_id') }} is null
 ),
 {%- else -%}
 raw_events as (
@@ -100,29 +124,11 @@ read as (
       as content_context,
     e.metrics,
     e.payload,
-    nullif(e.context ->> 'session_id', '') as session_id,
-    nullif(e.context ->> 'flow_id', '') as flow_id,
-    nullif(e.context ->> 'flow_version', '') as flow_version,
-    nullif(e.context ->> 'current_state', '') as current_state,
-    nullif(e.context ->> 'last_active_state', '') as context_last_active_state,
-    nullif(e.context ->> 'prompt_version_id', '') as prompt_version_id,
-    nullif(e.context ->> 'policy_version_id', '') as policy_version_id,
-    nullif(e.context ->> 'model_provider', '') as model_provider,
-    nullif(e.context ->> 'model_name', '') as model_name,
-    nullif(e.context ->> 'app_version', '') as app_version,
-    nullif(e.context ->> 'platform', '') as platform,
-    nullif(e.context ->> 'request_id', '') as request_id,
-    lower(nullif(e.payload ->> 'sender', '')) as sender,
-    nullif(e.payload ->> 'next_state', '') as next_state,
-    nullif(e.payload ->> 'completion_reason', '') as completion_reason,
-    nullif(e.payload ->> 'final_state', '') as final_state,
-    nullif(e.payload ->> 'drop_off_reason', '') as drop_off_reason,
-    nullif(e.payload ->> 'last_active_state', '') as payload_last_active_state,
-    nullif(e.payload ->> 'entry_point', '') as entry_point,
-    nullif(e.payload ->> 'plan_id', '') as plan_id,
-    nullif(e.payload ->> 'rejection_reason', '') as rejection_reason,
-    nullif(e.payload ->> 'intervention_type', '') as intervention_type,
-    nullif(e.payload ->> 'edit_type', '') as edit_type,
+    {% for name, doc, key in texts -%}
+    {{ json_name('e.' ~ doc, key) }} as {{ name }},
+    {% endfor -%}
+    {{ json_name('e.context', 'request_id') }} as request_id,
+    case when lower(e.payload ->> 'sender') in ('user', 'bot') then lower(e.payload ->> 'sender') end as sender,
     {% for name, doc, kind, lo, hi, type in numbers -%}
     {{ json_num('e.' ~ doc, name) }} as n_{{ name }}{{ ',' if not loop.last }}
     {% endfor %}
@@ -284,8 +290,12 @@ select
   {% endfor -%}
   array_remove(array[
     {% for name, doc, kind, lo, hi, type in numbers -%}
-    {{ json_rejection('j.' ~ doc, name, 'j.n_' ~ name, 'j.' ~ name, name) }}{{ ',' if not loop.last }}
-    {% endfor %}
+    {{ json_rejection('j.' ~ doc, name, 'j.n_' ~ name, 'j.' ~ name, name) }},
+    {% endfor -%}
+    {% for name, doc, key in texts -%}
+    {{ name_rejection('j.content_context' if doc == 'context' else 'j.payload', key, 'j.' ~ name, name) }},
+    {% endfor -%}
+    case when j.sender is null and coalesce(j.payload ->> 'sender', '') <> '' then 'sender:unknown' end
   ], null) as dq_flags,
   j._ingested_at,
   j._known_at

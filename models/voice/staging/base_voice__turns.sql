@@ -13,7 +13,7 @@
 }}
 {#
   One row per turn, the copy ingested last. `_session_ids` are all sessions that copies of the turn have named: when a
-  correction moves a turn, the session it left is computed again too.
+  correction moves a turn, the session it left is computed again too. What names no turn or no session is counted in dq_voice.
 #}
 {%- set columns = [
   'turn_id', 'session_id', 'turn_number', 'speaker', 'detected_intent', 'intent_confidence', 'asr_confidence',
@@ -43,8 +43,9 @@ fresh as (
     ], null) as dq_flags,
     ingested_at as _ingested_at
   from {{ source('voice', 'voice_turns') }}
+  where turn_id is not null and session_id is not null
   {% if is_incremental() -%}
-  where ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+    and ingested_at >= {{ ingested_since(this, '_ingested_at') }}
   {%- endif %}
 ),
 

@@ -17,8 +17,9 @@ with fresh as (
     {{ yes_no('escalation_flag') }} as is_escalated,
     ingested_at as _ingested_at
   from {{ source('voice', 'voice_ai_metrics') }}
+  where session_id is not null
   {% if is_incremental() -%}
-  where ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+    and ingested_at >= {{ ingested_since(this, '_ingested_at') }}
   {%- endif %}
 )
 
