@@ -3,7 +3,7 @@
 use crate::graph::Node;
 use crate::postgres::{Connection, SqlError};
 
-/// The greatest `loaded_at_field` over the given sources that declare one, as ISO 8601 text in UTC; `None` where there is
+/// The greatest finite `loaded_at_field` over the given sources that declare one, as ISO 8601 text in UTC; `None` where there is
 /// none or all are empty.
 pub async fn newest_arrival(connection: &Connection, sources: &[&Node]) -> Result<Option<String>, SqlError> {
     let parts: Vec<String> = sources
@@ -11,7 +11,7 @@ pub async fn newest_arrival(connection: &Connection, sources: &[&Node]) -> Resul
         .filter_map(|node| {
             let field = node.source_spec.as_ref()?.loaded_at_field.as_ref()?;
             Some(format!(
-                "select max({field})::timestamptz as arrived from {}",
+                "select max({field})::timestamptz as arrived from {} where {field} < 'infinity'",
                 node.relation
             ))
         })

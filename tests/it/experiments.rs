@@ -73,6 +73,26 @@ fn the_pages_questions_have_answers() {
     }
 }
 
+/// It would be read in every build, or in none, and the hours up to it have no end.
+#[test]
+fn an_event_that_arrived_at_no_time_is_shown_by_a_test() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "nano", "--domain", "exp"]);
+    project.psql(
+        "create temp table one as select * from exp.events limit 2;
+         update one set id = gen_random_uuid();
+         update one set created_at = case when ctid = (select min(ctid) from one) then 'infinity'::timestamptz end;
+         insert into exp.events select * from one",
+    );
+    let outcome = project.run(&["build", "--select", "+tag:exp", "--profile", "it"]);
+    assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("FAIL 2 every_raw_event_has_a_verdict"),
+        "{}",
+        outcome.stderr
+    );
+}
+
 /// What decides rows beside the events of a batch: prices, `as_of`, assignments, and copies that take the place of an event.
 #[test]
 fn prices_copies_late_assignments_and_as_of_equal_a_full_refresh() {
