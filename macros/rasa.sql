@@ -14,7 +14,7 @@
 {# The column of user events that names the person: sender_id where nothing does. #}
 {% macro rasa_plain_identifier(name) -%}
 {%- set column = var(name, 'sender_id') | string -%}
-{%- if not modules.re.match('^[a-z_][a-z0-9_]*$', column) -%}
+{%- if not modules.re.match('^[A-Za-z_][A-Za-z0-9_]*$', column) -%}
   {{ exceptions.raise_compiler_error("the var " ~ name ~ " is `" ~ column ~ "`; it is a column of event_user, a plain identifier") }}
 {%- endif -%}
 {{ return(column) }}
@@ -22,11 +22,16 @@
 
 {# What is counted, by interaction and session: [{name, event: user|action|slot, values: [...]}]. #}
 {% macro rasa_count_metrics() -%}
-{%- set metrics = var('count_metrics', []) -%}
+{%- set metrics = rasa_list('count_metrics') -%}
+{%- set names = [] -%}
 {%- for metric in metrics -%}
-  {%- if metric.event not in ['user', 'action', 'slot'] or not metric['values'] or not modules.re.match('^[a-z][a-z0-9_]*$', metric.name | string) -%}
-    {{ exceptions.raise_compiler_error("count_metrics: " ~ metric ~ " needs a name, an event (user, action or slot) and values") }}
+  {%- if metric is not mapping or metric.event not in ['user', 'action', 'slot'] or not metric['values'] or metric['values'] is string or not modules.re.match('^[a-z][a-z0-9_]*$', metric.name | string) -%}
+    {{ exceptions.raise_compiler_error("count_metrics: " ~ metric ~ " needs a name, an event (user, action or slot) and a list of values") }}
   {%- endif -%}
+  {%- if metric.name in names -%}
+    {{ exceptions.raise_compiler_error("count_metrics: there are two of the name " ~ metric.name) }}
+  {%- endif -%}
+  {%- do names.append(metric.name) -%}
 {%- endfor -%}
 {{ return(metrics) }}
 {%- endmacro %}
@@ -38,7 +43,7 @@
 {# Intents that open a story: the seed, or the var where the seed is empty. #}
 {% macro rasa_story_intents() -%}
 select intent_name::text as intent_name from {{ ref('story_intents') }}
-{%- for intent in var('story_intents', []) %}
+{%- for intent in rasa_list('story_intents') %}
 union
 select '{{ intent | replace("'", "''") }}' where not exists (select 1 from {{ ref('story_intents') }})
 {%- endfor %}
@@ -75,7 +80,7 @@ select load_id from {{ commits }} where consumer = '{{ rasa_consumer() }}' and s
 {%- else -%}
 select null::text as load_id where false
 {%- endif -%}
-{%- if var('rasa_write_source_loads', false) %}
+{%- if rasa_switch('rasa_write_source_loads', false) %}
 union
 select load_id::text from {{ rasa_loads() }} where status = 1
 {%- endif -%}
@@ -116,4 +121,16 @@ true
 insert into {{ loads }} (load_id, status, inserted_at)
 select l.load_id, 1, {{ as_of() }} from {{ ref('stg_rasa__load_ids') }} l
 where not exists (select 1 from {{ loads }} s where s.load_id = l.load_id and s.status = 1)
+{%- endmacro %}
+
+{#
+  Why a text is no name of anything: it is longer than any name, holds a document, an at sign or a telephone number. Null where it
+  may be one.
+#}
+{% macro rasa_no_name(column) -%}
+case
+  when length({{ column }}) > 255 then 'too_long'
+  when {{ column }} ~ '[{[]' then 'document'
+  when {{ column }} ~ '[@＠]' or {{ looks_personal(column) }} then 'personal'
+end
 {%- endmacro %}

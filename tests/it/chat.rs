@@ -103,6 +103,35 @@ fn a_layout_that_nobody_knows_is_refused_while_the_project_is_read() {
     let project = shipped();
     let outcome = project.ends(2, &["parse", "--profile", "it", "--vars", "{rasa_layout: packed}"]);
     assert!(outcome.stderr.contains("rasa_layout is `packed`"), "{}", outcome.stderr);
+    for (wrong, told) in [
+        ("session_gap_minutes: soon", "the var session_gap_minutes is `soon`"),
+        ("restart_starts_session: 'no'", "the var restart_starts_session is `no`"),
+        ("story_intents: greet", "the var story_intents is `greet`; it is a list"),
+        ("rasa_low_confidence: 50", "the var rasa_low_confidence is `50`"),
+        ("user_id: 'a b'", "the var user_id is `a b`"),
+        (
+            "count_metrics: [{name: a, event: user, values: [x]}, {name: a, event: user, values: [y]}]",
+            "two of the name a",
+        ),
+        ("count_metrics: [{name: a, event: user, values: x}]", "a list of values"),
+    ] {
+        let arguments = ["parse", "--profile", "it", "--vars", &format!("{{{wrong}}}")];
+        let outcome = project.ends(2, &arguments);
+        assert!(outcome.stderr.contains(told), "{wrong}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn the_domain_builds_where_restarts_start_no_session() {
+    let project = seven_senders();
+    build(
+        &project,
+        &FIXED.replace('}', ", restart_starts_session: false, session_gap_minutes: 600}"),
+    );
+    assert_eq!(
+        project.psql("select count(*) from analytics.rasa_sessions where sender_key = 'R2'"),
+        "2"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
-    post_hook=['{{ rasa_write_source_log() }}'] if var('rasa_write_source_loads', false) else []
+    post_hook=['{{ rasa_write_source_log() }}'] if rasa_switch('rasa_write_source_loads', false) else []
   )
 }}
 {#

@@ -24,9 +24,9 @@ select
   coalesce(sum(m.intent_confidence::numeric) filter (where not m.is_reverted), 0)::numeric(24,6) as intent_confidence_sum,
   -- Of numeric: sums of floating point depend on the order of rows.
   avg(m.intent_confidence::numeric) filter (where not m.is_reverted)::double precision as mean_confidence,
-  count(*) filter (where not m.is_reverted and m.intent_confidence < {{ var('rasa_low_confidence', 0.5) }})
+  count(*) filter (where not m.is_reverted and m.intent_confidence < {{ rasa_low_confidence() }})
     as low_confidence_messages,
-  count(*) filter (where not m.is_reverted and m.intent_confidence < {{ var('rasa_low_confidence', 0.5) }})::double precision
+  count(*) filter (where not m.is_reverted and m.intent_confidence < {{ rasa_low_confidence() }})::double precision
     / nullif(count(m.intent_confidence) filter (where not m.is_reverted), 0) as low_confidence_rate
 from messages m
 {%- if is_incremental() %}

@@ -15,9 +15,9 @@
   Where in sessions, interactions and forms each event stands. Order within a sender is total: time, place in the store,
   hash. Senders of one user are in scope together, since sessions are numbered over the user.
 #}
-{%- set gap = var('session_gap_minutes', 0) | int -%}
-{%- set restarts = var('restart_starts_session', true) -%}
-{%- set rewinding = var('rasa_rewinding_actions', []) or [''] %}
+{%- set gap = rasa_gap_minutes() -%}
+{%- set restarts = rasa_switch('restart_starts_session', true) -%}
+{%- set rewinding = rasa_list('rasa_rewinding_actions') or [''] %}
 with
 
 -- Only what places an event goes through the windows; the rest of it comes back at the end.
