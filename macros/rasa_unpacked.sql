@@ -1,6 +1,6 @@
 {# Reading the unpacked layout. A loader makes a table for a type, and a column for a field, when it first sees one. #}
 
-{# Tables that are there, as {name: [columns]}. #}
+{# Tables that are there, as {name: {column: type}}. #}
 {% macro rasa_unpacked_tables() -%}
 {%- set there = {} -%}
 {%- for table in ['event', 'event_user', 'event_user__parse_data__intent_ranking', 'event_bot', 'event_bot__data__buttons',
@@ -10,7 +10,11 @@
   {%- if execute -%}
     {%- set found = adapter.get_relation(database=relation.database, schema=relation.schema, identifier=relation.identifier) -%}
     {%- if found is not none -%}
-      {%- do there.update({table: adapter.get_columns_in_relation(found) | map(attribute='name') | list}) -%}
+      {%- set types = {} -%}
+      {%- for column in adapter.get_columns_in_relation(found) -%}
+        {%- do types.update({column.name: column.dtype | lower}) -%}
+      {%- endfor -%}
+      {%- do there.update({table: types}) -%}
     {%- endif -%}
   {%- endif -%}
 {%- endfor -%}
@@ -24,6 +28,17 @@
   {%- do found.append(table ~ '."' ~ column ~ '"::' ~ type) -%}
 {%- endfor -%}
 {{ 'coalesce(' ~ found | join(', ') ~ ')' if found else 'null::' ~ type }}
+{%- endmacro %}
+
+{# A table once per key: a load that was sent again brings the same rows again. Which of them stays is the same each time. #}
+{% macro rasa_once(table, columns, key, condition='true') -%}
+(
+  select distinct on (t.{{ key | join(', t.') }}) t.*
+  from {{ source('rasa_event', table) }} t
+  where {{ condition }}
+    and t.{{ key[0] }} in (select c._record_hash from complete c)
+  order by t.{{ key | join(', t.') }}{{ ', t._load_id' if '_load_id' in columns }}, t::text
+)
 {%- endmacro %}
 
 {# As jsonb, with what the field held in other types: <column>__v_<type>. #}
@@ -59,17 +74,17 @@
 {%- endfor -%}
 select
   {{ rasa_first(there, [['event', 'seq']], 'bigint') }} as seq,
-  event._load_id::text as _load_id,
+  event._load_id,
   event.sender_id::text as sender_id,
   case event.event
-    when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else event.event::text
+    when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else coalesce(event.event::text, '__unknown')
   end as event,
-  event."timestamp"::timestamptz as "timestamp",
+  event.happened_at as "timestamp",
   event._record_hash::text as given_hash,
   {{ rasa_first(there, [['event', 'model_id']]) }} as model_id,
   coalesce({{ rasa_first(there, [['event', 'environment']]) }}, '__unknown') as environment,
   {{ rasa_first(there, everywhere) }} as metadata_session_id,
-  coalesce({{ rasa_first(there, flags, 'boolean') }}, false) as is_flagged,
+  coalesce(lower({{ rasa_first(there, flags) }}) in ('true', 't', '1'), false) as is_flagged,
   {{ rasa_first(there, [['event_action', 'name'], ['event_action_execution_rejected', 'name'], ['event_slot', 'name'],
                         ['event_active_loop', 'name'], ['event_form', 'name'], ['event_followup', 'name']]) }} as name,
   {{ rasa_first(there, [['event_user', 'text'], ['event_user', 'parse_data__text'], ['event_bot', 'text']]) }} as text,
@@ -92,13 +107,7 @@ select
   {{ 'null::text' if external == 'sender_id'
      else rasa_first(there, [['event_session_started', external], ['event_user', external]]) }} as external_id,
   {{ rasa_first(there, [['event_bot', 'metadata__utter_action'], ['event_bot', 'metadata__template_name']]) }} as utter_action,
-  {% if 'event_bot__data__buttons' in there -%}
-  (
-    select count(*) from {{ source('rasa_event', 'event_bot__data__buttons') }} t where t._parent_hash = event._record_hash
-  )::integer as button_count,
-  {%- else -%}
-  0 as button_count,
-  {%- endif %}
+  {{ 'coalesce(buttons.button_count, 0)' if 'event_bot__data__buttons' in there else '0' }}::integer as button_count,
   {{ rasa_first(there, [['event_action', 'policy'], ['event_action_execution_rejected', 'policy']]) }} as policy,
   jsonb_build_object(
     'confidence',
@@ -106,17 +115,37 @@ select
   ) as doc,
   {{ rasa_of_any_type(there, [['event_slot', 'value']]) }} #>> '{}' as slot_value,
   case
-    when nullif(event.sender_id, '') is null then 'sender_missing' when event."timestamp" is null then 'timestamp_invalid'
+    when nullif(event.sender_id, '') is null then 'sender_missing'
+    when length(event.sender_id) > 255 then 'sender_too_long'
+    when event.happened_at is null then 'timestamp_invalid'
+    when event._record_hash is null then 'hash_missing'
   end as quarantine_reason
-from {{ source('rasa_event', 'event') }} event
+from complete event
 {%- for table in types if table in there %}
-left join {{ source('rasa_event', table) }} {{ table }} on {{ table }}._record_hash = event._record_hash
+left join {{ rasa_once(table, there[table], ['_record_hash']) }} {{ table }} on {{ table }}._record_hash = event._record_hash
 {%- endfor %}
 {%- if ranking in there %}
-left join {{ source('rasa_event', ranking) }} first_ranked
-  on first_ranked._parent_hash = event._record_hash and first_ranked._pos = 0
-left join {{ source('rasa_event', ranking) }} {{ ranking }}
-  on {{ ranking }}._parent_hash = event._record_hash and {{ ranking }}._pos = 1
+left join {{ rasa_once(ranking, there[ranking], ['_parent_hash'], 't._pos = 0') }} first_ranked on first_ranked._parent_hash = event._record_hash
+left join {{ rasa_once(ranking, there[ranking], ['_parent_hash'], 't._pos = 1') }} {{ ranking }}
+  on {{ ranking }}._parent_hash = event._record_hash
 {%- endif %}
-where event._load_id in (select l.load_id from loads l)
+{%- if 'event_bot__data__buttons' in there %}
+left join (
+  select t._parent_hash, count({{ 'distinct t._pos' if '_pos' in there['event_bot__data__buttons'] else '*' }}) as button_count
+  from {{ source('rasa_event', 'event_bot__data__buttons') }} t
+  group by 1
+) buttons on buttons._parent_hash = event._record_hash
+{%- endif %}
+{%- endmacro %}
+
+{# The index of events, of the loads to read. Before 1970, after 2100 and infinity are no times. #}
+{% macro rasa_unpacked_complete() -%}
+{%- set types = rasa_unpacked_tables().get('event', {}) -%}
+select
+  e.*,
+  case when t.epoch between 0 and 4102444800 then {{ 'e."timestamp"::timestamptz' if types.get('timestamp', 'timestamp').startswith('timestamp') else 'to_timestamp(t.epoch)' }} end
+    as happened_at
+from {{ source('rasa_event', 'event') }} e
+cross join lateral (select {{ rasa_epoch('e."timestamp"', types.get('timestamp', 'timestamp')) }} as epoch) t
+where {{ rasa_as_text('e._load_id', types.get('_load_id')) }} in (select l.load_id from loads l)
 {%- endmacro %}

@@ -140,3 +140,115 @@ fn the_layout_that_is_read_decides_about_tests() {
     };
     assert_eq!((tested(FIXED), tested(UNPACKED)), (2, 3));
 }
+
+/// Every column of text that readers see, for the values that are no names.
+const SEEN: &str = "create or replace function pg_temp.seen() returns setof text language plpgsql as $$
+     declare r record; found bigint;
+     begin
+       for r in select c.oid::regclass as relation, a.attname from pg_class c
+                join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.atttypid = 'text'::regtype
+                where c.relnamespace = 'analytics'::regnamespace and c.relname ~ '^(rasa_|conversations)'
+       loop
+         execute format('select count(*) from %s t where t.%I ~ $1 or length(t.%2$I) > 255', r.relation, r.attname)
+         into found using '@|[{[]|555|my secret';
+         if found > 0 then return next r.relation || '.' || r.attname; end if;
+       end loop;
+     end $$;
+     select coalesce(string_agg(t, ', '), '') from pg_temp.seen() t";
+
+#[test]
+fn what_stands_where_a_name_should_is_withheld_and_counted() {
+    let project = seven_senders();
+    project.psql(
+        r#"insert into rasa_tracker.events (id, sender_id, type_name, "timestamp", data, load_id)
+         select 200 + e.place, 'R8', e.type_name, 1643760000 + e.place, e.data, '1643707202.5'
+         from (values
+           (1, 'action', '{"event": "action", "name": "mail ann@example.org", "policy": "+1 (555) 010-0199"}'),
+           (2, 'bot', '{"event": "bot", "metadata": {"utter_action": "utter_{a}"}, "model_id": "555 010 01999"}'),
+           (3, 'active_loop', '{"event": "active_loop", "name": "+1 555 010 0199"}'),
+           (4, 'slot', '{"event": "slot", "name": "requested_slot", "value": "ann@example.org"}'),
+           (5, 'slot', '{"event": "slot", "name": "ann@example.org", "value": 1, "environment": "[1]"}'),
+           (6, 'user', '{"event": "user", "text": "/my secret is", "parse_data": {"intent": {"name": "my secret is"}}, "message_id": "5550100199",
+                         "input_channel": "+15550100199", "metadata": {"external_session_id": "+15550100199"}}'),
+           (7, 'ann@example.org', '{"event": "ann@example.org"}'),
+           (8, 'followup', '{"event": "followup", "name": "' || repeat('x', 5000) || '"}'),
+           (9, 'user', '{"event": "user", "text": "book", "parse_data": {"intent": {"name": "book a flight"}}}')
+         ) as e(place, type_name, data)"#,
+    );
+    build(&project, FIXED);
+    assert_eq!(project.psql(SEEN), "");
+    assert_eq!(
+        project.psql(
+            "select string_agg(column_name || ':' || reason || ' ' || rows, ', ' order by column_name, reason)
+             from analytics_int.dq_rasa where reason <> 'missing' and reason <> 'duplicate'"
+        ),
+        "environment:document 1, event:personal 1, event:unknown_type 1, external_session_id:personal 1, input_channel:personal 1, \
+         intent_name:free_text 1, message_id:personal 1, model_id:personal 1, policy:personal 1, requested_slot:personal 1, \
+         value:document 1, value:personal 3, value:too_long 1"
+    );
+    assert_eq!(
+        project.psql(
+            "select string_agg(event || ' ' || coalesce(value, '-'), ', ' order by seq) from analytics.rasa_event_sequence
+             where sender_key = 'R8'"
+        ),
+        "action -, bot -, active_loop -, slot requested_slot, slot -, user -, __unknown -, followup -, user book a flight"
+    );
+    same_after_a_full_refresh(&project, FIXED);
+}
+
+#[test]
+fn columns_of_the_store_may_have_other_types() {
+    let project = seven_senders();
+    let sessions = "select string_agg(session_id || ' ' || session_initiation_timestamp, ', ' order by session_id) from analytics.rasa_sessions";
+    build(&project, FIXED);
+    let expected = project.psql(sessions);
+    for types in [
+        "data type jsonb using data::jsonb",
+        "\"timestamp\" type text using \"timestamp\"::text",
+        "\"timestamp\" type timestamptz using to_timestamp(\"timestamp\"::double precision)",
+    ] {
+        project.psql(&format!("alter table rasa_tracker.events alter {types}"));
+        assay(
+            &project,
+            &["build", "--full-refresh", "--select", "+tag:chat", "--vars", FIXED],
+        );
+        assert_eq!(project.psql(sessions), expected, "{types}");
+    }
+    project.psql("alter table rasa_tracker.events drop load_id");
+    let arguments = [
+        "build",
+        "--select",
+        "base_rasa__events",
+        "--vars",
+        FIXED,
+        "--profile",
+        "it",
+    ];
+    let told = project.ends(1, &arguments);
+    let told = format!("{}{}", told.stdout, told.stderr);
+    assert!(told.contains("has no column load_id"), "{told}");
+}
+
+#[test]
+fn unpacked_rows_that_are_sent_again_count_once() {
+    let project = seven_senders();
+    run_file(&project, &fixture().join("unpacked.sql"));
+    project.psql(
+        "insert into rasa_event.event_user select * from rasa_event.event_user;
+         insert into rasa_event.event_bot__data__buttons select * from rasa_event.event_bot__data__buttons;
+         insert into rasa_event.event_user__parse_data__intent_ranking select * from rasa_event.event_user__parse_data__intent_ranking;
+         insert into rasa_event.event (_record_hash, _load_id, \"timestamp\", sender_id, event, seq)
+         values (null, '1643707202.5', '2022-02-02', 'R1', 'user', 300), ('h1', '1643707202.5', 'infinity', 'R1', 'pause', 301),
+                ('h2', '1643707202.5', '2022-02-02', repeat('long', 1000), 'pause', 302), ('h3', '1643707202.5', '2022-02-02', 'R1', null, 303)",
+    );
+    build(&project, UNPACKED);
+    assert_eq!(
+        project.psql(
+            "select (select count(*) from rasa_event.event) || ' ' || (select count(*) from analytics.rasa_event_sequence) || ' '
+                    || (select string_agg(reason, ' ' order by reason) from analytics_quarantine.rasa_quarantine) || ' '
+                    || (select count(*) from analytics_int.dq_rasa where reason = 'duplicate')"
+        ),
+        "53 50 hash_missing sender_too_long timestamp_invalid 0"
+    );
+    same_after_a_full_refresh(&project, UNPACKED);
+}

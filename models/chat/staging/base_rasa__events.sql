@@ -19,6 +19,9 @@
 {%- set layout = rasa_layout() -%}
 {%- set person = rasa_plain_identifier('user_id') -%}
 {%- set external = rasa_plain_identifier('external_session_id') %}
+{%- set stored = rasa_stored_types() if layout == 'tracker_store' else {} -%}
+{%- set names = ['event', 'value', 'second_intent_name', 'model_id', 'environment', 'message_id', 'input_channel', 'external_session_id',
+                 'policy', 'requested_slot'] %}
 with
 
 loads as (
@@ -40,11 +43,11 @@ raw_events as (
     e.load_id::text as _load_id,
     e.sender_id::text as sender_id,
     e.type_name::text as type_name,
-    e."timestamp",
+    {{ rasa_epoch('e."timestamp"', stored.get('timestamp')) }} as "timestamp",
     e.data::text as data,
     {{ parse }}(e.data::text) as parsed
   from {{ source('rasa_tracker', 'events') }} e
-  where e.load_id in (select l.load_id from loads l)
+  where {{ rasa_as_text('e.load_id', stored.get('load_id')) }} in (select l.load_id from loads l)
   -- A fence: the planner would put the parsing into every expression that reads the document.
   offset 0
 ),
@@ -115,6 +118,7 @@ read as (
     r.doc ->> 'value' as slot_value,
     case
       when nullif(r.sender_id, '') is null then 'sender_missing'
+      when length(r.sender_id) > 255 then 'sender_too_long'
       when r.happened_at is null then 'timestamp_invalid'
       when jsonb_typeof(r.parsed) is distinct from 'object' then 'data_not_json'
     end as quarantine_reason
@@ -123,21 +127,66 @@ read as (
 ),
 
 {%- else -%}
+complete as (
+  {{ rasa_unpacked_complete() | indent(2) }}
+),
+
 read as (
   {{ rasa_unpacked_events(person, external) | indent(2) }}
 ),
 
 {% endif -%}
-typed as (
+-- What readers shall see of an event: names of things.
+naming as (
   select
     r.*,
+    r.event as named_event,
+    case r.event
+      when 'user' then r.intent_name
+      when 'bot' then r.utter_action
+      {% for type in ['action', 'slot', 'active_loop', 'action_execution_rejected', 'followup'] -%}
+      when '{{ type }}' then r.name
+      {% endfor -%}
+    end as named_value,
+    case when r.event = 'user' then r.second_intent_name end as named_second_intent_name,
+    r.model_id as named_model_id,
+    r.environment as named_environment,
+    case when r.event = 'user' then r.message_id end as named_message_id,
+    case when r.event = 'user' then r.input_channel end as named_input_channel,
+    case when r.event in ('user', 'session_started') then nullif(r.external_id, '') end as named_external_session_id,
+    case when r.event = 'action' then r.policy end as named_policy,
+    case when r.event = 'slot' and r.name = 'requested_slot' then r.slot_value end as named_requested_slot,
     -- What follows the slash of a message is an intent to Rasa, whatever a user types there.
-    {{ looks_personal('r.intent_name') }} as intent_is_personal,
-    {{ looks_personal('r.second_intent_name') }} as second_intent_is_personal,
+    r.event = 'user' and r.text ~ '^\s*/' as is_typed_intent,
     {{ json_num('r.intent', 'confidence') }} as n_intent_confidence,
     {{ json_num('r.second_intent', 'confidence') }} as n_second_intent_confidence,
     {{ json_num('r.doc', 'confidence') }} as n_confidence
   from read r
+  offset 0
+),
+
+-- All of them are looked at as one text first, since nearly always nothing is wrong.
+looked_at as (
+  select
+    n.*,
+    n.is_typed_intent or {{ rasa_no_name("concat_ws(e'\n', n.named_" ~ names | join(', n.named_') ~ ")") }} is not null as is_suspicious
+  from naming n
+  offset 0
+),
+
+typed as (
+  select
+    t.*
+    {%- for name in names %},
+    case
+      {% if name in ['value', 'second_intent_name'] -%}
+      when t.is_typed_intent and t.named_{{ name }} ~ '\s' then 'free_text'
+      {% endif -%}
+      when t.is_suspicious then {{ rasa_no_name('t.named_' ~ name) }}
+    end as {{ name }}_problem
+    {%- endfor %}
+  from looked_at t
+  offset 0
 )
 
 select
@@ -146,44 +195,38 @@ select
   {%- else -%}
   t.given_hash as _record_hash,
   {%- endif %}
-  t._load_id,
+  t._load_id::text as _load_id,
   t.seq,
-  t.sender_id,
-  t.event,
-  case t.event
-    when 'user' then case when not t.intent_is_personal then t.intent_name end
-    when 'bot' then t.utter_action
-    when 'action' then t.name
-    when 'slot' then t.name
-    when 'active_loop' then t.name
-    when 'action_execution_rejected' then t.name
-    when 'followup' then t.name
-  end as value,
+  -- As long as an index holds.
+  left(t.sender_id, 255) as sender_id,
+  case when t.event_problem is null then t.event else '__unknown' end as event,
+  case when t.event_problem is null and t.value_problem is null then t.named_value end as value,
   t."timestamp",
-  t.model_id,
-  t.environment,
+  case when t.model_id_problem is null then t.model_id end as model_id,
+  case when t.environment_problem is null then t.environment else '__unknown' end as environment,
   t.metadata_session_id,
   t.is_flagged,
   t.quarantine_reason,
   case when t.event in ('user', 'bot') then t.text end as text,
-  case when t.event = 'user' then t.message_id end as message_id,
-  case when t.event = 'user' then t.input_channel end as input_channel,
-  case when t.event = 'user' and not t.second_intent_is_personal then t.second_intent_name end as second_intent_name,
+  {% for name in ['message_id', 'input_channel', 'second_intent_name'] -%}
+  case when t.{{ name }}_problem is null then t.named_{{ name }} end as {{ name }},
+  {% endfor -%}
   {% for name in ['intent_confidence', 'second_intent_confidence', 'confidence'] -%}
   {{ number_within('t.n_' ~ name, 0, 1, 'double precision') }} as {{ name }},
   {% endfor -%}
   case when t.event = 'user' then nullif(t.person_id, '') end as person_id,
-  case when t.event in ('user', 'session_started') then nullif(t.external_id, '') end as external_session_id,
+  case when t.external_session_id_problem is null then t.named_external_session_id end as external_session_id,
   case when t.event = 'bot' then t.button_count end as button_count,
-  case when t.event = 'action' then t.policy end as policy,
-  case when t.event = 'slot' then t.slot_value end as slot_value,
+  case when t.policy_problem is null then t.named_policy end as policy,
+  case when t.requested_slot_problem is not null then '(withheld)' when t.event = 'slot' then t.slot_value end as slot_value,
   -- Text: a unit test of dbt knows no arrays.
   array_to_string(array_remove(array[
     {% for column, doc in [('intent_confidence', 'intent'), ('second_intent_confidence', 'second_intent'), ('confidence', 'doc')] -%}
     {{ json_rejection('t.' ~ doc, 'confidence', 't.n_' ~ column, number_within('t.n_' ~ column, 0, 1, 'double precision'), column) }},
     {% endfor -%}
     case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end,
-    case when t.event = 'user' and t.intent_is_personal then 'intent_name:personal' end,
-    case when t.event = 'user' and t.second_intent_is_personal then 'second_intent_name:personal' end
+    {% for name in names -%}
+    {{ "case when t.event = 'user' then 'intent_name:' else 'value:' end" if name == 'value' else "'" ~ name ~ ":'" }} || t.{{ name }}_problem{{ ',' if not loop.last }}
+    {% endfor -%}
   ], null), ',') as dq_flags
 from typed t
