@@ -29,7 +29,7 @@ const MODELS: &[(&str, &str)] = &[
 const SEALS: [&[(&str, usize)]; 2] = [&[(PUBLISH, 1), (PUBLISH, 2)], &[(PUBLISH, 1), (DELTA, 1)]];
 
 const PUBLISH: &str = "'publish', added, changed";
-const DELTA: &str = "__stage\";\ncommit;";
+const DELTA: &str = "drop table \"analytics__versions\".\"replaced__stage\";\ncommit;";
 
 #[test]
 fn what_became_of_a_publication_is_asked_of_the_ledger() {
