@@ -133,6 +133,7 @@ left join {{ rasa_once(ranking, there[ranking], ['_parent_hash'], 't._pos = 1') 
 left join (
   select t._parent_hash, count({{ 'distinct t._pos' if '_pos' in there['event_bot__data__buttons'] else '*' }}) as button_count
   from {{ source('rasa_event', 'event_bot__data__buttons') }} t
+  where t._parent_hash in (select c._record_hash from complete c)
   group by 1
 ) buttons on buttons._parent_hash = event._record_hash
 {%- endif %}

@@ -11,7 +11,7 @@ pub async fn newest_arrival(connection: &Connection, sources: &[&Node]) -> Resul
         .filter_map(|node| {
             let field = node.source_spec.as_ref()?.loaded_at_field.as_ref()?;
             Some(format!(
-                "select max({field})::timestamptz as arrived from {} where {field} < 'infinity'",
+                "select max({field})::timestamptz as arrived from {} where ({field}) < 'infinity'",
                 node.relation
             ))
         })

@@ -329,6 +329,26 @@ fn a_group_that_lost_a_row_is_judged_again() {
 }
 
 #[test]
+fn keys_without_their_scope_are_refused() {
+    let project = scoped();
+    project.put(
+        "tests/amounts_are_small.sql",
+        "{{ config(audit_scope='rows', audit_keys=['id']) }} select id from {{ ref('visits') }} where amount > 1000",
+    );
+    let outcome = project.run(&["build"]);
+    assert_eq!(outcome.status, Some(2), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("error[wrong-value]")
+            && outcome
+                .stderr
+                .contains("amounts_are_small` has `audit_keys` without `audit_scope: keys`")
+            && outcome.stderr.contains("tests/amounts_are_small.sql:1:"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
 fn what_a_delta_changed_is_recorded() {
     let project = scoped();
     project.ok(&["build"]);

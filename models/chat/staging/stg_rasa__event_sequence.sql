@@ -161,21 +161,8 @@ judged as (
 )
 
 select
-  e._record_hash,
-  e.seq,
+  e.*,
   j.pos,
-  e.sender_id,
-  e.sender_key,
-  e.user_id,
-  e.user_key,
-  e.event,
-  e.value,
-  e."timestamp",
-  e.model_id,
-  e.environment,
-  e._load_id,
-  e.metadata_session_id,
-  e.is_flagged,
   j.session_nr,
   j.sender_session_nr,
   j.interaction_nr,
@@ -185,18 +172,6 @@ select
   j.is_reverted,
   e.user_key || '/' || j.session_nr as session_id,
   e.user_key || '/' || j.session_nr || '/' || j.interaction_nr as interaction_id,
-  j.session_key,
-  e.text,
-  e.message_id,
-  e.input_channel,
-  e.intent_confidence,
-  e.second_intent_name,
-  e.second_intent_confidence,
-  e.confidence,
-  e.external_session_id,
-  e.button_count,
-  e.policy,
-  e.slot_value,
-  e.dq_flags
+  j.session_key
 from judged j
 join {{ ref('stg_rasa__events') }} e on e._record_hash = j._record_hash

@@ -2,7 +2,7 @@
 
 use super::Owner;
 use super::typer::Typer;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::{AuditScope, Severity, TestSpec};
 use crate::project::Settings;
 
@@ -48,7 +48,13 @@ impl TestSpec {
             .get("audit_keys")
             .filter(|_| audit_scope != Some(AuditScope::Keys))
         {
-            typer.bad(&setting, "audit_keys", "beside `audit_scope: keys` only");
+            let what = format!("{} has `audit_keys` without `audit_scope: keys`", owner.what);
+            typer.problems.push(
+                Diagnostic::error("wrong-value", what)
+                    .at(setting.place)
+                    .because("the columns tell apart the groups that a test with that scope judges")
+                    .help("set `audit_scope: keys`, or take `audit_keys` out"),
+            );
         }
         let condition = |text: Option<String>| text.unwrap_or_else(|| "!= 0".to_owned());
         Self {
