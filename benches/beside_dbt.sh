@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the shipped project (without its gate) with Assay and with dbt, by turns, on the same database, and prints the
-# seconds of each run; then compares every table that the two left.
+# seconds of each run; then compares every table that the two left. Unit tests are left out: dbt cannot read lists in their
+# rows, and wants the tables of incremental models to exist before it can tell their columns.
 #
 #   DBT=/path/to/dbt PGHOST=.. PGPORT=.. PGUSER=.. PGDATABASE=.. benches/beside_dbt.sh [rounds]
 #
@@ -22,9 +23,9 @@ vars='{as_of: "2025-03-31T00:00:00Z"}'
 TIMEFORMAT=%R
 for _ in $(seq "$rounds"); do
   printf 'assay '
-  time BENCH_SCHEMA=bench_assay "$assay" -q build --vars "$vars"
+  time BENCH_SCHEMA=bench_assay "$assay" -q build --exclude test_type:unit --vars "$vars"
   printf 'dbt   '
-  time PGOPTIONS='-c assay.pseudonym_secret=bench -c jit=off' BENCH_SCHEMA=bench_dbt "$dbt" -q build --vars "$vars" > dbt.log 2>&1 || { cat dbt.log; exit 1; }
+  time PGOPTIONS='-c assay.pseudonym_secret=bench -c jit=off' BENCH_SCHEMA=bench_dbt "$dbt" -q build --exclude test_type:unit --vars "$vars" > dbt.log 2>&1 || { cat dbt.log; exit 1; }
 done
 tables=$(psql -Atc "select substr(n.nspname, 12) || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
                     where n.nspname like 'bench\_assay%' and c.relkind in ('r', 'v') order by 1")

@@ -7,18 +7,18 @@
 {% macro plans_known_since(since) -%}
 select b.plan_id
 from {{ ref('base_exp__events') }} b
-where b.plan_id is not null and b._known_at >= {{ since }}
+where b.plan_id is not null and {{ at_or_after('b._known_at', since) }}
 {%- endmacro %}
 
 {# Dates with an event, a copy of one included, that was not seen yet or whose arm an assignment has decided since. #}
 {% macro event_dates_touched(stored) -%}
 select b.event_date
 from {{ ref('base_exp__events') }} b
-where b._known_at >= {{ ingested_since(stored) }}
+where {{ at_or_after('b._known_at', ingested_since(stored)) }}
 union
 select x.event_date
 from {{ ref('base_exp__event_experiments') }} x
-where x.assignment_ingested_at >= {{ ingested_since(stored, 'assignment_ingested_at') }}
+where {{ at_or_after('x.assignment_ingested_at', ingested_since(stored, 'assignment_ingested_at')) }}
 {%- endmacro %}
 
 {# Dates on which a plan was generated that has changed since, or that was said to be generated then. #}
@@ -30,7 +30,7 @@ union
 select x.event_date
 from {{ ref('base_exp__event_experiments') }} x
 where x.event_type = 'plan_generated'
-  and x.assignment_ingested_at >= {{ ingested_since(stored, 'assignment_ingested_at') }}
+  and {{ at_or_after('x.assignment_ingested_at', ingested_since(stored, 'assignment_ingested_at')) }}
 {%- endmacro %}
 
 {#
@@ -41,7 +41,7 @@ where x.event_type = 'plan_generated'
 {% macro units_touched(stored) -%}
 select b.unit_type, b.unit_id
 from {{ ref('base_exp__events') }} b
-where b._known_at >= {{ ingested_since(stored) }}
+where {{ at_or_after('b._known_at', ingested_since(stored)) }}
 union
 select b.unit_type, b.unit_id
 from {{ ref('base_exp__events') }} b
@@ -49,7 +49,7 @@ where b.plan_id = any (array({{ plans_known_since(ingested_since(stored)) }}))
 union
 select a.unit_type, a.unit_id
 from {{ ref('stg_exp__assignments') }} a
-where a.created_at >= {{ ingested_since(stored, 'assignment_ingested_at') }}
+where {{ at_or_after('a.created_at', ingested_since(stored, 'assignment_ingested_at')) }}
 union
 select b.unit_type, b.unit_id
 from {{ ref('base_exp__events') }} b

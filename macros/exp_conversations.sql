@@ -19,7 +19,7 @@ interval '15 minutes'
 {% macro sessions_known_since(since) -%}
 select distinct session_id
 from {{ ref('base_exp__events') }}
-where session_id is not null and _known_at >= {{ since }}
+where session_id is not null and {{ at_or_after('_known_at', since) }}
 {%- endmacro %}
 
 {#
@@ -36,8 +36,8 @@ where s.session_id in (
   union
   select x.session_id
   from {{ ref('exp_session_experiments') }} x
-  where x.source_ingested_at >= {{ ingested_since(stored, 'source_ingested_at', "slice = 'experiment'") }}
-     or x.assignment_ingested_at >= {{ ingested_since(stored, 'assignment_ingested_at', "slice = 'experiment'") }}
+  where {{ at_or_after('x.source_ingested_at', ingested_since(stored, 'source_ingested_at', "slice = 'experiment'")) }}
+     or {{ at_or_after('x.assignment_ingested_at', ingested_since(stored, 'assignment_ingested_at', "slice = 'experiment'")) }}
 )
 {%- if timed_out %}
 union

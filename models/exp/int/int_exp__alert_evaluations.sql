@@ -127,6 +127,7 @@ seen as (
   cross join {{ ref('stg_exp__experiments') }} e
   left join {{ ref('stg_exp__event_experiments') }} x
     on x.experiment_id = e.experiment_id and x.event_at >= i.at - interval '1 hour' and x.event_at < i.at
+   and x.event_at >= {{ as_of() }} - {{ evaluations }} * interval '1 hour'
   where e.status = 'active' and coalesce(e.start_at <= i.at - interval '1 hour', true)
   group by 1, 2, 3, 4
 )

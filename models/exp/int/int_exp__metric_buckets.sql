@@ -6,6 +6,8 @@
     indexes=[
       {'columns': ['bucket_type', 'bucket_start']},
       {'columns': ['experiment_id', 'variant_id', 'metric_name']},
+      {'columns': ['source_ingested_at']},
+      {'columns': ['assignment_ingested_at']},
     ]
   )
 }}
@@ -28,7 +30,7 @@ plans_touched as (
 moments as (
   select b.event_at
   from {{ ref('base_exp__events') }} b
-  where b._known_at >= {{ ingested_since(this) }}
+  where {{ at_or_after('b._known_at', ingested_since(this)) }}
   union
   select b.event_at
   from {{ ref('base_exp__events') }} b
@@ -36,12 +38,12 @@ moments as (
   union
   select x.event_at
   from {{ ref('base_exp__event_experiments') }} x
-  where x.assignment_ingested_at >= {{ ingested_since(this, 'assignment_ingested_at') }}
+  where {{ at_or_after('x.assignment_ingested_at', ingested_since(this, 'assignment_ingested_at')) }}
   union
   select s.started_at
   from {{ ref('exp_session_experiments') }} x
   join {{ ref('exp_conversation_sessions') }} s on s.session_id = x.session_id
-  where x.assignment_ingested_at >= {{ ingested_since(this, 'assignment_ingested_at') }}
+  where {{ at_or_after('x.assignment_ingested_at', ingested_since(this, 'assignment_ingested_at')) }}
   union
   -- Sessions in progress time out by the passing of as_of alone.
   select s.started_at
@@ -57,20 +59,20 @@ stored as (
 ),
 
 touched_days as (
-  select date_trunc('day', m.event_at at time zone '{{ tz }}') at time zone '{{ tz }}' as bucket_start from moments m
+  select {{ reporting_date('m.event_at') }} as bucket_date from moments m
   union
-  select s.bucket_start from stored s where s.bucket_type = 'daily'
+  select {{ reporting_date('s.bucket_start') }} from stored s where s.bucket_type = 'daily'
 ),
 
 touched_hours as (
-  select date_trunc('hour', m.event_at, 'UTC') as bucket_start from moments m
+  select date_bin('1 hour', m.event_at, 'epoch') as bucket_start from moments m
   union
   select s.bucket_start from stored s where s.bucket_type = 'hourly'
 ),
 
 -- An hour of UTC may lie in two days of a time zone.
 dates as (
-  select {{ reporting_date('d.bucket_start') }} as observed_date from touched_days d
+  select d.bucket_date as observed_date from touched_days d
   union
   select {{ reporting_date('h.bucket_start') }} from touched_hours h
   union
@@ -79,7 +81,7 @@ dates as (
 {%- endif %}
 
 of_requests as (
-  select x.experiment_id, x.variant_id, o.metric_name, r.event_at as observed_at, o.value
+  select x.experiment_id, x.variant_id, o.metric_name, r.event_at as observed_at, r.event_date as observed_date, o.value
   from {{ ref('int_exp__requests') }} r
   join {{ ref('stg_exp__event_experiments') }} x on x.event_id = r.event_id
   cross join lateral (
@@ -97,7 +99,7 @@ of_requests as (
 ),
 
 of_plans as (
-  select x.experiment_id, x.variant_id, o.metric_name, p.generated_at as observed_at, o.value
+  select x.experiment_id, x.variant_id, o.metric_name, p.generated_at as observed_at, p.plan_date as observed_date, o.value
   from {{ ref('exp_plans') }} p
   join {{ ref('stg_exp__event_experiments') }} x on x.event_id = p.generated_event_id
   cross join lateral (
@@ -114,7 +116,7 @@ of_plans as (
 ),
 
 of_sessions as (
-  select x.experiment_id, x.variant_id, o.metric_name, s.started_at as observed_at, o.value
+  select x.experiment_id, x.variant_id, o.metric_name, s.started_at as observed_at, s.start_date as observed_date, o.value
   from {{ ref('exp_conversation_sessions') }} s
   join {{ ref('exp_session_experiments') }} x on x.session_id = s.session_id
   cross join lateral (
@@ -133,7 +135,7 @@ of_sessions as (
 ),
 
 observed as (
-  select v.experiment_id, v.variant_id, v.metric_name, v.observed_at, v.value, 0 as open_sessions,
+  select v.experiment_id, v.variant_id, v.metric_name, v.observed_at, v.observed_date, v.value, 0 as open_sessions,
          null::timestamptz as source_ingested_at, null::timestamptz as assignment_ingested_at
   from (
     select * from of_requests
@@ -144,20 +146,20 @@ observed as (
   ) v
   where v.value is not null
   union all
-  select null, null, null, b.event_at, null, 0, b._ingested_at, null
+  select null, null, null, b.event_at, b.event_date, null, 0, b._ingested_at, null
   from {{ ref('base_exp__events') }} b
   {% if is_incremental() -%}
   where b.event_date = any (array(select d.observed_date from dates d))
   {%- endif %}
   union all
-  select null, null, null, x.event_at, null, 0, null, x.assignment_ingested_at
+  select null, null, null, x.event_at, x.event_date, null, 0, null, x.assignment_ingested_at
   from {{ ref('base_exp__event_experiments') }} x
   where x.assignment_ingested_at is not null
   {% if is_incremental() -%}
     and x.event_date = any (array(select d.observed_date from dates d))
   {%- endif %}
   union all
-  select null, null, null, s.started_at, null, 1, null, null
+  select null, null, null, s.started_at, s.start_date, null, 1, null, null
   from {{ ref('exp_conversation_sessions') }} s
   where s.status = 'in_progress'
   {% if is_incremental() -%}
@@ -165,40 +167,49 @@ observed as (
   {%- endif %}
 ),
 
-bucketed as (
+{% set sums -%}
+    o.experiment_id,
+    o.variant_id,
+    o.metric_name,
+    count(o.value) as observations,
+    sum(o.value) as total,
+    sum(o.value * o.value) as squares,
+    min(o.value) as least,
+    max(o.value) as greatest,
+    sum(o.open_sessions)::bigint as open_sessions,
+    max(o.source_ingested_at) as source_ingested_at,
+    max(o.assignment_ingested_at) as assignment_ingested_at
+{%- endset -%}
+days as (
   select
-    o.*, 'daily'::text as bucket_type,
-    date_trunc('day', o.observed_at at time zone '{{ tz }}') at time zone '{{ tz }}' as bucket_start,
-    (date_trunc('day', o.observed_at at time zone '{{ tz }}') + interval '1 day') at time zone '{{ tz }}' as bucket_end
+    'daily'::text as bucket_type,
+    o.observed_date::timestamp at time zone '{{ tz }}' as bucket_start,
+    (o.observed_date + 1)::timestamp at time zone '{{ tz }}' as bucket_end,
+    {{ sums }}
   from observed o
-  union all
+  {% if is_incremental() -%}
+  where o.observed_date in (select d.bucket_date from touched_days d)
+  {%- endif %}
+  group by o.observed_date, o.experiment_id, o.variant_id, o.metric_name
+),
+
+hours as (
   select
-    o.*, 'hourly', date_trunc('hour', o.observed_at, 'UTC'), date_trunc('hour', o.observed_at, 'UTC') + interval '1 hour'
+    'hourly'::text as bucket_type,
+    date_bin('1 hour', o.observed_at, 'epoch') as bucket_start,
+    date_bin('1 hour', o.observed_at, 'epoch') + interval '1 hour' as bucket_end,
+    {{ sums }}
   from observed o
+  {% if is_incremental() -%}
+  where date_bin('1 hour', o.observed_at, 'epoch') in (select h.bucket_start from touched_hours h)
+  {%- endif %}
+  group by date_bin('1 hour', o.observed_at, 'epoch'), o.experiment_id, o.variant_id, o.metric_name
 ),
 
 summed as (
-  select
-    b.bucket_type,
-    b.bucket_start,
-    b.bucket_end,
-    b.experiment_id,
-    b.variant_id,
-    b.metric_name,
-    count(b.value) as observations,
-    sum(b.value) as total,
-    sum(b.value * b.value) as squares,
-    min(b.value) as least,
-    max(b.value) as greatest,
-    sum(b.open_sessions)::bigint as open_sessions,
-    max(b.source_ingested_at) as source_ingested_at,
-    max(b.assignment_ingested_at) as assignment_ingested_at
-  from bucketed b
-  {% if is_incremental() -%}
-  where (b.bucket_type = 'daily' and b.bucket_start in (select d.bucket_start from touched_days d))
-    or (b.bucket_type = 'hourly' and b.bucket_start in (select h.bucket_start from touched_hours h))
-  {%- endif %}
-  group by 1, 2, 3, 4, 5, 6
+  select * from days
+  union all
+  select * from hours
 )
 
 select

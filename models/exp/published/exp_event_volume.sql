@@ -17,7 +17,7 @@ with
 news as (
   select date_trunc('hour', b.created_at, 'UTC') as event_hour, b.event_type
   from {{ ref('base_exp__events') }} b
-  where b._known_at >= {{ ingested_since(this, 'event_hour') }}
+  where {{ at_or_after('b._known_at', ingested_since(this, 'event_hour')) }}
   group by 1, 2
 ),
 {%- endif %}

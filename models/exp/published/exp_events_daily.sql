@@ -3,10 +3,9 @@
 with
 
 counted as (
-  select x.experiment_id, {{ reporting_date('x.event_at') }} as event_date, count(*) as events,
-         count(distinct (x.unit_type, x.unit_id)) as units
-  from {{ ref('stg_exp__event_experiments') }} x
-  group by 1, 2
+  select d.experiment_id, d.event_date, d.events, d.units
+  from {{ ref('int_exp__experiment_days') }} d
+  where d.experiment_id is not null
 ),
 
 -- An experiment that runs and has no event at all has zeros from its planned begin.

@@ -11,9 +11,9 @@ select
   x.assigned_variant_id,
   case when x.assigned_variant_id is not null then 'assignment' else 'event' end as variant_source,
   x.variant_mismatch,
-  c.user_key is not null as is_crossover,
+  coalesce(u.is_crossover, false) as is_crossover,
   x.is_pre_exposure
 from {{ ref('exp_plans') }} p
 join {{ ref('stg_exp__event_experiments') }} x on x.event_id = p.generated_event_id
-left join {{ ref('int_exp__crossover_units') }} c
-  on c.experiment_id = x.experiment_id and c.unit_type = x.unit_type and c.unit_id = x.unit_id
+left join {{ ref('exp_unit_outcomes') }} u
+  on u.experiment_id = x.experiment_id and u.unit_type = p.unit_type and u.user_key = p.user_key

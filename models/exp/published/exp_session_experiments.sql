@@ -19,11 +19,11 @@ with
 touched_units as (
   select b.unit_type, b.unit_id
   from {{ ref('base_exp__events') }} b
-  where b._known_at >= {{ ingested_since(this) }}
+  where {{ at_or_after('b._known_at', ingested_since(this)) }}
   union
   select a.unit_type, a.unit_id
   from {{ ref('stg_exp__assignments') }} a
-  where a.created_at >= {{ ingested_since(this, 'assignment_ingested_at') }}
+  where {{ at_or_after('a.created_at', ingested_since(this, 'assignment_ingested_at')) }}
 ),
 
 touched as (

@@ -26,12 +26,12 @@ with
 touched as (
   select b.event_id
   from {{ ref('base_exp__events') }} b
-  where b._known_at >= {{ ingested_since(this, '_ingested_at') }}
+  where {{ at_or_after('b._known_at', ingested_since(this, '_ingested_at')) }}
   union
   select b.event_id
   from {{ ref('base_exp__events') }} b
   join {{ ref('stg_exp__assignments') }} a on a.unit_type = b.unit_type and a.unit_id = b.unit_id
-  where a.created_at >= {{ ingested_since(this, 'assignment_ingested_at') }}
+  where {{ at_or_after('a.created_at', ingested_since(this, 'assignment_ingested_at')) }}
 ),
 {%- endif %}
 

@@ -77,7 +77,7 @@ arrived as (
     {{ json_name('e.context', 'session_id') }} as session_id, e.unit_type::text as unit_type, e.unit_id::text as unit_id,
     (e."timestamp" at time zone 'UTC')::date as event_date
   from {{ source('exp', 'events') }} e
-  where e.created_at >= {{ ingested_since(this, 'created_at') }} and isfinite(e.created_at)
+  where {{ at_or_after('e.created_at', ingested_since(this, 'created_at')) }} and isfinite(e.created_at)
   union
   -- A variant that arrives after its events makes them valid.
   select t.session_id, t.unit_type, t.unit_id, (t.event_at at time zone 'UTC')::date

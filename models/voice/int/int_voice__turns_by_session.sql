@@ -17,7 +17,7 @@ touched as (
   select distinct n.session_id
   from {{ ref('base_voice__turns') }} b
   cross join lateral unnest(b._session_ids) as n(session_id)
-  where b._ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+  where {{ at_or_after('b._ingested_at', ingested_since(this, '_ingested_at')) }}
 ),
 {%- endif %}
 
@@ -26,7 +26,7 @@ stamps as (
   from {{ ref('base_voice__turns') }} b
   cross join lateral unnest(b._session_ids) as n(session_id)
   {% if is_incremental() -%}
-  where (b.session_id in (select t.session_id from touched t) or b._has_moved)
+  where (b.session_id = any (array(select t.session_id from touched t)) or b._has_moved)
     and n.session_id in (select t.session_id from touched t)
   {%- endif %}
   group by n.session_id
@@ -44,7 +44,8 @@ turns as (
     row_number() over (partition by t.session_id, t.speaker order by t.turn_position) as speaker_position
   from {{ ref('stg_voice__turns') }} t
   {% if is_incremental() -%}
-  where t.session_id in (select t.session_id from touched t)
+  -- As an array: a condition that positions within sessions are computed after.
+  where t.session_id = any (array(select t.session_id from touched t))
   {%- endif %}
 ),
 
@@ -72,6 +73,8 @@ counted as (
     avg(asr_confidence::numeric) filter (where speaker = 'user') as avg_asr_confidence,
     min(asr_confidence) filter (where speaker = 'user') as min_asr_confidence,
     avg(asr_confidence::numeric) filter (where speaker = 'user' and speaker_position <= 3) as first3_asr_confidence,
+    avg(intent_confidence::numeric) filter (where speaker = 'user' and speaker_position <= 3) as first3_intent_confidence,
+    avg(is_error::int) filter (where turn_position <= 3) as first3_error_share,
     avg(asr_confidence::numeric) as avg_asr_confidence_all,
     avg(intent_confidence::numeric) filter (where speaker = 'user') as avg_intent_confidence,
     avg(intent_confidence::numeric) as avg_intent_confidence_all,
@@ -98,6 +101,8 @@ select
   c.avg_asr_confidence::double precision as avg_asr_confidence,
   c.min_asr_confidence,
   c.first3_asr_confidence::double precision as first3_asr_confidence,
+  c.first3_intent_confidence::double precision as first3_intent_confidence,
+  c.first3_error_share::double precision as first3_error_share,
   c.avg_asr_confidence_all::double precision as avg_asr_confidence_all,
   c.avg_intent_confidence::double precision as avg_intent_confidence,
   c.avg_intent_confidence_all::double precision as avg_intent_confidence_all,

@@ -10,6 +10,7 @@
       {'columns': ['session_ingested_at']},
       {'columns': ['turns_ingested_at']},
       {'columns': ['metrics_ingested_at']},
+      {'columns': ['user_ingested_at']},
     ]
   )
 }}
@@ -20,22 +21,22 @@ with
 touched as (
   select s.session_id
   from {{ ref('stg_voice__sessions') }} s
-  where s._ingested_at >= {{ ingested_since(this, 'session_ingested_at') }}
+  where {{ at_or_after('s._ingested_at', ingested_since(this, 'session_ingested_at')) }}
   union
   select t.session_id
   from {{ ref('int_voice__turns_by_session') }} t
-  where t._ingested_at >= {{ ingested_since(this, 'turns_ingested_at') }}
+  where {{ at_or_after('t._ingested_at', ingested_since(this, 'turns_ingested_at')) }}
   union
   select m.session_id
   from {{ ref('stg_voice__ai_metrics') }} m
-  where m._ingested_at >= {{ ingested_since(this, 'metrics_ingested_at') }}
+  where {{ at_or_after('m._ingested_at', ingested_since(this, 'metrics_ingested_at')) }}
   union
   -- Users are few and change rarely: only those who differ from what their sessions say.
   select s.session_id
   from {{ ref('stg_voice__users') }} u
   join {{ ref('stg_voice__sessions') }} s on s.user_id = u.user_id
   join {{ this }} f on f.session_id = s.session_id
-  where u._ingested_at >= {{ ingested_since(this, 'user_ingested_at') }}
+  where {{ at_or_after('u._ingested_at', ingested_since(this, 'user_ingested_at')) }}
     and (f.region, f.is_first_time_user, f.user_ingested_at)
         is distinct from (u.region, coalesce(u.is_first_time_user, false), u._ingested_at)
 ),

@@ -7,6 +7,7 @@
       {'columns': ['turn_id'], 'unique': true},
       {'columns': ['session_id']},
       {'columns': ['turn_ingested_at']},
+      {'columns': ['session_ingested_at']},
     ]
   )
 }}
@@ -22,11 +23,11 @@ touched as (
   select n.session_id
   from {{ ref('base_voice__turns') }} b
   cross join lateral unnest(b._session_ids) as n(session_id)
-  where b._ingested_at >= {{ ingested_since(this, 'turn_ingested_at') }}
+  where {{ at_or_after('b._ingested_at', ingested_since(this, 'turn_ingested_at')) }}
   union
   select s.session_id
   from {{ ref('stg_voice__sessions') }} s
-  where s._ingested_at >= {{ ingested_since(this, 'session_ingested_at') }}
+  where {{ at_or_after('s._ingested_at', ingested_since(this, 'session_ingested_at')) }}
 ),
 {%- endif %}
 
@@ -34,7 +35,8 @@ turns as (
   select t.*
   from {{ ref('stg_voice__turns') }} t
   {% if is_incremental() -%}
-  where t.session_id in (select t.session_id from touched t)
+  -- As an array: a condition that positions within sessions are computed after.
+  where t.session_id = any (array(select t.session_id from touched t))
   {%- endif %}
 )
 

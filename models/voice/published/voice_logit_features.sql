@@ -3,26 +3,6 @@
   What is known early in a call and cannot be a consequence of how it ended; and, marked late_, what can, for a second run.
   Transferred and open calls are kept with their outcome: the main run leaves them out, the sensitivity run does not.
 #}
-with
-
-first_turns as (
-  select
-    t.session_id,
-    -- Of numeric: sums of floating point depend on the order of rows.
-    avg(t.asr_confidence::numeric) filter (where t.speaker = 'user' and t.user_position <= 3)::double precision
-      as first3_asr_confidence,
-    avg(t.intent_confidence::numeric) filter (where t.speaker = 'user' and t.user_position <= 3)::double precision
-      as first3_intent_confidence,
-    avg(t.is_error::int) filter (where t.turn_position <= 3)::double precision as first3_error_share
-  from (
-    select
-      f.session_id, f.speaker, f.asr_confidence, f.intent_confidence, f.is_error, f.turn_position,
-      row_number() over (partition by f.session_id, f.speaker order by f.turn_position) as user_position
-    from {{ ref('fact_voice_ai_turns') }} f
-  ) t
-  group by t.session_id
-)
-
 select
   s.session_id,
   s.final_outcome,
@@ -47,5 +27,5 @@ select
   -- The fold of a call is the same in every run.
   (('x' || substr(encode(sha256(convert_to(s.session_id, 'UTF8')), 'hex'), 1, 8))::bit(32)::bigint % 5)::bigint as fold
 from {{ ref('fact_voice_ai_sessions') }} s
-join first_turns t on t.session_id = s.session_id
+join {{ ref('int_voice__turns_by_session') }} t on t.session_id = s.session_id
 where s.has_turns

@@ -26,12 +26,28 @@ sessions as (
   left join {{ ref('stg_voice__users') }} u on u.user_id = s.user_id
 ),
 
-by_dimension as (
-  select s.*, d.dimension, d.value
+-- Added up by caller before callers are counted: `count(distinct)` would sort every session.
+by_user as (
+  select
+    s.session_month,
+    d.dimension,
+    d.value,
+    s.user_id,
+    count(*) as sessions,
+    count(*) filter (where s.has_turns) as sessions_with_turns,
+    count(*) filter (where s.final_outcome <> 'open') as closed_sessions,
+    count(*) filter (where s.is_completed) as completed_sessions,
+    count(*) filter (where s.is_abandoned) as abandoned_sessions,
+    count(*) filter (where s.is_transferred) as transferred_sessions,
+    sum(s.total_turns) as total_turns,
+    sum(s.error_turns) as error_turns,
+    sum(s.total_duration_seconds) as duration_seconds,
+    count(s.total_duration_seconds) as durations
   from sessions s
   cross join lateral (
     values ('region', s.region), ('first_time_user', s.first_time), ('disability', s.disability)
   ) as d(dimension, value)
+  group by 1, 2, 3, 4
 ),
 
 -- A value nobody has is a cell too: its absence would say so.
@@ -43,7 +59,7 @@ cells as (
            ('disability', 'yes'), ('disability', 'no')
   ) as v(dimension, value)
   union
-  select session_month, dimension, value from by_dimension
+  select session_month, dimension, value from by_user
 ),
 
 counted as (
@@ -51,18 +67,18 @@ counted as (
     c.session_month,
     c.dimension,
     c.value,
-    count(distinct b.user_id) as users,
-    count(b.session_month) as sessions,
-    count(*) filter (where b.has_turns) as sessions_with_turns,
-    count(*) filter (where b.final_outcome <> 'open') as closed_sessions,
-    count(*) filter (where b.is_completed) as completed_sessions,
-    count(*) filter (where b.is_abandoned) as abandoned_sessions,
-    count(*) filter (where b.is_transferred) as transferred_sessions,
+    count(b.user_id) as users,
+    coalesce(sum(b.sessions), 0)::bigint as sessions,
+    coalesce(sum(b.sessions_with_turns), 0)::bigint as sessions_with_turns,
+    coalesce(sum(b.closed_sessions), 0)::bigint as closed_sessions,
+    coalesce(sum(b.completed_sessions), 0)::bigint as completed_sessions,
+    coalesce(sum(b.abandoned_sessions), 0)::bigint as abandoned_sessions,
+    coalesce(sum(b.transferred_sessions), 0)::bigint as transferred_sessions,
     coalesce(sum(b.total_turns), 0) as total_turns,
     coalesce(sum(b.error_turns), 0) as error_turns,
-    avg(b.total_duration_seconds) as avg_duration_seconds
+    sum(b.duration_seconds) / nullif(sum(b.durations), 0) as avg_duration_seconds
   from cells c
-  left join by_dimension b
+  left join by_user b
     on b.session_month = c.session_month and b.dimension = c.dimension and b.value = c.value
   group by 1, 2, 3
 ),

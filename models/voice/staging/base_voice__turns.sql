@@ -45,7 +45,7 @@ fresh as (
   from {{ source('voice', 'voice_turns') }}
   where turn_id is not null and session_id is not null
   {% if is_incremental() -%}
-    and ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+    and {{ at_or_after('ingested_at', ingested_since(this, '_ingested_at')) }}
   {%- endif %}
 ),
 

@@ -19,7 +19,7 @@ with fresh as (
   from {{ source('voice', 'voice_ai_metrics') }}
   where session_id is not null
   {% if is_incremental() -%}
-    and ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+    and {{ at_or_after('ingested_at', ingested_since(this, '_ingested_at')) }}
   {%- endif %}
 )
 

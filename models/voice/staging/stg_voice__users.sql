@@ -15,7 +15,7 @@ with fresh as (
     ingested_at as _ingested_at
   from {{ source('voice', 'users') }}
   {% if is_incremental() -%}
-  where ingested_at >= {{ ingested_since(this, '_ingested_at') }}
+  where {{ at_or_after('ingested_at', ingested_since(this, '_ingested_at')) }}
   {%- endif %}
 )
 
