@@ -53,7 +53,10 @@ where coalesce(n.sessions, 0) <> coalesce(o.sessions, 0)
 {%- endif %}
 {%- endmacro %}
 
-{# Every session once (total, flow) and once per experiment it was in (experiment). Slices are never added up. #}
+{#
+  Every session once (total, flow) and once per experiment it was in since its unit was assigned (experiment). Slices are
+  never added up.
+#}
 {% macro session_slices(sessions) -%}
 select 'total'::text as slice, null::uuid as experiment_id, null::uuid as variant_id,
        '(all)'::text as slice_flow_id, '(all)'::text as slice_flow_version, null::timestamptz as assignment_ingested_at, s.*
@@ -66,4 +69,5 @@ select 'experiment', x.experiment_id, x.variant_id, coalesce(s.flow_id, '(none)'
        x.assignment_ingested_at, s.*
 from {{ sessions }} s
 join {{ ref('exp_session_experiments') }} x on x.session_id = s.session_id
+where not x.is_pre_exposure
 {%- endmacro %}

@@ -14,7 +14,7 @@ const PROMISED: &str = "
     active_experiments assigned_units exp_events plans acceptance_rate avg_edits validator_rate plan_latency_p50 plan_latency_p95
     plan_latency_p99 message_latency_p50 message_latency_p95 message_latency_p99 tokens_per_request cost_usd
     conversations_started completion_rate drop_off_rate reported_drop_off_rate engagement_rate avg_turns avg_time_to_completion_seconds
-    satisfaction_avg tokens_per_conversation
+    state_hazard satisfaction_avg tokens_per_conversation
     voice_sessions voice_completion_rate voice_abandonment_rate voice_transfer_rate turn_error_rate misunderstanding_rate silence_rate
     noise_rate recovery_rate escalation_rate asr_confidence_avg turns_per_session repeat_usage_rate application_completion_rate";
 

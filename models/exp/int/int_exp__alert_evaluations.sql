@@ -19,14 +19,25 @@ active_variants as (
 -- The hour that ends at 10:00 is looked at from 10:00 to 12:00, so a job at 10:05 sees it.
 scores as (
   select
-    p.policy_version_id,
+    coalesce(p.policy_version_id, '(none)') as policy_version_id,
     date_trunc('hour', p.generated_at, 'UTC') + interval '1 hour' as bucket_end,
     avg(p.constraint_respect_score) as mean_score,
     count(*) as plans
   from {{ ref('exp_plans') }} p
-  where p.constraint_respect_score is not null and p.policy_version_id is not null
+  where p.constraint_respect_score is not null
     and p.generated_at >= {{ as_of() }} - ({{ evaluations }} + 4) * interval '1 hour'
   group by 1, 2
+),
+
+-- Active versions, scored or not; and whatever else plans were made with, be it retired, unknown or unnamed.
+scored_versions as (
+  select v.policy_version_id::text as policy_version_id, v.policy_name || ' ' || v.version as subject_name
+  from {{ ref('stg_exp__policy_versions') }} v
+  where v.status = 'active'
+  union
+  select s.policy_version_id, coalesce(v.policy_name || ' ' || v.version, s.policy_version_id)
+  from scores s
+  left join {{ ref('stg_exp__policy_versions') }} v on v.policy_version_id::text = s.policy_version_id
 ),
 
 latencies as (
@@ -37,7 +48,7 @@ latencies as (
     count(*) as requests
   from {{ ref('int_exp__requests') }} r
   join {{ ref('stg_exp__event_experiments') }} x on x.event_id = r.event_id
-  where r.latency_ms is not null
+  where r.latency_ms is not null and not x.is_pre_exposure
     and r.event_at >= {{ as_of() }} - ({{ evaluations }} + 2) * interval '1 hour'
     and r.event_date >= {{ reporting_date(as_of() ~ " - (" ~ evaluations ~ " + 2) * interval '1 hour'") }}
   group by 1, 2
@@ -72,14 +83,13 @@ seen as (
     i.hours_ago,
     'constraint_violation'::text as alert,
     'policy_version:' || v.policy_version_id as subject,
-    v.policy_name || ' ' || v.version as subject_name,
+    v.subject_name,
     min(s.mean_score)::double precision as value,
     coalesce(sum(s.plans), 0) as samples
   from instants i
-  cross join {{ ref('stg_exp__policy_versions') }} v
+  cross join scored_versions v
   left join scores s
-    on s.policy_version_id = v.policy_version_id::text and s.bucket_end > i.at - interval '2 hours' and s.bucket_end <= i.at
-  where v.status = 'active'
+    on s.policy_version_id = v.policy_version_id and s.bucket_end > i.at - interval '2 hours' and s.bucket_end <= i.at
   group by 1, 2, 3, 4
   union all
   select

@@ -6,6 +6,7 @@
     indexes=[
       {'columns': ['session_id', 'state'], 'unique': true},
       {'columns': ['state']},
+      {'columns': ['is_settled']},
       {'columns': ['source_ingested_at']},
     ]
   )
@@ -16,11 +17,18 @@ with
 {% if is_incremental() -%}
 touched as (
   {{ sessions_known_since(ingested_since(this)) }}
+  union
+  -- Sessions time out, and open again, by as_of alone.
+  select t.session_id from {{ this }} t where not t.is_settled
+  union
+  select s.session_id from {{ ref('exp_conversation_sessions') }} s where s.status = 'in_progress'
 ),
 {%- endif %}
 
 sessions as (
-  select s.session_id, s.status, s.last_active_state, s.started_at, s.dropped_off_at, s.source_ingested_at
+  select
+    s.session_id, s.flow_id, s.start_date, s.status, s.is_settled, s.last_active_state, s.started_at, s.dropped_off_at,
+    s.source_ingested_at
   from {{ ref('exp_conversation_sessions') }} s
   {% if is_incremental() -%}
   where s.session_id in (select t.session_id from touched t)
@@ -63,6 +71,10 @@ placed as (
 select
   v.session_id,
   v.state,
+  s.flow_id,
+  s.start_date,
+  s.is_settled,
+  s.status in ('dropped_off', 'timed_out', 'cancelled') and coalesce(s.last_active_state, '(none)') = v.state as is_lost,
   row_number() over (partition by v.session_id order by v.first_seen_at, v.state) as position,
   v.first_seen_at,
   v.last_seen_at,
