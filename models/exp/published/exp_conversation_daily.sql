@@ -79,7 +79,8 @@ counted as (
     count(s.satisfaction_score) as satisfaction_count,
     coalesce(sum(s.message_count), 0)::bigint as messages,
     coalesce(sum(s.tokens_total), 0)::bigint as tokens_total,
-    coalesce(sum(s.cost_usd), 0)::numeric(18,6) as cost_usd,
+    -- Not 0 where nobody says what the messages cost.
+    sum(s.cost_usd)::numeric(18,6) as cost_usd,
     coalesce(sum(s.raw_started_events), 0)::bigint as raw_started_events,
     coalesce(sum(s.raw_completed_events), 0)::bigint as raw_completed_events,
     coalesce(sum(s.raw_dropped_off_events), 0)::bigint as raw_dropped_off_events,

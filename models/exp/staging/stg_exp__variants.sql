@@ -14,5 +14,6 @@ select
   coalesce(config #>> '{prompt_config,model_provider}', config #>> '{mlflow_model,model_provider}') as model_provider,
   coalesce(config #>> '{prompt_config,model_name}', config #>> '{mlflow_model,model_name}') as model_name,
   config #>> '{flow_config,flow_id}' as flow_id,
+  config #>> '{flow_config,initial_state}' as flow_initial_state,
   created_at
 from {{ source('exp', 'variants') }}
