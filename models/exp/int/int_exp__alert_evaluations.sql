@@ -115,7 +115,7 @@ seen as (
   union all
   select
     t.hours_ago, a.alert, 'variant:' || v.variant_id, v.experiment_name || ' ' || v.variant_name,
-    t.rate / nullif(c.rate, 0), coalesce(least(t.plans, c.plans), 0)
+    t.rate / nullif(c.rate, 0), least(coalesce(t.plans, 0), coalesce(c.plans, 0))
   from acceptance t
   join acceptance c on c.hours_ago = t.hours_ago and c.experiment_id = t.experiment_id and c.is_baseline
   join active_variants v on v.variant_id = t.variant_id
