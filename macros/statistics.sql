@@ -192,6 +192,32 @@ sqrt({{ sample_variance(n, total, squares) }})
 )
 {%- endmacro %}
 
+{#
+  Of an arm, what its units did before the experiment and what that tells of a ratio since (CUPED): the mean of the deviations
+  from `ratio_before`, which is that of both arms together, its variance, and its covariance with the ratio by the delta
+  method. A lateral query; `arm` has n, the sums num, den, num_before and den_before, and those of their products. Exact but
+  for the digits of the ratios, so where all did alike the variance is 0 to many digits.
+#}
+{% macro before_the_assignment(arm, ratio_before) -%}
+(
+  select
+    (s.total / s.n)::double precision as mean,
+    ((s.n * s.squares - s.total * s.total) / nullif(s.n * s.n * (s.n - 1), 0))::double precision as variance,
+    (s.products / nullif((s.n - 1) * s.den, 0))::double precision as covariance
+  from (
+    select
+      a.n::numeric as n,
+      a.den,
+      a.num_before - r.ratio * a.den_before as total,
+      a.num_before_sq - 2 * r.ratio * a.product_before + r.ratio * r.ratio * a.den_before_sq as squares,
+      a.num_num_before - r.ratio * a.num_den_before
+        - a.num / a.den * (a.den_num_before - r.ratio * a.den_den_before) as products
+    from (select {{ arm }}.*) a
+    cross join (select {{ ratio_before }} as ratio) r
+  ) s
+)
+{%- endmacro %}
+
 {# 97.5% quantile of Student's t, from the normal one by five terms of its expansion: to 3e-4 from 5 degrees of freedom on. #}
 {% macro student_quantile_95(df) -%}
 (

@@ -13,14 +13,23 @@ arm_sums as (
     sum(m.denominator) as den,
     sum(m.numerator * m.numerator) as num_sq,
     sum(m.denominator * m.denominator) as den_sq,
-    sum(m.numerator * m.denominator) as product
+    sum(m.numerator * m.denominator) as product,
+    sum(m.numerator_before) as num_before,
+    sum(m.denominator_before) as den_before,
+    sum(m.numerator_before * m.numerator_before) as num_before_sq,
+    sum(m.denominator_before * m.denominator_before) as den_before_sq,
+    sum(m.numerator_before * m.denominator_before) as product_before,
+    sum(m.numerator * m.numerator_before) as num_num_before,
+    sum(m.numerator * m.denominator_before) as num_den_before,
+    sum(m.denominator * m.numerator_before) as den_num_before,
+    sum(m.denominator * m.denominator_before) as den_den_before
   from {{ ref('int_exp__unit_metrics') }} m
   group by 1, 2, 3
 ),
 
 ratios as (
   select
-    s.experiment_id, s.variant_id, s.metric_name, s.n,
+    s.*,
     (s.num / nullif(s.den, 0))::double precision as ratio,
     {{ ratio_variance('s.n', 's.num', 's.den', 's.num_sq', 's.den_sq', 's.product') }} as variance
   from arm_sums s
@@ -37,15 +46,26 @@ unit_pairs as (
     t.n as n_t,
     c.ratio as control_value,
     t.ratio as treatment_value,
-    sqrt(c.variance + t.variance) as standard_error
+    sqrt(c.variance + t.variance) as standard_error,
+    -- What units did before tells a part of what they do since; without it the same difference stands out clearer (CUPED).
+    case when h.variance > 1e-20 then t.ratio - c.ratio - h.covariance / h.variance * h.shift end as difference_cuped,
+    case when h.variance > 1e-20 then sqrt(greatest(c.variance + t.variance - h.covariance ^ 2 / h.variance, 0)) end
+      as standard_error_cuped
   from ratios c
   join {{ ref('exp_experiment_variants') }} cv on cv.variant_id = c.variant_id and cv.is_baseline
   join ratios t on t.experiment_id = c.experiment_id and t.metric_name = c.metric_name and t.variant_id <> c.variant_id
+  cross join lateral (select (c.num_before + t.num_before) / nullif(c.den_before + t.den_before, 0) as ratio) b
+  cross join lateral {{ before_the_assignment('c', 'b.ratio') }} cb
+  cross join lateral {{ before_the_assignment('t', 'b.ratio') }} tb
+  cross join lateral (
+    select tb.mean - cb.mean as shift, cb.variance + tb.variance as variance, cb.covariance + tb.covariance as covariance
+  ) h
 ),
 
 tests as (
   select
-    u.*,
+    u.experiment_id, u.control_variant_id, u.treatment_variant_id, u.metric_name, u.test, u.n_c, u.n_t, u.control_value,
+    u.treatment_value, u.standard_error, u.difference_cuped, u.standard_error_cuped,
     (u.treatment_value - u.control_value) / nullif(u.standard_error, 0) as statistic,
     null::double precision as degrees_of_freedom,
     {{ normal_two_sided('(u.treatment_value - u.control_value) / nullif(u.standard_error, 0)') }} as p_value,
@@ -54,7 +74,7 @@ tests as (
   union all
   select
     s.experiment_id, s.control_variant_id, s.treatment_variant_id, s.metric_name, s.test, s.n_c, s.n_t, s.control_value,
-    s.treatment_value, s.standard_error, s.statistic, s.degrees_of_freedom, s.p_value, false
+    s.treatment_value, s.standard_error, null, null, s.statistic, s.degrees_of_freedom, s.p_value, false
   from {{ ref('int_exp__session_tests') }} s
 ),
 
@@ -133,6 +153,9 @@ select
   case when s.is_primary_unit then
     {{ always_valid_p('s.treatment_value - s.control_value', 's.standard_error ^ 2', var('expected_relative_effect', 0.05) ~ ' * s.control_value') }}
   end as p_value_always_valid,
+  s.difference_cuped,
+  s.standard_error_cuped,
+  {{ normal_two_sided('s.difference_cuped / nullif(s.standard_error_cuped, 0)') }} as p_value_cuped,
   -- The difference that 4 of 5 experiments of this size would find.
   case when s.is_primary_unit then ({{ z_95() }} + 0.8416212335729143) * s.standard_error end as minimum_detectable_effect,
   s.direction,
