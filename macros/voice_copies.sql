@@ -42,6 +42,14 @@ case
 end
 {%- endmacro %}
 
+{# A time; where the source gives a day only, its midnight in the reporting time zone, whatever the server's own is. #}
+{% macro time_or_day(column) -%}
+case
+  when pg_typeof({{ column }}) = 'timestamptz'::regtype then {{ column }}::timestamptz
+  else {{ column }}::timestamp at time zone '{{ var("reporting_timezone", "UTC") }}'
+end
+{%- endmacro %}
+
 {% macro voice_error_types() -%}
 ('misunderstanding', 'silence', 'noise')
 {%- endmacro %}

@@ -119,5 +119,5 @@ select
     as abandonment_rate,
   case when not j.is_suppressed then j.error_turns::double precision / nullif(j.total_turns, 0)::double precision end
     as turn_error_rate,
-  case when not j.is_suppressed then j.avg_duration_seconds::double precision end as avg_duration_seconds
+  case when not j.is_suppressed then j.avg_duration_seconds::numeric(18,3) end as avg_duration_seconds
 from judged j

@@ -8,5 +8,5 @@ select distinct on (application_id)
   case when time_to_submit_sec >= 0 then time_to_submit_sec end as time_to_submit_seconds,
   submitted_at,
   ingested_at as _ingested_at
-from {{ source('voice', 'applications') }}
-order by application_id, ingested_at desc, status, submitted_at
+from {{ source('voice', 'applications') }} a
+order by application_id, ingested_at desc, status, submitted_at, to_jsonb(a)::text

@@ -17,7 +17,7 @@ with fresh as (
     coalesce(nullif(lower(trim(channel)), ''), 'unknown') as channel,
     coalesce(nullif(upper(trim(language)), ''), 'UNKNOWN') as language,
     coalesce(nullif(trim(asr_model_version), ''), 'unknown') as asr_model_version,
-    coalesce(started_at, created_at::timestamptz) as started_at,
+    coalesce(started_at, {{ time_or_day('created_at') }}) as started_at,
     ended_at,
     case when total_duration_sec >= 0 then total_duration_sec end as total_duration_seconds,
     case when total_turns >= 0 then total_turns::bigint end as turns_declared,
