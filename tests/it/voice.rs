@@ -1,6 +1,7 @@
-//! The shipped project's voice domain: what a regression of abandonment may know, and outcomes that change after the fact.
+//! The shipped project's voice domain: what a regression of abandonment may know, outcomes that change after the fact, and a
+//! page whose answers are those of the practice data.
 
-use super::shipped::{assay, shipped};
+use super::shipped::{assay, read, root, shipped};
 
 #[test]
 fn what_happens_later_in_a_call_changes_nothing_that_is_known_early() {
@@ -64,4 +65,35 @@ fn what_happens_later_in_a_call_changes_nothing_that_is_known_early() {
         ),
         format!("{changed} {changed} {changed}")
     );
+}
+
+/// Every query of the page, and below each the answer that it prints.
+#[test]
+fn the_page_of_calls_shows_what_its_questions_answer() {
+    let project = shipped();
+    assay(
+        &project,
+        &["generate", "--tier", "micro", "--seed", "42", "--domain", "voice"],
+    );
+    assay(&project, &["build", "--select", "+tag:voice"]);
+    let page = read(&root().join("docs/voice.md"));
+    let mut asked = 0;
+    for part in page.split("```sql\n").skip(1) {
+        let (query, rest) = part.split_once("```\n").expect("an end");
+        let shown = rest
+            .strip_prefix("\n```text\n")
+            .unwrap_or_else(|| panic!("no answer to {query}"));
+        let (shown, _) = shown.split_once("```").expect("an end");
+        // Below the names and the line under them, cell by cell.
+        let shown: Vec<Vec<&str>> = shown
+            .lines()
+            .skip(2)
+            .map(|row| row.split('|').map(str::trim).collect())
+            .collect();
+        let found = project.psql(query.trim().trim_end_matches(';'));
+        let found: Vec<Vec<&str>> = found.lines().map(|row| row.split('|').collect()).collect();
+        assert_eq!(found, shown, "{query}");
+        asked += 1;
+    }
+    assert_eq!(asked, 16);
 }
