@@ -95,5 +95,41 @@ fn the_page_of_calls_shows_what_its_questions_answer() {
         assert_eq!(found, shown, "{query}");
         asked += 1;
     }
-    assert_eq!(asked, 16);
+    assert_eq!(asked, 18);
+}
+
+/// Where the recogniser's confidence decides, the regression says so; where nothing does, it does not.
+#[test]
+fn the_confidence_of_the_first_turns_is_found_where_it_was_planted() {
+    for (profile, strongest, from, to) in [("planted", "t", 0.62, 0.75), ("independent", "f", 0.46, 0.54)] {
+        let project = shipped();
+        let generate = ["generate", "--tier", "small", "--seed", "1", "--domain", "voice"];
+        assay(&project, &[&generate[..], &["--voice-profile", profile]].concat());
+        assay(&project, &["build", "--select", "+voice_logit_metrics"]);
+        let found = project.psql(
+            "select m.run, m.status, m.strongest_predictor is not distinct from 'first3_asr_confidence', m.auc_held_out
+             from analytics.voice_logit_metrics m order by m.run",
+        );
+        assert_eq!(found.lines().count(), 3, "{found}");
+        for line in found.lines() {
+            let cells: Vec<&str> = line.split('|').collect();
+            assert_eq!(cells[1..3], ["fitted", strongest], "{profile}: {found}");
+            let area: f64 = cells[3].parse().expect("a number");
+            // That other outcomes than the planted one are less clear is no fault.
+            assert!(
+                area < to && (area > from || cells[0] == "sensitivity"),
+                "{profile}: {found}"
+            );
+        }
+        if profile == "planted" {
+            // -4 per unit of confidence were planted, and 1.2 per unit of the share of errors.
+            let planted = project.psql(
+                "select abs(coefficient / standard_deviation - case feature when 'first3_asr_confidence' then -4 else 1.2 end)
+                          < 3 * standard_error / standard_deviation
+                 from analytics.voice_logit_coefficients
+                 where run = 'main' and feature in ('first3_asr_confidence', 'first3_error_share')",
+            );
+            assert_eq!(planted, "t\nt");
+        }
+    }
 }

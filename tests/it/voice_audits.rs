@@ -9,7 +9,7 @@ use super::shipped::{assay, shipped};
 
 /// What the tests that are no standard ones look at: the relation, what mends rows that the generator left wrong on purpose,
 /// and what makes a row wrong.
-const BY_HAND: [(&str, &str, &str, &str); 32] = [
+const BY_HAND: [(&str, &str, &str, &str); 37] = [
     (
         "voice_user_months_completed_within_sessions",
         "voice_user_months",
@@ -69,6 +69,36 @@ const BY_HAND: [(&str, &str, &str, &str); 32] = [
         "voice_error_reduction",
         "",
         "update R set is_reached = true, is_certain = false",
+    ),
+    (
+        "voice_logit_coefficients_strongest_is_certain",
+        "voice_logit_coefficients",
+        "",
+        "update R set is_strongest = true, folds_agreeing = 4 W",
+    ),
+    (
+        "voice_logit_metrics_events_within_sessions",
+        "voice_logit_metrics",
+        "",
+        "update R set events = sessions + 1 W",
+    ),
+    (
+        "voice_logit_metrics_figures_where_fitted",
+        "voice_logit_metrics",
+        "",
+        "update R set auc_in_sample = null where status = 'fitted'",
+    ),
+    (
+        "logit_fits_are_maxima",
+        "int_voice__logit_fits",
+        "",
+        "update R set coefficients[2] = coefficients[2] + 0.001",
+    ),
+    (
+        "logit_levels_are_common_enough",
+        "int_voice__logit_values",
+        "",
+        "update R set is_event = true",
     ),
     (
         "voice_targets_two_versions",
