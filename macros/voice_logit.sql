@@ -59,3 +59,8 @@
   select w.a from sweeps w where w.done = {{ size }}
 )
 {%- endmacro %}
+
+{# e to a power, of powers over which PostgreSQL does not fail. #}
+{% macro bounded_exp(power) -%}
+case when ({{ power }}) is not null then exp(greatest(-690, least(690, {{ power }}))) end
+{%- endmacro %}

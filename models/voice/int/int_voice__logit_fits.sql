@@ -3,6 +3,7 @@
   Maximum likelihood by Newton's steps, for all calls of a run and without each fold of them: each step is a row of the recursion. A
   step that lowers the likelihood is halved. It ends when no coefficient moves by 1e-10, when one is beyond 20 (the calls are separated:
   there is no maximum), or after 50 steps. The first coefficient is the intercept. The folds start from where all calls have led.
+  Exponents are bounded, since PostgreSQL fails over numbers that are too small or too large.
 #}
 {%- set size = voice_logit_terms() | length + 1 %}
 {%- set information = [] %}
@@ -83,7 +84,7 @@ with recursive
         {%- endfor %},
         p.is_event::int * p.eta - greatest(p.eta, 0) - ln(1 + exp(-abs(p.eta))) as log_likelihood
       from (
-        select e.*, 1 / (1 + exp(-e.eta)) as p, exp(-abs(e.eta)) / (1 + exp(-abs(e.eta))) ^ 2 as weight
+        select e.*, 1 / (1 + exp(-e.eta)) as p, exp(-least(abs(e.eta), 40)) / (1 + exp(-least(abs(e.eta), 40))) ^ 2 as weight
         from (
           select
             x.*,

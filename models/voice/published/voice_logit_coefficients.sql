@@ -41,10 +41,10 @@ agreeing as (
 found as (
   select
     t.*,
-    f.coefficients[t.term + 1] as coefficient,
+    case when f.standard_errors[t.term + 1] is not null then f.coefficients[t.term + 1] end as coefficient,
     f.standard_errors[t.term + 1] as standard_error,
-    f.coefficients[t.term + 1] / f.standard_errors[t.term + 1] as z,
-    case when f.status is not null then i.inverse[(t.term - 1) * {{ size + 1 }} + 1] end as vif,
+    f.coefficients[t.term + 1] / nullif(f.standard_errors[t.term + 1], 0) as z,
+    case when f.status is not null then nullif(i.inverse[(t.term - 1) * {{ size + 1 }} + 1], 0) end as vif,
     case when f.status is not null then coalesce(a.folds, 0) end as folds
   from {{ ref('int_voice__logit_terms') }} t
   left join {{ ref('int_voice__logit_fits') }} f on f.run = t.run and f.held_out is null and f.status = 'fitted'
@@ -72,10 +72,10 @@ select
   j.standard_error,
   round(j.z::numeric, 9)::double precision as z,
   j.p_value,
-  exp(j.coefficient) as odds_ratio,
-  exp(j.coefficient - {{ z_95() }} * j.standard_error) as odds_ratio_low,
-  exp(j.coefficient + {{ z_95() }} * j.standard_error) as odds_ratio_high,
-  case when j.feature like 'first3%' then exp(j.coefficient / j.standard_deviation * 0.1) end as odds_ratio_per_tenth,
+  {{ bounded_exp('j.coefficient') }} as odds_ratio,
+  {{ bounded_exp('j.coefficient - ' ~ z_95() ~ ' * j.standard_error') }} as odds_ratio_low,
+  {{ bounded_exp('j.coefficient + ' ~ z_95() ~ ' * j.standard_error') }} as odds_ratio_high,
+  case when j.feature like 'first3%' then {{ bounded_exp('j.coefficient / j.standard_deviation * 0.1') }} end as odds_ratio_per_tenth,
   round(j.vif::numeric, 9)::double precision as vif,
   j.folds::bigint as folds_agreeing,
   coalesce(j.place = 1 and j.p_value < 0.05 and j.folds = 5, false) as is_strongest
