@@ -1,12 +1,13 @@
 {#
-  What the regression of abandonment looks at, in the order of the columns v_1, v_2, ... `late` is known at the end of a call only.
+  What the regression of abandonment looks at, in the order of the columns v_1, v_2, ... `late` is known at the end of a call only; a
+  `number` has many values, others have few.
   Of a list (language, hour_band) the commonest value is the base; up to three others are compared with it.
 #}
 {% macro voice_logit_terms() -%}
 {{ return([
-  {'feature': 'first3_asr_confidence', 'value': 'f.first3_asr_confidence'},
-  {'feature': 'first3_intent_confidence', 'value': 'f.first3_intent_confidence'},
-  {'feature': 'first3_error_share', 'value': 'f.first3_error_share'},
+  {'feature': 'first3_asr_confidence', 'value': 'f.first3_asr_confidence', 'number': true},
+  {'feature': 'first3_intent_confidence', 'value': 'f.first3_intent_confidence', 'number': true},
+  {'feature': 'first3_error_share', 'value': 'f.first3_error_share', 'number': true},
   {'feature': 'is_rural', 'value': 'f.is_rural::int'},
   {'feature': 'is_first_time_user', 'value': 'f.is_first_time_user::int'},
   {'feature': 'language', 'level': 1},
@@ -15,8 +16,8 @@
   {'feature': 'hour_band', 'level': 1},
   {'feature': 'hour_band', 'level': 2},
   {'feature': 'hour_band', 'level': 3},
-  {'feature': 'late_total_turns', 'value': 'f.late_total_turns', 'late': true},
-  {'feature': 'late_total_duration_seconds', 'value': 'f.late_total_duration_seconds', 'late': true},
+  {'feature': 'late_total_turns', 'value': 'f.late_total_turns', 'number': true, 'late': true},
+  {'feature': 'late_total_duration_seconds', 'value': 'f.late_total_duration_seconds', 'number': true, 'late': true},
   {'feature': 'late_is_escalated', 'value': 'f.late_is_escalated::int', 'late': true},
   {'feature': 'late_is_recovered', 'value': "(f.late_is_recovered = 'yes')::int", 'late': true},
 ]) }}

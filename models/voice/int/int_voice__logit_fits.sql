@@ -12,6 +12,15 @@
 {%- do information.append('s.h_' ~ [i, j] | min ~ '_' ~ [i, j] | max) %}
 {%- endfor %}
 {%- endfor %}
+{%- set numbers = [] %}
+{%- for term in voice_logit_terms() %}
+{%- do numbers.append(loop.index) if term.number %}
+{%- endfor %}
+{#- What a cell of calls has of a term, as a factor; the intercept is 1. #}
+{%- set factor = [''] %}
+{%- for i in range(1, size) %}
+{%- do factor.append(' * r.x_' ~ i) %}
+{%- endfor %}
 with recursive
 
 {% for phase in ['whole', 'folds'] -%}
@@ -65,24 +74,39 @@ with recursive
   ) c
   cross join lateral (
     select
-      count(*) as sessions,
-      count(*) filter (where r.is_event) as events,
+      sum(r.calls)::bigint as sessions,
+      sum(r.events)::bigint as events,
       sum(r.log_likelihood) as log_likelihood
-      {%- for i in range(1, size + 1) %},
-      sum(r.residual{{ ' * r.x_' ~ (i - 1) if i > 1 }}) as g_{{ i }}
-      {%- for j in range(i, size + 1) %},
-      sum(r.w_{{ i }}{{ ' * r.x_' ~ (j - 1) if j > 1 }}) as h_{{ i }}_{{ j }}
+      {%- for i in range(size) %},
+      sum({{ 'r.r_' ~ i if i in numbers else 'r.r_0' ~ factor[i] }}) as g_{{ i + 1 }}
+      {%- for j in range(i, size) %},
+      sum(
+        {%- if i in numbers and j in numbers %}r.w_{{ i }}_{{ j }}
+        {%- elif i in numbers %}r.w_{{ i }}{{ factor[j] }}
+        {%- elif j in numbers %}r.w_{{ j }}{{ factor[i] }}
+        {%- else %}r.w_0{{ factor[i] }}{{ factor[j] }}
+        {%- endif -%}
+      ) as h_{{ i + 1 }}_{{ j + 1 }}
       {%- endfor %}
       {%- endfor %}
     from (
+      -- Added up by cells first: what is no number is the same in a cell, so few sums are left for each call.
       select
-        p.*,
-        p.is_event::int - p.p as residual,
-        p.weight as w_1
-        {%- for i in range(2, size + 1) %},
-        p.weight * p.x_{{ i - 1 }} as w_{{ i }}
-        {%- endfor %},
-        p.is_event::int * p.eta - greatest(p.eta, 0) - ln(1 + exp(-abs(p.eta))) as log_likelihood
+        {%- for i in range(1, size) if i not in numbers %}
+        p.x_{{ i }},
+        {%- endfor %}
+        count(*) as calls,
+        count(*) filter (where p.is_event) as events,
+        sum(p.is_event::int * p.eta - greatest(p.eta, 0) - ln(1 + exp(-abs(p.eta)))) as log_likelihood,
+        sum(p.is_event::int - p.p) as r_0,
+        sum(p.weight) as w_0
+        {%- for i in numbers %},
+        sum((p.is_event::int - p.p) * p.x_{{ i }}) as r_{{ i }},
+        sum(p.weight * p.x_{{ i }}) as w_{{ i }}
+        {%- for j in numbers if j >= i %},
+        sum(p.weight * p.x_{{ i }} * p.x_{{ j }}) as w_{{ i }}_{{ j }}
+        {%- endfor %}
+        {%- endfor %}
       from (
         select e.*, 1 / (1 + exp(-e.eta)) as p, exp(-least(abs(e.eta), 40)) / (1 + exp(-least(abs(e.eta), 40))) ^ 2 as weight
         from (
@@ -97,7 +121,7 @@ with recursive
         ) e
         offset 0
       ) p
-      offset 0
+      group by {% for i in range(1, size) if i not in numbers %}p.x_{{ i }}{{ ', ' if not loop.last }}{% endfor %}
     ) r
   ) s
   cross join lateral (
