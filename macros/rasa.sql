@@ -98,7 +98,7 @@ true
 
 {# Model names as people write them; a project may define its own macro of this name. #}
 {% macro rasa_model_name_custom(name, sdk_version) -%}
-{{ name }} || '_' || {{ sdk_version }}
+{{ name }} || coalesce('_' || {{ sdk_version }}, '')
 {%- endmacro %}
 
 {# Types of events that the models know; others are kept and counted. #}

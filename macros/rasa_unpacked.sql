@@ -65,8 +65,10 @@
 {%- endif -%}
 {%- set overruled = rasa_first(there, [['first_ranked', 'name']]) ~ ' <> ' ~ rasa_first(there, [['event_user', 'parse_data__intent__name']]) -%}
 {%- set everywhere = [] -%}
+{%- set models = [['event', 'model_id']] -%}
 {%- for table in ['event'] + types -%}
   {%- do everywhere.append([table, 'metadata__session_id']) -%}
+  {%- do models.append([table, 'metadata__model_id']) -%}
 {%- endfor -%}
 {%- set flags = [] -%}
 {%- for table in ['event'] + types -%}
@@ -77,11 +79,11 @@ select
   event._load_id,
   event.sender_id::text as sender_id,
   case event.event
-    when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else coalesce(event.event::text, '__unknown')
+    when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else coalesce(nullif(event.event::text, ''), '__unknown')
   end as event,
   event.happened_at as "timestamp",
   event._record_hash::text as given_hash,
-  {{ rasa_first(there, [['event', 'model_id']]) }} as model_id,
+  {{ rasa_first(there, models) }} as model_id,
   coalesce({{ rasa_first(there, [['event', 'environment']]) }}, '__unknown') as environment,
   {{ rasa_first(there, everywhere) }} as metadata_session_id,
   coalesce(lower({{ rasa_first(there, flags) }}) in ('true', 't', '1'), false) as is_flagged,
@@ -139,14 +141,22 @@ left join (
 {%- endif %}
 {%- endmacro %}
 
-{# The index of events, of the loads to read. Before 1970, after 2100 and infinity are no times. #}
+{# The index of events, of the loads to read. Before 1970, after 2100 and infinity are no times; a time without a zone is UTC's. #}
 {% macro rasa_unpacked_complete() -%}
 {%- set types = rasa_unpacked_tables().get('event', {}) -%}
+{%- set type = types.get('timestamp', 'timestamp with time zone') -%}
+{%- set happened = 'e."timestamp"' -%}
+{%- if type.startswith('timestamp') -%}
+  {%- if not type.endswith('with time zone') -%}
+    {%- set happened = happened ~ " at time zone 'UTC'" -%}
+  {%- endif -%}
+{%- else -%}
+  {%- set happened = 'to_timestamp(t.epoch)' -%}
+{%- endif -%}
 select
   e.*,
-  case when t.epoch between 0 and 4102444800 then {{ 'e."timestamp"::timestamptz' if types.get('timestamp', 'timestamp').startswith('timestamp') else 'to_timestamp(t.epoch)' }} end
-    as happened_at
+  case when t.epoch between 0 and 4102444800 then {{ happened }} end as happened_at
 from {{ source('rasa_event', 'event') }} e
-cross join lateral (select {{ rasa_epoch('e."timestamp"', types.get('timestamp', 'timestamp')) }} as epoch) t
+cross join lateral (select {{ rasa_epoch('e."timestamp"', type) }} as epoch) t
 where {{ rasa_as_text('e._load_id', types.get('_load_id')) }} in (select l.load_id from loads l)
 {%- endmacro %}

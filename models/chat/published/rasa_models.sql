@@ -7,4 +7,4 @@ select distinct on (m.model_id)
   m."timestamp"::timestamptz as "timestamp",
   ({{ rasa_model_name_custom('m.name', 'm.sdk_version') }})::text as model_name_custom
 from {{ source('rasa_model', 'model') }} m
-order by m.model_id, m."timestamp" desc
+order by m.model_id, m."timestamp" desc nulls last

@@ -62,7 +62,7 @@ documents as (
         then d.doc #> '{parse_data,intent_ranking,0}'
       else d.doc #> '{parse_data,intent_ranking,1}'
     end as second_intent,
-    coalesce(nullif({{ rasa_scalar('d.doc', 'event') }}, ''), r.type_name) as told_event,
+    coalesce(nullif({{ rasa_scalar('d.doc', 'event') }}, ''), nullif(r.type_name, ''), '__unknown') as told_event,
     -- Before 1970, after 2100 and NaN are no times. Where the store has none, the document may.
     to_timestamp(coalesce(
       case when r."timestamp" between 0 and 4102444800 then r."timestamp" end,
@@ -100,7 +100,7 @@ read as (
     {{ rasa_scalar('r.doc', 'metadata,session_id') }} as metadata_session_id,
     coalesce(r.doc -> 'is_flagged' = 'true'::jsonb, false) as is_flagged,
     {{ rasa_scalar('r.doc', 'name') }} as name,
-    {{ rasa_scalar('r.doc', 'text') }} as text,
+    coalesce({{ rasa_scalar('r.doc', 'text') }}, {{ rasa_scalar('r.doc', 'parse_data,text') }}) as text,
     coalesce({{ rasa_scalar('r.doc', 'message_id') }}, {{ rasa_scalar('r.doc', 'parse_data,message_id') }}) as message_id,
     {{ rasa_scalar('r.doc', 'input_channel') }} as input_channel,
     nullif({{ rasa_scalar('r.doc', 'parse_data,intent,name') }}, '') as intent_name,
@@ -214,7 +214,7 @@ select
   {% for name in ['intent_confidence', 'second_intent_confidence', 'confidence'] -%}
   {{ number_within('t.n_' ~ name, 0, 1, 'double precision') }} as {{ name }},
   {% endfor -%}
-  case when t.event = 'user' then nullif(t.person_id, '') end as person_id,
+  case when t.event = 'user' and length(t.person_id) between 1 and 255 then t.person_id end as person_id,
   case when t.external_session_id_problem is null then t.named_external_session_id end as external_session_id,
   case when t.event = 'bot' then t.button_count end as button_count,
   case when t.policy_problem is null then t.named_policy end as policy,
@@ -225,6 +225,7 @@ select
     {{ json_rejection('t.' ~ doc, 'confidence', 't.n_' ~ column, number_within('t.n_' ~ column, 0, 1, 'double precision'), column) }},
     {% endfor -%}
     case when t.event = 'user' and t.intent_name is null then 'intent_name:missing' end,
+    case when t.event = 'user' and length(t.person_id) > 255 then 'person_id:too_long' end,
     {% for name in names -%}
     {{ "case when t.event = 'user' then 'intent_name:' else 'value:' end" if name == 'value' else "'" ~ name ~ ":'" }} || t.{{ name }}_problem{{ ',' if not loop.last }}
     {% endfor -%}
