@@ -21,11 +21,15 @@
 {{ return(there) }}
 {%- endmacro %}
 
-{# The first value of these columns, [[table, column], ..]; a table's alias is its name. Null where none of them is there. #}
-{% macro rasa_first(there, columns, type='text') -%}
+{#
+  The first value of these columns, [[table, column], ..]; a table's alias is its name. An empty text is none, unless it may be empty.
+  Null where there is no value.
+#}
+{% macro rasa_first(there, columns, type='text', may_be_empty=false) -%}
 {%- set found = [] -%}
 {%- for table, column in columns if column in there.get(table, []) -%}
-  {%- do found.append(table ~ '."' ~ column ~ '"::' ~ type) -%}
+  {%- set value = table ~ '."' ~ column ~ '"::' ~ type -%}
+  {%- do found.append(value if type != 'text' or may_be_empty else 'nullif(' ~ value ~ ", '')") -%}
 {%- endfor -%}
 {{ 'coalesce(' ~ found | join(', ') ~ ')' if found else 'null::' ~ type }}
 {%- endmacro %}
@@ -89,10 +93,10 @@ select
   coalesce(lower({{ rasa_first(there, flags) }}) in ('true', 't', '1'), false) as is_flagged,
   {{ rasa_first(there, [['event_action', 'name'], ['event_action_execution_rejected', 'name'], ['event_slot', 'name'],
                         ['event_active_loop', 'name'], ['event_form', 'name'], ['event_followup', 'name']]) }} as name,
-  {{ rasa_first(there, [['event_user', 'text'], ['event_user', 'parse_data__text'], ['event_bot', 'text']]) }} as text,
+  {{ rasa_first(there, [['event_user', 'text'], ['event_user', 'parse_data__text'], ['event_bot', 'text']], may_be_empty=true) }} as text,
   {{ rasa_first(there, [['event_user', 'message_id'], ['event_user', 'parse_data__message_id']]) }} as message_id,
   {{ rasa_first(there, [['event_user', 'input_channel']]) }} as input_channel,
-  nullif({{ rasa_first(there, [['event_user', 'parse_data__intent__name']]) }}, '') as intent_name,
+  {{ rasa_first(there, [['event_user', 'parse_data__intent__name']]) }} as intent_name,
   jsonb_build_object(
     'confidence', {{ rasa_of_any_type(there, [['event_user', 'parse_data__intent__confidence']]) }}
   ) as intent,

@@ -95,13 +95,13 @@ read as (
         else r.doc - '{is_flagged,timestamp}'::text[]
       end
     )::text as content,
-    coalesce({{ rasa_scalar('r.doc', 'model_id') }}, {{ rasa_scalar('r.doc', 'metadata,model_id') }}) as model_id,
-    coalesce({{ rasa_scalar('r.doc', 'environment') }}, '__unknown') as environment,
-    {{ rasa_scalar('r.doc', 'metadata,session_id') }} as metadata_session_id,
+    coalesce(nullif({{ rasa_scalar('r.doc', 'model_id') }}, ''), nullif({{ rasa_scalar('r.doc', 'metadata,model_id') }}, '')) as model_id,
+    coalesce(nullif({{ rasa_scalar('r.doc', 'environment') }}, ''), '__unknown') as environment,
+    nullif({{ rasa_scalar('r.doc', 'metadata,session_id') }}, '') as metadata_session_id,
     coalesce(r.doc -> 'is_flagged' = 'true'::jsonb, false) as is_flagged,
     {{ rasa_scalar('r.doc', 'name') }} as name,
     coalesce({{ rasa_scalar('r.doc', 'text') }}, {{ rasa_scalar('r.doc', 'parse_data,text') }}) as text,
-    coalesce({{ rasa_scalar('r.doc', 'message_id') }}, {{ rasa_scalar('r.doc', 'parse_data,message_id') }}) as message_id,
+    coalesce(nullif({{ rasa_scalar('r.doc', 'message_id') }}, ''), {{ rasa_scalar('r.doc', 'parse_data,message_id') }}) as message_id,
     {{ rasa_scalar('r.doc', 'input_channel') }} as input_channel,
     nullif({{ rasa_scalar('r.doc', 'parse_data,intent,name') }}, '') as intent_name,
     r.doc #> '{parse_data,intent}' as intent,
@@ -109,7 +109,7 @@ read as (
     r.second_intent,
     {{ 'null::text' if person == 'sender_id' else rasa_scalar('r.doc', person.split('__') | join(',')) }} as person_id,
     {{ 'null::text' if external == 'sender_id' else rasa_scalar('r.doc', external.split('__') | join(',')) }} as external_id,
-    coalesce({{ rasa_scalar('r.doc', 'metadata,utter_action') }}, {{ rasa_scalar('r.doc', 'metadata,template_name') }})
+    coalesce(nullif({{ rasa_scalar('r.doc', 'metadata,utter_action') }}, ''), nullif({{ rasa_scalar('r.doc', 'metadata,template_name') }}, ''))
       as utter_action,
     case jsonb_typeof(r.doc #> '{data,buttons}') when 'array' then jsonb_array_length(r.doc #> '{data,buttons}') else 0 end
       as button_count,
@@ -136,7 +136,7 @@ read as (
 ),
 
 {% endif -%}
--- What readers shall see of an event: names of things.
+-- What readers shall see of an event: names of things. An empty one is none.
 naming as (
   select
     r.*,
@@ -145,16 +145,16 @@ naming as (
       when 'user' then r.intent_name
       when 'bot' then r.utter_action
       {% for type in ['action', 'slot', 'active_loop', 'action_execution_rejected', 'followup'] -%}
-      when '{{ type }}' then r.name
+      when '{{ type }}' then nullif(r.name, '')
       {% endfor -%}
     end as named_value,
-    case when r.event = 'user' then r.second_intent_name end as named_second_intent_name,
+    case when r.event = 'user' then nullif(r.second_intent_name, '') end as named_second_intent_name,
     r.model_id as named_model_id,
     r.environment as named_environment,
-    case when r.event = 'user' then r.message_id end as named_message_id,
-    case when r.event = 'user' then r.input_channel end as named_input_channel,
+    case when r.event = 'user' then nullif(r.message_id, '') end as named_message_id,
+    case when r.event = 'user' then nullif(r.input_channel, '') end as named_input_channel,
     case when r.event in ('user', 'session_started') then nullif(r.external_id, '') end as named_external_session_id,
-    case when r.event = 'action' then r.policy end as named_policy,
+    case when r.event = 'action' then nullif(r.policy, '') end as named_policy,
     case when r.event = 'slot' and r.name = 'requested_slot' then r.slot_value end as named_requested_slot,
     -- What follows the slash of a message is an intent to Rasa, whatever a user types there.
     r.event = 'user' and r.text ~ '^\s*/' as is_typed_intent,
