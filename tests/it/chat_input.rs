@@ -1,5 +1,9 @@
 //! What the chat domain does with events that are wrong, come late, or are of kinds that nobody foresaw.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
 use super::chat::{FIXED, UNPACKED, build, fixture, run_file, same_after_a_full_refresh, seven_senders};
 use super::shipped::{assay, expected_figures, root, shipped};
 
@@ -172,7 +176,11 @@ fn what_stands_where_a_name_should_is_withheld_and_counted() {
                          "input_channel": "+15550100199", "metadata": {"external_session_id": "+15550100199"}}'),
            (7, 'ann@example.org', '{"event": "ann@example.org"}'),
            (8, 'followup', '{"event": "followup", "name": "' || repeat('x', 5000) || '"}'),
-           (9, 'user', '{"event": "user", "text": "book", "parse_data": {"intent": {"name": "book a flight"}}}')
+           (9, 'user', '{"event": "user", "text": "book", "parse_data": {"intent": {"name": "book a flight"}}}'),
+           -- Long enough for no index to hold it, and hard to compress.
+           (10, 'user', '{"event": "user", "parse_data": {"text": "hey"}, "metadata": {"user_id": "'
+                        || (select string_agg(md5(n::text), '') from generate_series(1, 400) n) || '"}}'),
+           (11, '', '{"event": ""}')
          ) as e(place, type_name, data)"#,
     );
     build(&project, FIXED);
@@ -182,16 +190,23 @@ fn what_stands_where_a_name_should_is_withheld_and_counted() {
             "select string_agg(column_name || ':' || reason || ' ' || rows, ', ' order by column_name, reason)
              from analytics_int.dq_rasa where reason <> 'missing' and reason <> 'duplicate'"
         ),
-        "environment:document 1, event:personal 1, event:unknown_type 1, external_session_id:personal 1, input_channel:personal 1, \
-         intent_name:free_text 1, message_id:personal 1, model_id:personal 1, policy:personal 1, requested_slot:personal 1, \
-         value:document 1, value:personal 3, value:too_long 1"
+        "environment:document 1, event:personal 1, event:unknown_type 2, external_session_id:personal 1, input_channel:personal 1, \
+         intent_name:free_text 1, message_id:personal 1, model_id:personal 1, person_id:too_long 1, policy:personal 1, \
+         requested_slot:personal 1, value:document 1, value:personal 3, value:too_long 1"
     );
     assert_eq!(
         project.psql(
             "select string_agg(event || ' ' || coalesce(value, '-'), ', ' order by seq) from analytics.rasa_event_sequence
              where sender_key = 'R8'"
         ),
-        "action -, bot -, active_loop -, slot requested_slot, slot -, user -, __unknown -, followup -, user book a flight"
+        "action -, bot -, active_loop -, slot requested_slot, slot -, user -, __unknown -, followup -, user book a flight, user -, __unknown -"
+    );
+    assert_eq!(
+        project.psql(
+            "select max(user_key) || ' ' || max(text_length) filter (where interaction_nr = 3) from analytics.rasa_user_messages
+             where sender_key = 'R8'"
+        ),
+        "R8 3"
     );
     same_after_a_full_refresh(&project, FIXED);
 }
@@ -227,6 +242,117 @@ fn columns_of_the_store_may_have_other_types() {
     let told = project.ends(1, &arguments);
     let told = format!("{}{}", told.stdout, told.stderr);
     assert!(told.contains("has no column load_id"), "{told}");
+}
+
+#[test]
+fn an_empty_text_is_no_name_and_no_session() {
+    let project = shipped();
+    run_file(&project, &root().join("src/generate/schema/rasa.sql"));
+    project.psql(
+        r#"insert into rasa_tracker.events (id, sender_id, type_name, "timestamp", data, load_id)
+         select e.place, 'S', e.type_name, 1643796000 + e.place, e.data, 'one'
+         from (values
+           (1, 'action', '{"event": "action", "name": "action_session_start", "model_id": "", "environment": "", "metadata": {"session_id": ""}}'),
+           (2, 'user', '{"event": "user", "text": "", "message_id": "", "input_channel": "", "metadata": {"session_id": "", "user_id": ""},
+                         "parse_data": {"intent": {"name": ""}, "intent_ranking": [{"name": ""}, {"name": ""}]}}'),
+           (3, 'action', '{"event": "action", "name": "action_session_start", "policy": "", "metadata": {"session_id": ""}}'),
+           (4, 'bot', '{"event": "bot", "text": "", "metadata": {"utter_action": "", "template_name": ""}}'),
+           (5, 'slot', '{"event": "slot", "name": "", "value": ""}')
+         ) as e(place, type_name, data);
+         insert into rasa_tracker._loads values ('one', 0, '2022-02-02T12:00:00Z')"#,
+    );
+    let check = || {
+        // A session id that is empty keeps nothing together.
+        let sequence = "select string_agg(session_nr || ' ' || coalesce(value, '-'), ', ' order by seq) from analytics.rasa_event_sequence";
+        assert_eq!(
+            project.psql(sequence),
+            "1 action_session_start, 1 -, 2 action_session_start, 2 -, 2 -"
+        );
+        let named = "select count(model_id) + count(nullif(environment, '__unknown')) from analytics.rasa_event_sequence
+                     union all
+                     select count(message_id) + count(input_channel) + count(second_intent_name) from analytics.rasa_user_messages
+                     union all
+                     select count(policy) from analytics.rasa_actions
+                     union all
+                     select sum(text_length) from analytics.rasa_user_messages";
+        assert_eq!(project.psql(named), "0\n0\n0\n0");
+    };
+    build(&project, FIXED);
+    check();
+    run_file(&project, &fixture().join("unpacked.sql"));
+    project.psql("alter table rasa_event.event_action add metadata__session_id text default ''");
+    assay(
+        &project,
+        &["build", "--full-refresh", "--select", "+tag:chat", "--vars", UNPACKED],
+    );
+    check();
+}
+
+#[test]
+fn unpacked_times_without_a_zone_are_those_of_utc() {
+    let project = seven_senders();
+    run_file(&project, &fixture().join("unpacked.sql"));
+    project.psql(
+        "alter table rasa_event.event alter \"timestamp\" type timestamp using \"timestamp\" at time zone 'UTC', drop model_id;
+         alter table rasa_event.event_bot add metadata__model_id text default 'm';
+         do $$ begin execute format('alter database %I set timezone to ''Asia/Kathmandu''', current_database()); end $$",
+    );
+    build(&project, UNPACKED);
+    assert_eq!(
+        project.psql(
+            "set timezone to 'UTC';
+             select min(\"timestamp\") || ' ' || string_agg(distinct event || ' ' || model_id, ', ') from analytics.rasa_event_sequence"
+        ),
+        "2022-02-01 08:00:00+00 bot m"
+    );
+}
+
+/// Values that the project makes itself: keys, places, and the time of a load.
+fn is_made(column: &str) -> bool {
+    let places = ["session_id", "interaction_id", "conversation_id", "_load_id"];
+    let ends = ["_key", "_hash", "_sk", "_fk", "_interaction_id", "_session_id"];
+    column != "external_session_id" && (places.contains(&column) || ends.iter().any(|end| column.ends_with(end)))
+}
+
+#[test]
+fn texts_that_are_published_are_looked_at_and_have_an_owner() {
+    let project = shipped();
+    assay(&project, &["parse"]);
+    let manifest: Json = serde_json::from_str(&project.read("target/manifest.json")).expect("JSON");
+    let nodes = manifest["nodes"].as_object().expect("nodes");
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let looked_at: BTreeSet<(String, String)> = nodes
+        .values()
+        .filter(|node| ["no_pii_pattern", "accepted_values"].contains(&text(&node["test_metadata"]["name"]).as_str()))
+        .map(|node| (text(&node["attached_node"]), text(&node["column_name"])))
+        .collect();
+    let mut columns = 0;
+    for (id, node) in nodes.iter().filter(|(id, node)| {
+        id.starts_with("model.") && text(&node["original_file_path"]).starts_with("models/chat/published")
+    }) {
+        let group = format!("group.{}.{}", text(&node["package_name"]), text(&node["group"]));
+        assert!(
+            manifest["groups"][&group]["owner"]["email"].is_string(),
+            "{id}: {group}"
+        );
+        for (column, stated) in node["columns"].as_object().into_iter().flatten() {
+            if text(&stated["data_type"]) == "text" && !is_made(column) {
+                columns += 1;
+                assert!(looked_at.contains(&(id.clone(), column.clone())), "{id}: {column}");
+            }
+        }
+    }
+    assert_eq!(columns, 54);
+    for (id, metric) in manifest["metrics"].as_object().expect("metrics") {
+        if text(&metric["original_file_path"]).starts_with("models/chat/") {
+            let meta = &metric["config"]["meta"];
+            assert!(
+                ["up", "down"].contains(&text(&meta["direction"]).as_str()),
+                "{id}: {meta}"
+            );
+            assert!(meta["unit"].is_string() && metric["group"] == "chat", "{id}");
+        }
+    }
 }
 
 #[test]
