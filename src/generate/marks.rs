@@ -17,6 +17,15 @@ impl Marks {
         self.injected != 0
     }
 
+    /// Without what the defect would have brought, such as a copy that has not arrived.
+    #[must_use]
+    pub fn without(self, defect: usize) -> Self {
+        Self {
+            injected: self.injected & !(1 << defect),
+            ..self
+        }
+    }
+
     /// Notes that the defect was possible, and whether it was injected; gives that back.
     pub fn note(&mut self, defect: usize, injected: bool) -> bool {
         self.eligible |= 1 << defect;
@@ -75,14 +84,15 @@ mod tests {
         let mut counts = Counts::<3>::default();
         counts.add(marks);
         counts.merge(&counts.clone());
+        counts.add(marks.without(0));
         let named = counts.named([("a", 0.1), ("b", 0.2), ("c", 0.3)]);
         let expect = |injected, eligible, rate| DefectCount {
             injected,
             eligible,
             rate,
         };
-        assert_eq!(named["a"], expect(2, 2, 0.1));
+        assert_eq!(named["a"], expect(2, 3, 0.1));
         assert_eq!(named["b"], expect(0, 0, 0.2));
-        assert_eq!(named["c"], expect(0, 2, 0.3));
+        assert_eq!(named["c"], expect(0, 3, 0.3));
     }
 }

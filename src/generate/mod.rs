@@ -17,6 +17,8 @@ mod origin;
 mod producer;
 mod random;
 mod rasa;
+#[cfg(test)]
+mod recount;
 mod sink;
 mod spec;
 mod table;
@@ -38,7 +40,7 @@ pub use self::voice::truth::VoiceTruth;
 use crate::diagnostic::Diagnostic;
 
 /// Changes whenever the same seed would give other bytes.
-pub const GENERATOR_VERSION: &str = "2";
+pub const GENERATOR_VERSION: &str = "3";
 
 /// Generates every domain of `spec` into `sink`. Fails where the spec makes no sense or the sink fails.
 pub fn generate(spec: &Spec, sink: &dyn Sink, progress: &(dyn Fn(Progress) + Sync)) -> Result<Manifest, Diagnostic> {

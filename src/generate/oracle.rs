@@ -19,7 +19,7 @@ pub fn rows(text: &str) -> Vec<Vec<Option<String>>> {
     text.lines().map(|line| line.split('\t').map(field).collect()).collect()
 }
 
-fn time(text: &str) -> i64 {
+pub fn time(text: &str) -> i64 {
     let iso = format!("{}Z", text.trim_end_matches("+00"));
     iso.parse::<Timestamp>().unwrap().as_microsecond()
 }

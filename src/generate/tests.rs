@@ -2,12 +2,13 @@
 
 #![allow(clippy::cast_precision_loss, reason = "counts of a test are small")]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use sha2::{Digest, Sha256};
 
 use super::oracle::{self, Calls, Cohort};
+use super::recount;
 use super::{
     DefectCount, Domain, ExpProfile, ExpTruth, Manifest, Part, PartName, RasaProfile, Sink, Spec, Table, Tier,
     VoiceProfile, generate,
@@ -222,6 +223,101 @@ fn defects_come_at_their_rates() {
     assert_rates(&manifest.exp.unwrap().defects);
     assert_rates(&manifest.voice.unwrap().defects);
     assert_rates(&manifest.rasa.unwrap().defects);
+}
+
+/// Of what arrived by the middle of a day: copies and late rows that come after it do not count, nor does what
+/// another defect hides.
+#[test]
+fn the_manifest_counts_the_defects_that_the_rows_show() {
+    let mut spec = Spec::new(7, Tier::Nano);
+    spec.rows = Some(40_000);
+    spec.until = Some("2025-02-20T12:07:00Z".parse().unwrap());
+    let (manifest, memory) = made(&spec);
+    let (exp, voice, rasa) = (manifest.exp.unwrap(), manifest.voice.unwrap(), manifest.rasa.unwrap());
+    let found = [
+        (recount::exp(|table| memory.table(&format!("exp.{table}"))), exp.defects),
+        (
+            recount::voice(|table| memory.table(&format!("voice_raw.{table}"))),
+            voice.defects,
+        ),
+        (
+            recount::rasa(
+                &memory.table("rasa_tracker.events"),
+                &memory.table("rasa_tracker._loads"),
+            ),
+            rasa.defects,
+        ),
+    ];
+    for (found, defects) in found {
+        for (name, count) in found {
+            assert_eq!(defects[name].injected, count, "{name}");
+        }
+    }
+}
+
+/// A user who writes once cannot be known only later, nor write from several senders; the shares are of all.
+#[test]
+fn people_become_known_and_write_from_several_senders_as_often_as_stated() {
+    let spec = Spec {
+        domains: vec![Domain::Rasa],
+        ..small()
+    };
+    let (_, memory) = made(&spec);
+    let mut people: BTreeMap<u64, Person> = BTreeMap::new();
+    let mut days = [0_u64; 7];
+    for row in oracle::rows(&memory.table("rasa_tracker.events")) {
+        let text = |place: usize| row[place].as_ref().unwrap();
+        let number = text(1).trim_start_matches("sender-").trim_start_matches("+2507");
+        let number: u64 = number.parse().unwrap();
+        let (seconds, fraction) = text(3).split_once('.').unwrap();
+        let seconds: u64 = seconds.parse().unwrap();
+        if row[5].as_deref() == Some("action_session_start") {
+            // 1970 began on a Thursday.
+            days[usize::try_from((seconds / 86_400 + 3) % 7).unwrap()] += 1;
+        }
+        let person = people.entry(number / 4).or_default();
+        person.senders.insert(number % 4);
+        if text(2) == "user" {
+            let place = (seconds, fraction.to_owned(), text(0).parse().unwrap());
+            person.known.insert(place, text(6).contains("\"user_id\""));
+        }
+    }
+    let count = |wanted: fn(&Person) -> bool| people.values().filter(|person| wanted(person)).count() as f64;
+    let identified = count(Person::is_identified);
+    let near = |share: f64, stated: f64, tolerance: f64| {
+        assert!((share - stated).abs() < tolerance, "{share} for {stated}");
+    };
+    // Three standard deviations of so many people.
+    near(identified / count(|person| !person.known.is_empty()), 0.6, 0.05);
+    near(
+        count(|person| person.is_identified() && !person.begins_known()) / identified,
+        0.2,
+        0.053,
+    );
+    near(
+        count(|person| person.is_identified() && person.senders.len() > 1) / identified,
+        0.15,
+        0.047,
+    );
+    let weekend = (days[5] + days[6]) as f64 / 2.0;
+    near(weekend / (days[..5].iter().sum::<u64>() as f64 / 5.0), 0.6, 0.06);
+}
+
+#[derive(Default)]
+struct Person {
+    senders: BTreeSet<u64>,
+    /// Whether each message tells who writes, by its time and id.
+    known: BTreeMap<(u64, String, u64), bool>,
+}
+
+impl Person {
+    fn is_identified(&self) -> bool {
+        self.known.values().any(|known| *known)
+    }
+
+    fn begins_known(&self) -> bool {
+        self.known.values().next() == Some(&true)
+    }
 }
 
 /// As in the trackers of bots that are known: 7.5 events a message, an eighth of them messages.

@@ -74,13 +74,25 @@ fn decide(event: &mut Event, defect: Defect, draw: u64) -> bool {
 fn arrive(event: &mut Event, draws: Entity) {
     let delay: Micros = 20_000 + whole(exponential(draws.uniform(draw::DELAY)) * 150_000.0);
     event.created_at = event.timestamp + delay;
-    if event.talk.is_some() && decide(event, Defect::OutOfOrderArrival, draw::DISORDER) {
-        event.created_at += draws.between(draw::DISORDER_BY, 20 * SECOND, 120 * SECOND);
+    // What another defect hides is not noted: nobody could find it.
+    let future = decide(event, Defect::FutureTimestamp, draw::FUTURE);
+    let late = draws.chance(draw::LATE, Defect::LateArrival.rate());
+    if !future {
+        event.marks.note(Defect::LateArrival as usize, late);
     }
-    if decide(event, Defect::LateArrival, draw::LATE) {
+    if event.talk.is_some() {
+        let disorder = draws.chance(draw::DISORDER, Defect::OutOfOrderArrival.rate());
+        if !future && !late {
+            event.marks.note(Defect::OutOfOrderArrival as usize, disorder);
+        }
+        if disorder {
+            event.created_at += draws.between(draw::DISORDER_BY, 20 * SECOND, 120 * SECOND);
+        }
+    }
+    if late {
         event.created_at = event.timestamp + draws.between(draw::LATE_BY, HOUR, 9 * DAY);
     }
-    if decide(event, Defect::FutureTimestamp, draw::FUTURE) {
+    if future {
         event.timestamp = event.created_at + draws.between(draw::FUTURE_BY, 6 * MINUTE, 2 * HOUR);
     }
 }
@@ -121,18 +133,21 @@ fn soil_experiments(event: &mut Event, draws: Entity, catalog: &Catalog) {
     if named == 0 {
         return;
     }
-    if decide(event, Defect::VariantMismatch, draw::MISMATCH) {
-        let exposure = &mut event.exposures[index(draws, draw::MISMATCH_WHICH, named)];
-        let variants = &catalog.experiments[exposure.experiment].variants;
-        exposure.variant = variants[(exposure.assigned_arm + 1) % variants.len()];
+    if decide(event, Defect::EmptyExperiments, draw::NO_EXPERIMENTS) {
+        event.exposures.clear();
+        return;
     }
-    if decide(event, Defect::OrphanVariant, draw::ORPHAN) {
-        let exposure = &mut event.exposures[index(draws, draw::ORPHAN_WHICH, named)];
+    let orphan = decide(event, Defect::OrphanVariant, draw::ORPHAN).then(|| index(draws, draw::ORPHAN_WHICH, named));
+    if let Some(orphan) = orphan {
+        let exposure = &mut event.exposures[orphan];
         exposure.variant = draws.uuid(draw::ORPHAN_ID);
         exposure.known = false;
     }
-    if decide(event, Defect::EmptyExperiments, draw::NO_EXPERIMENTS) {
-        event.exposures.clear();
+    let other = index(draws, draw::MISMATCH_WHICH, named);
+    if orphan != Some(other) && decide(event, Defect::VariantMismatch, draw::MISMATCH) {
+        let exposure = &mut event.exposures[other];
+        let variants = &catalog.experiments[exposure.experiment].variants;
+        exposure.variant = variants[(exposure.assigned_arm + 1) % variants.len()];
     }
 }
 
@@ -141,12 +156,15 @@ fn soil_numbers(event: &mut Event, draws: Entity) {
     if numbers == 0 {
         return;
     }
-    if decide(event, Defect::NumberAsString, draw::STRING) {
-        event.metrics[index(draws, draw::STRING_WHICH, numbers)].written = Written::Text;
-    }
-    if decide(event, Defect::NumberMalformed, draw::MALFORMED) {
+    let malformed =
+        decide(event, Defect::NumberMalformed, draw::MALFORMED).then(|| index(draws, draw::MALFORMED_WHICH, numbers));
+    if let Some(malformed) = malformed {
         let how = MALFORMED[index(draws, draw::MALFORMED_HOW, MALFORMED.len() as u64)];
-        event.metrics[index(draws, draw::MALFORMED_WHICH, numbers)].written = Written::Malformed(how);
+        event.metrics[malformed].written = Written::Malformed(how);
+    }
+    let string = index(draws, draw::STRING_WHICH, numbers);
+    if malformed != Some(string) && decide(event, Defect::NumberAsString, draw::STRING) {
+        event.metrics[string].written = Written::Text;
     }
 }
 

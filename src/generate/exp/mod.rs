@@ -128,11 +128,16 @@ impl Experiments {
     fn count(&self, group: &Group, tally: &mut Tally) {
         let mut arrived = Vec::new();
         for (event, retry) in &group.events {
+            let copied = retry.as_ref().is_none_or(|retry| self.window.arrived(retry.created_at));
             for (event, retried) in std::iter::once((event, false)).chain(retry.iter().map(|retry| (retry, true))) {
                 if self.window.arrived(event.created_at) {
                     arrived.push((event, retried));
                     tally.aggregates.add(event);
-                    tally.defects.add(event.marks);
+                    tally.defects.add(if copied {
+                        event.marks
+                    } else {
+                        event.marks.without(Defect::RetryDuplicate as usize)
+                    });
                 }
             }
         }

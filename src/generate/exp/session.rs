@@ -365,9 +365,11 @@ impl Walk<'_, '_> {
         let after =
             draws.chance(draw::BOTH, Defect::CompletionAndDropOff.rate()) && !draws.chance(draw::BOTH_BEFORE, 0.5);
         let reported = draws.chance(draw::CANCELLED, Defect::CompletedAsCancelled.rate());
-        marks.note(Defect::CompletedAsCancelled as usize, reported);
-        marks.note(Defect::NeverEnding as usize, false);
         let cancelled_end = flow == Flow::Triage && draws.chance(draw::CANCELLED_END, 0.06);
+        if !cancelled_end {
+            marks.note(Defect::CompletedAsCancelled as usize, reported);
+        }
+        marks.note(Defect::NeverEnding as usize, false);
         let scores = [(1, 0.05), (2, 0.08), (3, 0.17), (4, 0.35), (5, 0.35)];
         self.now += draws.between(draw::FINISH_GAP, 200, 3_000) * MILLISECOND;
         let body = Body::Completed {

@@ -7,6 +7,8 @@ pub(super) mod table;
 pub(super) mod truth;
 mod user;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use self::defect::Defect;
 use self::event::{Event, load_id, model_id};
 use self::session::Sessions;
@@ -58,11 +60,26 @@ impl Rasa {
         }
     }
 
-    fn count(&self, user: &User, sessions: &[Marks], events: &[Event], tally: &mut Tally) {
-        tally.sums.add(user, events, |at| self.window.arrived(at));
-        let marks = user.marks.iter().chain(sessions).copied();
-        for marks in marks.chain(events.iter().map(|event| event.marks)) {
-            tally.defects.add(marks);
+    /// Defects count for the events that have arrived, and for their sessions and senders.
+    fn count(&self, user: &User, sessions: &BTreeMap<u64, Marks>, events: &[Event], tally: &mut Tally) {
+        let arrived = |at: Micros| self.window.arrived(at);
+        tally.sums.add(user, events, arrived);
+        let (mut told, mut wrote) = (BTreeSet::new(), BTreeSet::new());
+        for event in events.iter().filter(|event| arrived(event.arrived_at)) {
+            tally.defects.add(if event.again.is_none_or(|(_, at)| arrived(at)) {
+                event.marks
+            } else {
+                event.marks.without(Defect::DuplicateEvent as usize)
+            });
+            told.insert(event.session);
+            wrote.insert(event.sender);
+        }
+        let sessions = told.iter().filter_map(|session| sessions.get(session));
+        let senders = wrote
+            .iter()
+            .filter_map(|sender| user.marks.get(usize::try_from(*sender).ok()?));
+        for marks in sessions.chain(senders) {
+            tally.defects.add(*marks);
         }
     }
 
@@ -109,14 +126,15 @@ impl Producer for Rasa {
         let mut next = chunk.sessions.start;
         for index in chunk.owners.clone() {
             let user = User::new(self.users, index);
-            let (mut events, mut marks) = (Vec::new(), Vec::new());
+            let (mut events, mut marks) = (Vec::new(), BTreeMap::new());
             let mut earliest = START;
             for place in 0..user::sessions(self.users, index) {
                 let (more, end, mark) = self.sessions.make(&user, next, place, earliest);
                 events.extend(more);
-                marks.push(mark);
+                marks.insert(next, mark);
                 (next, earliest) = (next + 1, end);
             }
+            session::change(&user, &mut events);
             let events = session::stored(&user, events);
             self.count(&user, &marks, &events, &mut tally);
             self.write(&user, &events, batch);
@@ -159,8 +177,12 @@ pub(super) fn manifest(spec: &Spec, outcome: Outcome<Tally>) -> DomainManifest<R
     let mut as_of = None;
     for end in tally.sums.loads.clone() {
         let marks = rasa.retried(end);
-        tally.defects.add(marks);
         let again = Some(end + AGAIN).filter(|again| marks.any() && rasa.window.arrived(*again));
+        tally.defects.add(if again.is_some() {
+            marks
+        } else {
+            marks.without(Defect::RetriedLoad as usize)
+        });
         as_of = as_of.max(Some(end)).max(again);
     }
     DomainManifest {

@@ -15,6 +15,11 @@ pub const ROWS: f64 = 38.0;
 const TURNS: u64 = 64;
 const EVENTS: u64 = 2_048;
 const MOST_MESSAGES: i64 = 40;
+/// From this event on a session that changes it is of another environment.
+const CHANGES_AT: u64 = 6;
+/// The share of weekend sessions that do not wait for Monday or Tuesday. Since those get what waits, a day of the
+/// weekend sees 0.6 times as many as other days: 5 / (5 + 2 * (1 - p)) * p = 0.6.
+const STAYS: f64 = 4.2 / 6.2;
 
 /// Draws of stream `rasa.session`.
 mod draw {
@@ -131,20 +136,17 @@ impl Sessions {
         let draws = self.sessions.entity(index);
         let mut marks = Marks::default();
         let at = start(user, draws, place, earliest);
-        let sender = draws.below(draw::SENDER, user.senders);
+        let sender = user.writes_from(place, draws.below(draw::SENDER, user.senders));
         let development = draws.chance(draw::DEVELOPMENT, 0.03);
-        let changes = marks.note(
-            Defect::EnvironmentChange as usize,
-            draws.chance(draw::CHANGES, Defect::EnvironmentChange.rate()),
-        );
+        let changes = draws.chance(draw::CHANGES, Defect::EnvironmentChange.rate());
         let known = user.identified && (!user.known_later || place > 0);
         let mut told = Told {
             streams: *self,
             index,
             sender,
             environment: if development { "development" } else { "production" },
-            changes_at: changes.then_some(6),
-            person: known.then_some(user.changes && place > 0),
+            changes_at: changes.then_some(CHANGES_AT),
+            person: known.then_some(false),
             at,
             events: Vec::new(),
         };
@@ -160,8 +162,12 @@ impl Sessions {
         }
         let end = told.at;
         let mut events = told.events;
+        if events.len() as u64 > CHANGES_AT {
+            marks.note(Defect::EnvironmentChange as usize, changes);
+        }
         if user.bot_only[usize::try_from(sender).unwrap_or(0)] {
             events.retain(|event| event.kind == Kind::Bot);
+            marks = Marks::default();
         }
         (events, end, marks)
     }
@@ -175,9 +181,9 @@ fn start(user: &User, draws: Entity, place: u64, earliest: Micros) -> Micros {
         let gap = log_normal(draws, draw::GAP, 2.0 * float(DAY), 1.2).min(60.0 * float(DAY));
         (earliest + whole(gap)).div_euclid(DAY) * DAY
     };
-    // 1970 began on a Thursday; a session of the weekend often waits for Monday or Tuesday.
+    // 1970 began on a Thursday.
     let weekend = matches!(day.div_euclid(DAY).rem_euclid(7), 2 | 3);
-    let waits = weekend && !draws.chance(draw::WEEKEND, 0.6);
+    let waits = weekend && !draws.chance(draw::WEEKEND, STAYS);
     let at = day + if waits { 2 * DAY } else { 0 } + of_day;
     at.max(earliest + 5 * 60 * SECOND)
 }
@@ -198,6 +204,7 @@ impl Told {
             .chance(draw::RESTARTS, 0.06)
             .then(|| draws.between(draw::RESTART_AT, 0, messages - 1));
         let handed_off = draws.chance(draw::HANDOFF, 0.09);
+        let last = (0..messages).rev().find(|number| restart != Some(*number));
         let mut state = State::default();
         for number in 0..messages {
             let turn = self.streams.turns.entity(self.index * TURNS + number.unsigned_abs());
@@ -211,7 +218,7 @@ impl Told {
             if turn.chance(turn::REWINDS, 0.03) {
                 self.add(Kind::Rewind, None);
             }
-            if handed_off && number == messages - 1 {
+            if handed_off && last == Some(number) {
                 self.action("action_agent_handoff");
             }
             self.action("action_listen");
@@ -343,10 +350,8 @@ impl Told {
         let draws = self.streams.events.entity(self.index * EVENTS + event.number);
         let mut decide = |defect: Defect, draw| event.marks.note(defect as usize, draws.chance(draw, defect.rate()));
         let missing = decide(Defect::IntentMissing, each::INTENT);
-        let (text, nan) = (
-            decide(Defect::ConfidenceAsText, each::TEXT),
-            decide(Defect::ConfidenceNaN, each::NAN),
-        );
+        let nan = decide(Defect::ConfidenceNaN, each::NAN);
+        let text = !nan && decide(Defect::ConfidenceAsText, each::TEXT);
         event.confidence = confidence;
         event.person = self.person;
         if missing {
@@ -366,20 +371,20 @@ impl Told {
         let mut decide = |defect: Defect, draw| marks.note(defect as usize, draws.chance(draw, defect.rate()));
         let gap = whole(exponential(draws.uniform(each::GAP)) * 20.0 * float(MILLISECOND)).max(1);
         // The same event at the same time would be a copy.
-        let differs = self
-            .events
-            .last()
-            .is_some_and(|last| (last.kind, last.name) != (kind, name));
-        if !(differs && decide(Defect::EqualTimestamp, each::EQUAL)) {
-            self.at += gap;
-        }
+        let before = self.events.last().filter(|last| (last.kind, last.name) != (kind, name));
+        self.at = match before.map(|last| last.at) {
+            Some(at) if decide(Defect::EqualTimestamp, each::EQUAL) => at,
+            _ => self.at + gap,
+        };
         let mut arrived_at =
             self.at + whole(exponential(draws.uniform(each::NETWORK)) * 50.0 * float(MILLISECOND)).max(1);
-        if decide(Defect::LateEvent, each::LATE) {
+        let late = decide(Defect::LateEvent, each::LATE);
+        if late {
             arrived_at += draws.between(each::LATE_BY, HOUR, 10 * DAY);
         }
-        if decide(Defect::OutOfOrder, each::DISORDER) {
-            let end = load_end(arrived_at) - 1;
+        // Nobody sees it of one that is late anyway, nor at the very end of a load.
+        let end = load_end(arrived_at) - 1;
+        if !late && arrived_at + SECOND <= end && decide(Defect::OutOfOrder, each::DISORDER) {
             arrived_at = (arrived_at + draws.between(each::DISORDER_BY, SECOND, 60 * SECOND)).min(end);
         }
         let again = decide(Defect::DuplicateEvent, each::AGAIN)
@@ -402,6 +407,20 @@ impl Told {
             again,
             marks,
         });
+    }
+}
+
+/// Lets a sender who becomes another person tell so from the second message on that tells who writes.
+pub fn change(user: &User, events: &mut [Event]) {
+    let mut told = [0_u32; 4];
+    let mut changes = [false; 4];
+    for event in events.iter_mut().filter(|event| event.person.is_some()) {
+        let sender = usize::try_from(event.sender).unwrap_or(0);
+        told[sender] += 1;
+        if told[sender] == 2 {
+            changes[sender] = user.changes(event.sender, &mut event.marks);
+        }
+        event.person = Some(changes[sender]);
     }
 }
 

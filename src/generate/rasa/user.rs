@@ -13,27 +13,32 @@ mod draw {
     pub const SENDERS: u64 = 3;
     pub const KNOWN_LATER: u64 = 4;
     pub const CHANNEL: u64 = 5;
-    pub const CHANGE: u64 = 6;
     pub const FIRST_DAY: u64 = 7;
     pub const BOT_ONLY: u64 = 16; // one for each sender
+    pub const CHANGE: u64 = 20; // one for each sender
 }
 
 /// Most sessions of a user.
 const SESSIONS: i64 = 60;
+/// The share of users who come back. Only they can write from several senders or become known later, so that either
+/// is so much likelier for them.
+const RETURNING: f64 = 2.0 / 3.0;
+const SEVERAL: f64 = 0.15 / RETURNING;
+const KNOWN_LATER: f64 = 0.2 / RETURNING;
 
 pub struct User {
     pub index: u64,
     pub identified: bool,
-    /// The first sessions do not tell who it is.
+    /// The first session does not tell who it is.
     pub known_later: bool,
-    /// Later sessions tell somebody else.
-    pub changes: bool,
     pub senders: u64,
     pub channel: &'static str,
     pub first_day: i64,
     /// By sender.
     pub bot_only: [bool; 4],
-    pub marks: Vec<Marks>,
+    /// By sender, as the next one.
+    pub marks: [Marks; 4],
+    draws: Entity,
 }
 
 /// 3 on the average.
@@ -46,40 +51,42 @@ impl User {
     pub fn new(users: Stream, index: u64) -> Self {
         let draws = users.entity(index);
         let identified = draws.chance(draw::IDENTIFIED, 0.6);
-        let several = identified && draws.chance(draw::SEVERAL, 0.15);
+        let returns = sessions(users, index) > 1;
+        let several = identified && returns && draws.chance(draw::SEVERAL, SEVERAL);
         let senders = if several { 2 + draws.below(draw::SENDERS, 3) } else { 1 };
-        let mut marks = Vec::new();
+        let mut marks = [Marks::default(); 4];
         let mut bot_only = [false; 4];
-        for (only, sender) in bot_only.iter_mut().zip(0..senders) {
-            let mut mark = Marks::default();
+        for ((only, mark), sender) in bot_only.iter_mut().zip(&mut marks).zip(0..senders) {
             *only = mark.note(
                 Defect::BotOnly as usize,
                 draws.chance(draw::BOT_ONLY + sender, Defect::BotOnly.rate()),
             );
-            marks.push(mark);
         }
-        let mut mark = Marks::default();
-        let changes = identified && Self::changes(draws, &mut mark);
-        marks.push(mark);
         let channels = [("rest", 0.5), ("whatsapp", 0.3), ("telegram", 0.2)];
         Self {
             index,
             identified,
-            known_later: draws.chance(draw::KNOWN_LATER, 0.2),
-            changes,
+            known_later: returns && draws.chance(draw::KNOWN_LATER, KNOWN_LATER),
             senders,
             channel: draws.pick(draw::CHANNEL, &channels),
             first_day: draws.between(draw::FIRST_DAY, 0, 83),
             bot_only,
             marks,
+            draws,
         }
     }
 
-    fn changes(draws: Entity, mark: &mut Marks) -> bool {
+    /// Whether a sender's later messages tell somebody else.
+    pub fn changes(&self, sender: u64, mark: &mut Marks) -> bool {
         mark.note(
             Defect::UserIdChange as usize,
-            draws.chance(draw::CHANGE, Defect::UserIdChange.rate()),
+            self.draws.chance(draw::CHANGE + sender, Defect::UserIdChange.rate()),
         )
+    }
+
+    /// The sender that a session comes from: each in turn, then any.
+    pub fn writes_from(&self, place: u64, any: u64) -> u64 {
+        if place < self.senders { place } else { any }
     }
 
     /// On messaging channels a sender is a telephone number.

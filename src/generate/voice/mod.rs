@@ -63,7 +63,12 @@ impl Voice {
                 tally.defects.add(session.marks);
             }
             for turn in session.turns.iter().filter(|turn| arrived(turn.ingested_at)) {
-                tally.defects.add(turn.marks);
+                let again = turn.loaded_again.is_none_or(&arrived);
+                tally.defects.add(if again {
+                    turn.marks
+                } else {
+                    turn.marks.without(Defect::DuplicateTurn as usize)
+                });
             }
         }
     }

@@ -108,22 +108,29 @@ impl Sessions {
         let draws = self.sessions.entity(index);
         let started_at = self.start(index);
         let mut marks = Marks::default();
-        let mut decide = |defect: Defect, draw| marks.note(defect as usize, draws.chance(draw, defect.rate()));
+        let chance = |defect: Defect, draw| draws.chance(draw, defect.rate());
+        let mut decide = |defect: Defect, draw| marks.note(defect as usize, chance(defect, draw));
 
         let spoken = self.speak(draws, index, started_at);
         let outcome = self.outcome(draws, user, &spoken);
         let open = decide(Defect::NeverClosed, draw::OPEN);
-        let needless = outcome != Outcome::Transferred && decide(Defect::ReasonWithoutTransfer, draw::NEEDLESS_REASON);
+        // What is never closed has no reason, no duration and no outcome that an escalation could conflict with.
+        let needless =
+            !open && outcome != Outcome::Transferred && decide(Defect::ReasonWithoutTransfer, draw::NEEDLESS_REASON);
         let reasons = [("repeated_errors", 0.45), ("user_request", 0.35), ("system", 0.2)];
         let has_reason = !open && (needless || outcome == Outcome::Transferred);
         let length = whole(gamma(draws, draw::DURATION, 2) * 60.0).max(1);
-        let negative = decide(Defect::NegativeDuration, draw::NEGATIVE);
+        let negative = !open && decide(Defect::NegativeDuration, draw::NEGATIVE);
         let closed_at = started_at + if open { 30 * MINUTE } else { length * SECOND };
         let ingested_at = closed_at + whole(exponential(draws.uniform(draw::DELAY)) * 30_000_000.0);
         let metrics = if decide(Defect::SessionWithoutMetrics, draw::NO_METRICS) {
             None
         } else {
-            let conflict = decide(Defect::EscalationConflict, draw::CONFLICT);
+            let conflict = if open {
+                chance(Defect::EscalationConflict, draw::CONFLICT)
+            } else {
+                decide(Defect::EscalationConflict, draw::CONFLICT)
+            };
             Some(self.metrics(draws, &spoken, outcome, conflict, ingested_at))
         };
         let lost = decide(Defect::SessionWithoutTurns, draw::NO_TURNS);
