@@ -1,7 +1,7 @@
 //! Where generated rows go: a directory of files here, a server in `load`.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ pub trait Part {
     fn end(self: Box<Self>) -> Result<(), Diagnostic>;
 }
 
-/// Writes one file for each part, such as `exp.events.0000000000-0000006543.copy`.
+/// Writes one file for each part, such as `exp.events.0000000000-0000006543.copy`. A file has its name once it is
+/// whole, and `manifest.json` is there once all are.
 #[derive(Debug)]
 pub struct DirectorySink {
     directory: PathBuf,
@@ -48,14 +49,26 @@ impl DirectorySink {
         let entries = fs::read_dir(&directory).map_err(|error| failed("read", &directory, &error))?;
         for entry in entries {
             let path = entry.map_err(|error| failed("read", &directory, &error))?.path();
-            if path.extension().is_some_and(|extension| extension == "copy") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "copy" || extension == UNFINISHED)
+            {
                 let message = format!("{} already holds generated rows", directory.display());
                 return Err(Diagnostic::error("generate-not-empty", message)
                     .because(format!("{} exists", path.display()))
-                    .help("name another directory, or remove its *.copy files"));
+                    .help("name another directory, or remove its *.copy and *.unfinished files"));
             }
         }
-        Ok(Self { directory })
+        let sink = Self { directory };
+        // That of other rows would vouch for these before they are all there.
+        match fs::remove_file(sink.manifest()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", &sink.manifest(), &error)),
+            _ => Ok(sink),
+        }
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.directory.join("manifest.json")
     }
 
     pub fn directory(&self) -> &Path {
@@ -64,7 +77,7 @@ impl DirectorySink {
 
     /// Writes what was generated beside it.
     pub fn note(&self, manifest: &str) -> Result<(), Diagnostic> {
-        let path = self.directory.join("manifest.json");
+        let path = self.manifest();
         fs::write(&path, manifest).map_err(|error| failed("write", &path, &error))
     }
 }
@@ -78,16 +91,22 @@ impl Sink for DirectorySink {
             PartName::Tail => format!("{table}.tail.copy"),
         };
         let path = self.directory.join(name);
-        let file = File::create(&path).map_err(|error| failed("create", &path, &error))?;
+        let unfinished = path.with_extension(UNFINISHED);
+        let file = File::create(&unfinished).map_err(|error| failed("create", &unfinished, &error))?;
         Ok(Box::new(FilePart {
             path,
+            unfinished,
             out: BufWriter::new(file),
         }))
     }
 }
 
+/// The extension of a file that is being written, or whose writing was broken off.
+const UNFINISHED: &str = "unfinished";
+
 struct FilePart {
     path: PathBuf,
+    unfinished: PathBuf,
     out: BufWriter<File>,
 }
 
@@ -99,7 +118,8 @@ impl Part for FilePart {
     }
 
     fn end(mut self: Box<Self>) -> Result<(), Diagnostic> {
-        self.out.flush().map_err(|error| failed("write", &self.path, &error))
+        self.out.flush().map_err(|error| failed("write", &self.path, &error))?;
+        fs::rename(&self.unfinished, &self.path).map_err(|error| failed("rename", &self.unfinished, &error))
     }
 }
 
@@ -123,7 +143,30 @@ mod tests {
         part.end().unwrap();
         let path = sink.directory().join("exp.events.0000000000-0000000012.copy");
         assert_eq!(fs::read(path).unwrap(), b"x\n");
+        assert_eq!(fs::read_dir(sink.directory()).unwrap().count(), 1);
         let error = DirectorySink::new(sink.directory()).unwrap_err();
         assert_eq!(error.code, "generate-not-empty");
+    }
+
+    /// A generation that was killed leaves files, but none that looks whole, and no manifest, be it another's.
+    #[test]
+    fn what_was_broken_off_does_not_look_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("manifest.json"), "{}").unwrap();
+        let sink = DirectorySink::new(directory.path()).unwrap();
+        let mut part = sink
+            .begin(super::super::main_table(super::super::Domain::Exp), &PartName::Head)
+            .unwrap();
+        part.write(b"x\n").unwrap();
+        drop(part);
+        let names: Vec<_> = fs::read_dir(sink.directory())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["exp.events.unfinished"]);
+        assert_eq!(
+            DirectorySink::new(sink.directory()).unwrap_err().code,
+            "generate-not-empty"
+        );
     }
 }
