@@ -15,7 +15,7 @@ picked as (
     and f.first3_asr_confidence is not null
     and f.first3_intent_confidence is not null
   order by md5(f.session_id), f.session_id
-  limit {{ var('voice_logit_max_calls', 100000) }}
+  limit {{ var('voice_logit_max_calls', 20000) }}
 ),
 
 in_runs as (
