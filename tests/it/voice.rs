@@ -113,13 +113,14 @@ fn the_confidence_of_the_first_turns_is_found_where_it_was_planted() {
         assert_eq!(found.lines().count(), 3, "{found}");
         for line in found.lines() {
             let cells: Vec<&str> = line.split('|').collect();
-            assert_eq!(cells[1..3], ["fitted", strongest], "{profile}: {found}");
-            let area: f64 = cells[3].parse().expect("a number");
             // That other outcomes than the planted one are less clear is no fault.
+            let is_less_clear = profile == "planted" && cells[0] == "sensitivity";
             assert!(
-                area < to && (area > from || cells[0] == "sensitivity"),
+                cells[1] == "fitted" && (cells[2] == strongest || is_less_clear),
                 "{profile}: {found}"
             );
+            let area: f64 = cells[3].parse().expect("a number");
+            assert!(area < to && (area > from || is_less_clear), "{profile}: {found}");
         }
         if profile == "planted" {
             // -4 per unit of confidence were planted, and 1.2 per unit of the share of errors.
