@@ -49,7 +49,8 @@ plan() {
                select * from analytics_staging.stg_rasa__events e
                where e.sender_id in (select s.sender_id from analytics_staging.stg_rasa__sender_ids s where s.in_scope)" ;;
     exp) sql "explain (analyze, costs off, timing off, summary off)
-              select * from exp.events where created_at >= (select max(created_at) from analytics_staging.base_exp__events) - interval '1 hour'" ;;
+              select * from exp.events where created_at >= (select max(created_at) from analytics_staging.base_exp__events) - interval '1 hour'
+                and created_at <= 'infinity'" ;;
     voice) ;;
   esac | sed 's/^/    /'
 }

@@ -327,9 +327,10 @@ fn texts_that_are_published_are_looked_at_and_have_an_owner() {
         .map(|node| (text(&node["attached_node"]), text(&node["column_name"])))
         .collect();
     let mut columns = 0;
-    for (id, node) in nodes.iter().filter(|(id, node)| {
-        id.starts_with("model.") && text(&node["original_file_path"]).contains("/published/")
-    }) {
+    for (id, node) in nodes
+        .iter()
+        .filter(|(id, node)| id.starts_with("model.") && text(&node["original_file_path"]).contains("/published/"))
+    {
         let group = format!("group.{}.{}", text(&node["package_name"]), text(&node["group"]));
         assert!(
             manifest["groups"][&group]["owner"]["email"].is_string(),
