@@ -107,11 +107,11 @@ const TALK: [&str; 4] = [
     "user_dropped_off",
 ];
 
-/// `variants`: name of experiment and variant by variant id; `assigned`: variant id by experiment id and unit.
+/// `variants`: name of experiment and variant by variant id; `assigned`: variant id and time by experiment id and unit.
 pub fn exp(
     mut events: Vec<Event>,
     variants: &HashMap<String, String>,
-    assigned: &HashMap<(String, String), String>,
+    assigned: &HashMap<(String, String), (String, i64)>,
 ) -> Exp {
     let mut found = Exp {
         newest: events.iter().map(|e| e.created).max().unwrap_or(0),
@@ -173,7 +173,7 @@ pub fn exp(
 fn session(
     mut events: Vec<Event>,
     variants: &HashMap<String, String>,
-    assigned: &HashMap<(String, String), String>,
+    assigned: &HashMap<(String, String), (String, i64)>,
     found: &mut Exp,
 ) {
     events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -214,14 +214,15 @@ fn session(
         .find_map(|e| e.context["flow_id"].as_str())
         .unwrap_or("(none)")
         .to_owned();
-    let arms: HashSet<&String> = events
-        .iter()
-        .flat_map(|e| {
-            e.experiments
-                .iter()
-                .map(|(experiment, _)| &assigned[&(experiment.clone(), e.unit.clone())])
-        })
-        .collect();
+    let mut arms: BTreeMap<&String, Option<&String>> = BTreeMap::new();
+    for (e, (experiment, _)) in events.iter().flat_map(|e| e.experiments.iter().map(move |x| (e, x))) {
+        let of = |unit: &String| assigned.get(&(experiment.clone(), unit.clone()));
+        let arm = match of(&events[0].unit) {
+            Some((variant, at)) => (started >= *at).then_some(variant),
+            None => of(&e.unit).map(|(variant, _)| variant),
+        };
+        arms.entry(experiment).or_insert(arm);
+    }
     let add = |cohort: &mut Cohort| {
         *cohort.statuses.entry(status).or_default() += 1;
         cohort.turns += if status == "in_progress" { 0 } else { turns };
@@ -236,7 +237,7 @@ fn session(
     };
     add(&mut found.all);
     add(found.by_flow.entry(flow.clone()).or_default());
-    for arm in arms {
+    for arm in arms.into_values().flatten() {
         let name = &variants[arm];
         add(found.by_variant.entry(name.clone()).or_default());
         add(found.by_flow_and_variant.entry(format!("{flow}/{name}")).or_default());

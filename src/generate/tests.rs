@@ -364,9 +364,12 @@ fn assert_exp_truth(spec: &Spec) {
             )
         })
         .collect();
-    let assigned: HashMap<(String, String), String> = ids("exp.assignments")
+    let assigned: HashMap<(String, String), (String, i64)> = ids("exp.assignments")
         .iter()
-        .map(|row| ((text(&row[1]), text(&row[4])), text(&row[2])))
+        .map(|row| {
+            let at = oracle::time(row[5].as_deref().unwrap());
+            ((text(&row[1]), text(&row[4])), (text(&row[2]), at))
+        })
         .collect();
     let found = oracle::exp(oracle::events(&memory.table("exp.events")), &variants, &assigned);
 

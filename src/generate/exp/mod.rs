@@ -141,7 +141,11 @@ impl Experiments {
                 }
             }
         }
-        tally.sums.add(&arrived);
+        tally.sums.add(&arrived, &|unit, experiment| {
+            let mut assignments = group.units[unit].assignments.iter();
+            let found = assignments.find(|a| a.experiment == experiment && self.window.arrived(a.created_at));
+            found.copied()
+        });
         for (marks, events) in &group.sessions {
             if group.events[events.clone()]
                 .iter()

@@ -17,6 +17,7 @@ use super::super::clock::{self, MINUTE, Micros};
 use super::super::distribution::{float, rounded};
 use super::design::{EXPERIMENTS, Flow};
 use super::event::{Body, Event, Exposure};
+use super::unit::Assignment;
 
 /// From so many turns on a session has progressed.
 const PROGRESSED_TURNS: i64 = 3;
@@ -191,9 +192,12 @@ enum End {
     DroppedOff,
 }
 
+/// What has arrived of a unit's assignment in an experiment.
+pub type Assigned<'a> = dyn Fn(usize, usize) -> Option<Assignment> + 'a;
+
 impl ExpSums {
     /// Adds the arrived events of a group of units that share no session with other groups, each with its retry.
-    pub fn add(&mut self, arrived: &[(&Event, bool)]) {
+    pub fn add(&mut self, arrived: &[(&Event, bool)], assigned: &Assigned<'_>) {
         let mut sessions: BTreeMap<u128, Vec<&Event>> = BTreeMap::new();
         let mut plans: BTreeMap<u128, Vec<&Event>> = BTreeMap::new();
         for (event, retried) in arrived {
@@ -218,7 +222,7 @@ impl ExpSums {
             }
         }
         for events in sessions.into_values() {
-            self.add_session(events);
+            self.add_session(events, assigned);
         }
         for events in plans.into_values() {
             self.add_plan(&events);
@@ -230,7 +234,7 @@ impl ExpSums {
         *self.assigned.entry((experiment, arm)).or_default() += 1;
     }
 
-    fn add_session(&mut self, mut events: Vec<&Event>) {
+    fn add_session(&mut self, mut events: Vec<&Event>, assigned: &Assigned<'_>) {
         events.sort_by_key(|event| (event.timestamp, event.id));
         let earliest = |wanted: fn(&Body) -> bool| events.iter().find(|e| wanted(&e.body)).map(|e| e.timestamp);
         let start = earliest(|body| matches!(body, Body::Started { .. }));
@@ -262,7 +266,11 @@ impl ExpSums {
         };
         let session = Session {
             flow: events.iter().find_map(|e| e.talk.and_then(|talk| talk.flow)),
-            arms: first_arms(events.iter().flat_map(|e| &e.exposures)),
+            arms: arms(
+                events.iter().flat_map(|e| &e.exposures),
+                |experiment| assigned(events[0].unit, experiment),
+                started,
+            ),
             end,
             last_activity: active.max().unwrap_or(Micros::MIN),
             user_messages: user_messages as u64,
@@ -484,11 +492,21 @@ pub fn mean(sum: i64, count: u64) -> Option<f64> {
     (count > 0).then(|| rounded(float(sum) / float(count), 9))
 }
 
-/// A session is in one arm of an experiment, that of its first event, though two units of different arms may share it.
-fn first_arms<'e>(exposures: impl Iterator<Item = &'e Exposure>) -> BTreeMap<usize, usize> {
+/// A session is in one arm of an experiment, though two units may share it: in that of the unit that began it, unless it began before
+/// the unit was assigned; where that unit has none, in that of the first event that names the experiment.
+fn arms<'e>(
+    exposures: impl Iterator<Item = &'e Exposure>,
+    assigned: impl Fn(usize) -> Option<Assignment>,
+    started: Micros,
+) -> BTreeMap<usize, usize> {
     let mut arms = BTreeMap::new();
     for exposure in exposures {
-        arms.entry(exposure.experiment).or_insert(exposure.assigned_arm);
+        let arm = match assigned(exposure.experiment) {
+            Some(assignment) if started < assignment.assigned_at => continue,
+            Some(assignment) => assignment.arm,
+            None => exposure.assigned_arm,
+        };
+        arms.entry(exposure.experiment).or_insert(arm);
     }
     arms
 }
@@ -505,7 +523,30 @@ mod tests {
             variant: 0,
             known: true,
         };
-        let exposures = [exposed(3, 1), exposed(0, 2), exposed(3, 0), exposed(5, 0)];
-        assert_eq!(first_arms(exposures.iter()), BTreeMap::from([(0, 2), (3, 1), (5, 0)]));
+        let exposures = [
+            exposed(3, 1),
+            exposed(0, 2),
+            exposed(3, 0),
+            exposed(5, 0),
+            exposed(6, 0),
+        ];
+        let assigned = |experiment| {
+            let at = |assigned_at, arm| Assignment {
+                id: 0,
+                experiment,
+                arm,
+                assigned_at,
+                created_at: assigned_at,
+            };
+            match experiment {
+                5 => Some(at(100, 1)),
+                6 => Some(at(101, 1)),
+                _ => None,
+            }
+        };
+        assert_eq!(
+            arms(exposures.iter(), assigned, 100),
+            BTreeMap::from([(0, 2), (3, 1), (5, 1)])
+        );
     }
 }

@@ -65,8 +65,8 @@ struct Design {
     /// `experiment/variant` by variant.
     arms: HashMap<u32, String>,
     known: HashSet<(u32, u32)>,
-    /// Variant by experiment and unit.
-    assigned: HashMap<(u32, u32), u32>,
+    /// Variant and microsecond of the assignment by experiment and unit.
+    assigned: HashMap<(u32, u32), (u32, i64)>,
 }
 
 fn design(database: &Database, names: &mut Names) -> Design {
@@ -85,10 +85,13 @@ fn design(database: &Database, names: &mut Names) -> Design {
         },
     );
     database.each_row(
-        "select experiment_id, variant_id, unit_type || ':' || unit_id from exp.assignments",
+        "select experiment_id, variant_id, unit_type || ':' || unit_id, (extract(epoch from assigned_at) * 1000000)::bigint
+         from exp.assignments",
         |row| {
             let mut name = |i: usize| names.of(row[i].as_deref().expect("an id"));
-            design.assigned.insert((name(0), name(2)), name(1));
+            let (experiment, variant, unit) = (name(0), name(1), name(2));
+            let at = row[3].as_deref().and_then(|at| at.parse().ok()).expect("a time");
+            design.assigned.insert((experiment, unit), (variant, at));
         },
     );
     design
@@ -103,7 +106,7 @@ pub fn figures(database: &Database) -> Figures {
     for arm in design.arms.values() {
         figures.count(format!("assigned/{arm}"), 0);
     }
-    for variant in design.assigned.values() {
+    for (variant, _) in design.assigned.values() {
         figures.more(format!("assigned/{}", design.arms[variant]), 1);
     }
     let as_of = events.iter().map(|event| event.created).max().expect("events");
@@ -210,8 +213,12 @@ fn session(mut all: Vec<&Event>, as_of: i64, design: &Design, names: &mut Names,
     let unit = events[0].unit;
     let mut arms: BTreeMap<u32, u32> = BTreeMap::new();
     for (experiment, variant) in all.iter().flat_map(|event| &event.experiments) {
-        let assigned = design.assigned.get(&(*experiment, unit)).unwrap_or(variant);
-        arms.entry(*experiment).or_insert(*assigned);
+        match design.assigned.get(&(*experiment, unit)) {
+            // What was before is in no figure of an arm.
+            Some((_, at)) if started < *at => {}
+            Some((assigned, _)) => _ = arms.entry(*experiment).or_insert(*assigned),
+            None => _ = arms.entry(*experiment).or_insert(*variant),
+        }
     }
     Session {
         flow: events.iter().find_map(|event| event.flow),
