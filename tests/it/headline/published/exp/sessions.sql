@@ -2,6 +2,7 @@ with arms as (
   select x.session_id, v.experiment_name || '/' || v.variant_name as arm
   from analytics.exp_session_experiments x
   join analytics.exp_experiment_variants v on v.variant_id = x.variant_id
+  where not x.is_pre_exposure
 ),
 cohorts as (
   select 'all' as cohort, s.* from analytics.exp_conversation_sessions s
