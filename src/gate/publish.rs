@@ -18,6 +18,7 @@ use super::version::versions_schema;
 /// the publication gives way before the server looks for a victim and finds the reader.
 const LOCK_BUDGET_MS: usize = 700;
 const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why readers see other versions, for the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,20 +118,20 @@ pub async fn publish(
         .filter(|member| !shapes[&member.published.identifier].replaceable())
         .map(|member| member.published.clone())
         .collect();
-    let mut hanging = dependents(connection, &remade).await?;
-    // A member of the set is remade in any case.
-    hanging.retain(|d| !set.iter().any(|member| member.published == d.relation));
-    if let Some(stuck) = hanging.iter().find(|d| d.kind != "view") {
-        return Err(PublishError::Dependents {
-            relation: remade[0].clone(),
-            dependents: vec![stuck.relation.plain()],
-            cause: format!("it is a {}, which cannot be made again without its rows", stuck.kind),
-        });
-    }
-    let sql = publish_sql(ledger, run_id, readers, action, &set, &shapes, &hanging);
     let mut attempt = 0;
     loop {
         attempt += 1;
+        let mut hanging = dependents(connection, &remade).await?;
+        // A member of the set is remade in any case.
+        hanging.retain(|d| !set.iter().any(|member| member.published == d.relation));
+        if let Some(stuck) = hanging.iter().find(|d| d.kind != "view") {
+            return Err(PublishError::Dependents {
+                relation: remade[0].clone(),
+                dependents: vec![stuck.relation.plain()],
+                cause: format!("it is a {}, which cannot be made again without its rows", stuck.kind),
+            });
+        }
+        let sql = publish_sql(ledger, run_id, readers, action, &set, &shapes, &hanging);
         let Err(error) = connection.batch(&sql).await else {
             return Ok(());
         };
@@ -141,7 +142,9 @@ pub async fn publish(
         connection.batch("rollback").await?;
         match error.sqlstate.as_deref().unwrap_or_default() {
             // lock_not_available, deadlock_detected
-            "55P03" | "40P01" if attempt < ATTEMPTS => tokio::time::sleep(Duration::from_millis(100)).await,
+            "55P03" | "40P01" if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+            // dependent_objects_still_exist: a view that somebody made on one of the set meanwhile
+            "2BP01" if attempt < ATTEMPTS && error.passing().is_some() => tokio::time::sleep(PAUSE).await,
             "55P03" | "40P01" => {
                 return Err(PublishError::Busy {
                     relation: set.first().map_or_else(String::new, |m| m.published.plain()),

@@ -138,6 +138,9 @@ impl SqlError {
             "23505" => self.schema.as_deref() == Some("pg_catalog"),
             // What stood when the work began has been replaced: only names that we or dbt give come and go like that.
             "42P01" => says(&["__assay_", "__dbt_"]),
+            // A view that another session made on what is being replaced: those that were there have been taken down.
+            "2BP01" => self.only_views_depend(),
+            "0A000" => says(&["cannot alter type of a column used by a view or rule"]),
             "XX000" => says(&[
                 "tuple concurrently",
                 "could not open relation with OID",
@@ -146,6 +149,15 @@ impl SqlError {
             _ => false,
         };
         conflict.then_some(Passing::Conflict)
+    }
+
+    /// Whether views are all that holds what was to be dropped, a line each in the detail: `view a.v depends on table a.t`.
+    fn only_views_depend(&self) -> bool {
+        let views = |detail: &String| {
+            let mut lines = detail.lines();
+            lines.all(|line| line.starts_with("view ") || line.starts_with("materialized view "))
+        };
+        self.detail.as_ref().is_some_and(views)
     }
 
     /// Whether a limit on the time of a statement or transaction ended it, and not somebody's wish.
@@ -381,6 +393,19 @@ mod tests {
         );
         error.hint = Some("Look here.".into());
         assert!(error.diagnostic().to_string().contains("help: Look here."));
+    }
+
+    #[test]
+    fn a_view_that_came_meanwhile_passes_and_what_else_hangs_there_does_not() {
+        let refused = |detail: &str| SqlError {
+            sqlstate: Some("2BP01".into()),
+            detail: Some(detail.into()),
+            ..SqlError::client("cannot drop table dev.t because other objects depend on it")
+        };
+        let views = "view dev.v depends on table dev.t\nmaterialized view dev.m depends on view dev.v";
+        assert_eq!(refused(views).passing(), Some(Passing::Conflict));
+        let key = "view dev.v depends on table dev.t\nconstraint k on table dev.u depends on table dev.t";
+        assert_eq!(refused(key).passing(), None);
     }
 
     #[test]

@@ -110,10 +110,10 @@ impl NodeRun {
         let holds = [" drop column ", " alter column "]
             .iter()
             .any(|words| alter.contains(words));
-        if !holds || !self.is_hung_on(target).await? {
+        if !holds {
             return Ok((alter, Vec::new()));
         }
-        let hanging = self.alone(target).await?;
+        let hanging = self.hanging(target).await?;
         let sql = [drop_dependents(&hanging), alter, restore_dependents(&hanging)].concat();
         Ok((sql, hanging))
     }

@@ -84,7 +84,6 @@ impl NodeRun {
             Some(_) => new_name(&relation),
             None => relation.clone(),
         };
-        let hung_on = existing.is_some() && self.is_hung_on(&relation).await?;
         // The old table's constraints keep their names until it is gone.
         let suffix = if existing.is_some() { "__new" } else { "" };
         let contracted = node.config.contract_enforced;
@@ -106,10 +105,10 @@ impl NodeRun {
             }
         };
         let columns = self.column_names(&new).await?;
-        let hanging = if hung_on {
-            self.alone(&relation).await?
-        } else {
-            Vec::new()
+        // Asked as late as may be: another run may have made a view on the old table meanwhile.
+        let hanging = match existing {
+            Some(_) => self.hanging(&relation).await?,
+            None => Vec::new(),
         };
         // What reads it next is planned by its statistics, and autovacuum comes too late for that.
         let mut rest = format!("{}analyze {new};\n", create_indexes(&new, indexes));
@@ -140,10 +139,23 @@ impl NodeRun {
         found.map_err(|error| self.database_error(&error))
     }
 
+    /// In the transaction that replaces a relation: what hangs on it, with `alone` where something does. Where it fails the
+    /// transaction is over.
+    pub(super) async fn hanging(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+        match self.is_hung_on(relation).await {
+            Ok(true) => self.alone(relation).await,
+            Ok(false) => Ok(Vec::new()),
+            Err(diagnostic) => {
+                self.rollback().await;
+                Err(diagnostic)
+            }
+        }
+    }
+
     /// In the transaction that replaces a relation under views: waits for others that do the same, since two that make the
     /// same views anew would wait for each other in a circle. Answers with what hangs on the relation by then. Where it
     /// fails the transaction is over.
-    pub(super) async fn alone(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
+    async fn alone(&self, relation: &Relation) -> Result<Vec<Dependent>, Diagnostic> {
         let alone = match self.connection.batch(ALONE).await {
             Ok(_) => self.dependents(relation).await,
             Err(error) => Err(self.database_error(&error)),

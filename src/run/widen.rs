@@ -57,11 +57,7 @@ impl NodeRun {
         if alter.is_empty() {
             return Ok(alter);
         }
-        let hanging = if self.is_hung_on(target).await? {
-            self.alone(target).await?
-        } else {
-            Vec::new()
-        };
+        let hanging = self.hanging(target).await?;
         let sql = [drop_dependents(&hanging), alter, restore_dependents(&hanging)].concat();
         if let Err(error) = self.connection.batch(&sql).await {
             self.rollback().await;

@@ -234,6 +234,64 @@ fn a_limit_on_temporary_files_is_told() {
     );
 }
 
+#[test]
+fn a_view_that_somebody_makes_while_its_table_is_rebuilt_stays() {
+    let project = Project::with(&[(
+        "models/slow.sql",
+        "{{ config(materialized='table') }} select 1 as id from (select pg_sleep(1.25)) as waited",
+    )]);
+    project.ok(&["run"]);
+    let child = project.spawn(&["run"]);
+    wait_for(Server::shared(), &project.database.name, "pg_sleep(1.25)");
+    project.psql("create view public.of_others as select id from dev.slow");
+    let output = child.wait_with_output().expect("ends");
+    let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("trying again"), "{}", outcome.stderr);
+    assert_eq!(project.psql("select id from public.of_others"), "1");
+}
+
+#[test]
+fn a_view_that_comes_to_light_with_the_swap_has_the_node_done_again() {
+    let project = Project::with(&[
+        ("models/t.sql", "{{ config(materialized='table') }} select 1 as id"),
+        ("models/v.sql", "select 1 as id"),
+        ("seeds/s.csv", "id\n1\n"),
+    ]);
+    project.ok(&["build"]);
+    project.put("models/v.sql", "select 1::bigint as id");
+    project.put("seeds/s.csv", "id,colour\n1,red\n");
+    let name = project.database.name.clone();
+    // Nobody sees the views before they are committed, and the swaps wait for them.
+    let other = thread::spawn(move || {
+        let views: String = ["t", "v", "s"]
+            .iter()
+            .map(|name| format!("create view public.on_{name} as select id from dev.{name}; "))
+            .collect();
+        Server::shared().psql(
+            &name,
+            "postgres",
+            &format!("begin; {views} select pg_sleep(2.25); commit"),
+        );
+    });
+    wait_for(
+        Server::shared(),
+        &project.database.name,
+        "pg_sleep(2.25)%' and wait_event = 'PgSleep' and query like '%",
+    );
+    let outcome = project.ok(&["build"]);
+    other.join().expect("ends");
+    // `create or replace view` waits before it fails, and sees the view by then.
+    for relation in ["table dev.t", "table dev.s"] {
+        let told = format!("cannot drop {relation} because other objects depend on it; trying again in 0.1 s");
+        assert!(outcome.stderr.contains(&told), "{relation}: {}", outcome.stderr);
+    }
+    for name in ["t", "v", "s"] {
+        assert_eq!(project.psql(&format!("select min(id) from public.on_{name}")), "1");
+    }
+    assert_eq!(project.psql("select colour from dev.s"), "red");
+}
+
 /// Tables, views on them, and incremental models of every strategy, with new rows to take in.
 fn shared_project() -> Project {
     let mut project = Project::with(&[
