@@ -1,6 +1,10 @@
 {# The moment the run speaks about. No model asks the clock. #}
 {% macro as_of() -%}
-'{{ var("as_of") }}'::timestamptz
+{%- set moment = var("as_of", none) -%}
+{%- if execute and moment is none -%}
+  {{ exceptions.raise_compiler_error("there is no as_of: nothing has arrived in the sources of these models yet. Load them, or say --vars '{as_of: ..}'") }}
+{%- endif -%}
+'{{ moment }}'::timestamptz
 {%- endmacro %}
 
 {% macro reporting_date(column) -%}

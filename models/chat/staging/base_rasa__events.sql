@@ -42,8 +42,9 @@ raw_events as (
     e.id::bigint as seq,
     e.load_id::text as _load_id,
     e.sender_id::text as sender_id,
-    e.type_name::text as type_name,
-    {{ rasa_epoch('e."timestamp"', stored.get('timestamp')) }} as "timestamp",
+    -- The table of an event broker has neither; the document says both.
+    {{ 'e.type_name::text' if not stored or 'type_name' in stored else 'null::text' }} as type_name,
+    {{ rasa_epoch('e."timestamp"', stored.get('timestamp')) if not stored or 'timestamp' in stored else 'null::double precision' }} as "timestamp",
     e.data::text as data,
     {{ parse }}(e.data::text) as parsed
   from {{ source('rasa_tracker', 'events') }} e
@@ -63,10 +64,10 @@ documents as (
       else d.doc #> '{parse_data,intent_ranking,1}'
     end as second_intent,
     coalesce(nullif({{ rasa_scalar('d.doc', 'event') }}, ''), nullif(r.type_name, ''), '__unknown') as told_event,
-    -- Before 1970, after 2100 and NaN are no times. Where the store has none, the document may.
+    -- The event says its own time; a store that came from MySQL has kept seven digits of it. Before 1970, after 2100 and NaN are no times.
     to_timestamp(coalesce(
-      case when r."timestamp" between 0 and 4102444800 then r."timestamp" end,
-      {{ number_within(json_num('d.doc', 'timestamp'), 0, 4102444800, 'double precision') }}
+      {{ number_within(json_num('d.doc', 'timestamp'), 0, 4102444800, 'double precision') }},
+      case when r."timestamp" between 0 and 4102444800 then r."timestamp" end
     )) as happened_at
   from raw_events r
   cross join lateral (
@@ -85,14 +86,14 @@ read as (
       when 'form' then 'active_loop' when 'form_validation' then 'loop_interrupted' else r.told_event
     end as event,
     r.happened_at as "timestamp",
-    -- The same event sent again differs in nothing but what is volatile.
+    -- The same event sent again differs in nothing but what is volatile. Brokers and exports put the sender and the user into the document.
     jsonb_build_array(
       r.sender_id, r.told_event, extract(epoch from r.happened_at)::numeric(20, 6),
       case
         when r.parsed is null then to_jsonb(r.data)
         when jsonb_typeof(r.doc -> 'metadata') = 'object'
-          then (r.doc - '{is_flagged,timestamp}'::text[]) #- '{metadata,request_id}'
-        else r.doc - '{is_flagged,timestamp}'::text[]
+          then (r.doc - '{is_flagged,sender_id,timestamp,user_id}'::text[]) #- '{metadata,request_id}'
+        else r.doc - '{is_flagged,sender_id,timestamp,user_id}'::text[]
       end
     )::text as content,
     coalesce(nullif({{ rasa_scalar('r.doc', 'model_id') }}, ''), nullif({{ rasa_scalar('r.doc', 'metadata,model_id') }}, '')) as model_id,

@@ -29,18 +29,34 @@ ordered as (
     e.event,
     e.value,
     e."timestamp",
-    e.metadata_session_id,
+    -- A start is told of before the server has given the session its id.
+    case
+      when (e.event, e.value) = ('slot', 'session_started_metadata')
+        and (lead(e.event) over w, lead(e.value) over w) = ('action', 'action_session_start')
+        then coalesce(
+          case when lead(e.event, 2) over w = 'session_started' then lead(e.metadata_session_id, 2) over w end,
+          lead(e.metadata_session_id) over w,
+          e.metadata_session_id
+        )
+      when (e.event, e.value) = ('action', 'action_session_start') and lead(e.event) over w = 'session_started'
+        then coalesce(lead(e.metadata_session_id) over w, e.metadata_session_id)
+      else e.metadata_session_id
+    end as server_session_id,
     row_number() over w as pos,
     lag(e.event) over w as previous_event,
     lag(e.value) over w as previous_value,
     lead(e.event) over w as next_event,
     lead(e.value) over w as next_value,
     lag(e."timestamp") over w as previous_timestamp,
-    lag(e.metadata_session_id) over w as previous_metadata_session_id,
     count(*) filter (where e.event = 'user') over (w rows unbounded preceding) as users_so_far
   from {{ ref('stg_rasa__events') }} e
   where {{ rasa_in_scope('e.sender_id') }}
   window w as (partition by e.sender_id order by e."timestamp", e.seq, e._record_hash)
+),
+
+compared as (
+  select o.*, lag(o.server_session_id) over (partition by o.sender_id order by o.pos) as previous_server_session_id
+  from ordered o
 ),
 
 -- What may open a session. The server's own session ids, where two events in a row have them, overrule the actions.
@@ -52,11 +68,11 @@ marked as (
       when o.pos = 1 and o.event = 'action' and o.value = 'action_restart' then 'restart'
       {% endif -%}
       when o.pos = 1 then 'first'
-      when o.metadata_session_id <> o.previous_metadata_session_id then 'metadata'
+      when o.server_session_id <> o.previous_server_session_id then 'metadata'
       {% if gap > 0 -%}
       when o."timestamp" - o.previous_timestamp > interval '{{ gap }} minutes' then 'gap'
       {% endif -%}
-      when o.metadata_session_id = o.previous_metadata_session_id then null
+      when o.server_session_id = o.previous_server_session_id then null
       {% if restarts -%}
       when o.event = 'action' and o.value = 'action_restart' then 'restart'
       {% endif -%}
@@ -65,7 +81,7 @@ marked as (
       when o.event = 'slot' and o.value = 'session_started_metadata'
         and (o.next_event, o.next_value) is not distinct from ('action', 'action_session_start') then 'start'
     end as marker
-  from ordered o
+  from compared o
 ),
 
 -- A fallback rewinds the message that it answers so that the next prediction passes over it. Nobody took that message back.

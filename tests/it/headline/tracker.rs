@@ -58,7 +58,9 @@ pub fn read(database: &Database, names: &mut Names) -> Tracker {
             }
             let mut data: Json = serde_json::from_str(text(4)).expect("JSON");
             if let Some(map) = data.as_object_mut() {
-                map.shift_remove("is_flagged");
+                for volatile in ["is_flagged", "sender_id", "user_id"] {
+                    map.shift_remove(volatile);
+                }
             }
             data.sort_all_objects();
             let sender = names.of(text(1));
