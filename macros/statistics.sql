@@ -173,21 +173,18 @@ sqrt({{ sample_variance(n, total, squares) }})
 
 {#
   Variance of the ratio sum(n) / sum(d) over units, by the delta method, from sums over the units: `n` units, the sums of
-  numerators and denominators, of their squares and of their products.
+  numerators and denominators, of their squares and of their products. The sum of (n * den - d * num)^2 is exact, so where all
+  units did alike the variance is 0 and not what rounding leaves of it.
 #}
 {% macro ratio_variance(n, num, den, num_sq, den_sq, product) -%}
 (
-  select case when r.n >= 2 and r.den > 0 then greatest(
-    (
-      (r.num_sq - r.num * r.num / r.n)
-      - 2 * r.num / r.den * (r.product - r.num * r.den / r.n)
-      + (r.num / r.den) ^ 2 * (r.den_sq - r.den * r.den / r.n)
-    ) / (r.n - 1) * r.n / (r.den * r.den), 0)
+  select case when r.n >= 2 and r.den > 0 then
+    (r.num_sq * r.den * r.den - 2 * r.num * r.den * r.product + r.num * r.num * r.den_sq)::double precision
+      * r.n / ((r.n - 1) * r.den::double precision ^ 4)
   end
   from (
-    select ({{ n }})::double precision as n, ({{ num }})::double precision as num, ({{ den }})::double precision as den,
-           ({{ num_sq }})::double precision as num_sq, ({{ den_sq }})::double precision as den_sq,
-           ({{ product }})::double precision as product
+    select ({{ n }})::double precision as n, ({{ num }})::numeric as num, ({{ den }})::numeric as den,
+           ({{ num_sq }})::numeric as num_sq, ({{ den_sq }})::numeric as den_sq, ({{ product }})::numeric as product
   ) r
 )
 {%- endmacro %}

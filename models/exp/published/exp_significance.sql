@@ -119,7 +119,8 @@ settled as (
     case
       when m.verdict = 'mismatch' then 'invalid_srm'
       when not a.is_adjusted and a.p_value is not null then 'secondary'
-      when a.p_value is null or least(a.n_c, a.n_t) < {{ var('min_test_units', 30) }} then 'too_few_units'
+      when least(a.n_c, a.n_t) < {{ var('min_test_units', 30) }} then 'too_few_units'
+      when a.p_value is null then 'no_variance'
       when a.p_value_adjusted < {{ var('significance_alpha', 0.05) }} then 'significant'
       else 'not_significant'
     end as verdict
