@@ -2,10 +2,19 @@
   What of the events' world has changed since a table was built, for tables by date, by unit and by plan. Events of a scope
   (a session, or a unit's day) change together; so does what an assignment decides, and what a plan became.
   `stored` has the columns source_ingested_at and assignment_ingested_at.
-  What is found is few and is compared as an array, since a plan for it then uses the index.
+  Dates are few and are compared as an array, since a plan for it then uses the index. What may be many is looked up one by one.
 #}
+{#
+  What `from` reads: the rows of a relation for each row `l` of a list, looked up in an index one after the other. An array of many
+  would be compared with every row of the pages whose rows a bitmap has forgotten.
+#}
+{% macro each_by_index(list, relation, alias, condition) -%}
+{{ list }} l
+cross join lateral (select {{ alias }}.* from {{ relation }} {{ alias }} where {{ condition }} offset 0) {{ alias }}
+{%- endmacro %}
+
 {% macro plans_known_since(since) -%}
-select b.plan_id
+select distinct b.plan_id
 from {{ ref('base_exp__events') }} b
 where b.plan_id is not null and {{ at_or_after('b._known_at', since) }}
 {%- endmacro %}
@@ -24,8 +33,10 @@ where {{ at_or_after('x.assignment_ingested_at', ingested_since(stored, 'assignm
 {# Dates on which a plan was generated that has changed since, or that was said to be generated then. #}
 {% macro plan_dates_touched(stored) -%}
 select b.event_date
-from {{ ref('base_exp__events') }} b
-where b.event_type = 'plan_generated' and b.plan_id = any (array({{ plans_known_since(ingested_since(stored)) }}))
+from {{ each_by_index(
+  '(' ~ plans_known_since(ingested_since(stored)) ~ ')', ref('base_exp__events'), 'b',
+  "b.plan_id = l.plan_id and b.event_type = 'plan_generated'"
+) }}
 union
 select x.event_date
 from {{ ref('base_exp__event_experiments') }} x
@@ -44,8 +55,9 @@ from {{ ref('base_exp__events') }} b
 where {{ at_or_after('b._known_at', ingested_since(stored)) }}
 union
 select b.unit_type, b.unit_id
-from {{ ref('base_exp__events') }} b
-where b.plan_id = any (array({{ plans_known_since(ingested_since(stored)) }}))
+from {{ each_by_index(
+  '(' ~ plans_known_since(ingested_since(stored)) ~ ')', ref('base_exp__events'), 'b', 'b.plan_id = l.plan_id'
+) }}
 union
 select a.unit_type, a.unit_id
 from {{ ref('stg_exp__assignments') }} a

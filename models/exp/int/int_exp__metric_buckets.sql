@@ -33,8 +33,9 @@ moments as (
   where {{ at_or_after('b._known_at', ingested_since(this)) }}
   union
   select b.event_at
-  from {{ ref('base_exp__events') }} b
-  where b.event_type = 'plan_generated' and b.plan_id = any (array(select p.plan_id from plans_touched p))
+  from {{ each_by_index(
+    'plans_touched', ref('base_exp__events'), 'b', "b.plan_id = l.plan_id and b.event_type = 'plan_generated'"
+  ) }}
   union
   select x.event_at
   from {{ ref('base_exp__event_experiments') }} x

@@ -10,6 +10,12 @@
   All raw rows by hour of arrival and type, those out of all metrics included; hours without any are there with zero, so that
   silence can be seen.
 #}
+{%- set counts -%}
+  b.event_type,
+      count(*) as events,
+      count(*) filter (where b.verdict = 'duplicate') as duplicate_events,
+      count(*) filter (where b.verdict = 'quarantined') as quarantined_events
+{%- endset %}
 with
 
 {% if is_incremental() -%}
@@ -51,15 +57,21 @@ hours as (
 ),
 
 counted as (
-  select
-    h.event_hour,
-    b.event_type,
-    count(*) as events,
-    count(*) filter (where b.verdict = 'duplicate') as duplicate_events,
-    count(*) filter (where b.verdict = 'quarantined') as quarantined_events
+  {% if is_incremental() -%}
+  -- Hour by hour, so that an index finds the rows of each.
+  select h.event_hour, c.*
   from hours h
-  join {{ ref('base_exp__events') }} b on b.created_at >= h.event_hour and b.created_at < h.event_hour + interval '1 hour'
-  group by 1, 2
+  cross join lateral (
+    select {{ counts }}
+    from {{ ref('base_exp__events') }} b
+    where b.created_at >= h.event_hour and b.created_at < h.event_hour + interval '1 hour'
+    group by b.event_type
+  ) c
+  {%- else -%}
+  select date_trunc('hour', b.created_at, 'UTC') as event_hour, {{ counts }}
+  from {{ ref('base_exp__events') }} b
+  group by 1, b.event_type
+  {%- endif %}
 )
 
 select

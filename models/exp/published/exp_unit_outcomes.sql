@@ -42,10 +42,12 @@ in_events as (
     min(x.event_at) filter (where x.verdict = 'accepted' and not x.is_pre_exposure) as exposed_at,
     count(*) filter (where x.verdict = 'accepted' and not x.is_pre_exposure) as events,
     max(x._ingested_at) as source_ingested_at
-  from {{ ref('base_exp__event_experiments') }} x
   {% if is_incremental() -%}
-  join touched t on t.unit_type = x.unit_type and t.unit_id = x.unit_id
-  where x.unit_id = any (array(select t.unit_id from touched t))
+  from {{ each_by_index(
+    'touched', ref('base_exp__event_experiments'), 'x', 'x.unit_type = l.unit_type and x.unit_id = l.unit_id'
+  ) }}
+  {%- else -%}
+  from {{ ref('base_exp__event_experiments') }} x
   {%- endif %}
   group by x.experiment_id, x.unit_type, x.unit_id
 ),
@@ -81,19 +83,21 @@ units as (
 sessions as (
   select s.session_id, s.unit_type, s.user_key, s.started_at, s.status, s.is_engaged, s.is_settled, s.turns,
          s.time_to_completion_seconds, s.satisfaction_score, s.tokens_total
-  from {{ ref('exp_conversation_sessions') }} s
   {% if is_incremental() -%}
-  join touched_keys t on t.unit_type = s.unit_type and t.user_key = s.user_key
-  where s.user_key = any (array(select t.user_key from touched_keys t))
+  from {{ each_by_index(
+    'touched_keys', ref('exp_conversation_sessions'), 's', 's.unit_type = l.unit_type and s.user_key = l.user_key'
+  ) }}
+  {%- else -%}
+  from {{ ref('exp_conversation_sessions') }} s
   {%- endif %}
 ),
 
 generated_plans as (
   select p.generated_event_id, p.unit_type, p.user_key, p.generated_at, p.is_accepted, p.edits, p.swaps, p.interventions
-  from {{ ref('exp_plans') }} p
   {% if is_incremental() -%}
-  join touched_keys t on t.unit_type = p.unit_type and t.user_key = p.user_key
-  where p.user_key = any (array(select t.user_key from touched_keys t))
+  from {{ each_by_index('touched_keys', ref('exp_plans'), 'p', 'p.unit_type = l.unit_type and p.user_key = l.user_key') }}
+  {%- else -%}
+  from {{ ref('exp_plans') }} p
   {%- endif %}
 ),
 

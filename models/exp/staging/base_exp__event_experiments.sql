@@ -50,12 +50,13 @@ members as (
     m.ordinal,
     row_number() over (partition by b.event_id, m.doc ->> 'experiment_id' order by m.ordinal) as mention,
     b._ingested_at
+  {% if is_incremental() -%}
+  from {{ each_by_index('touched', ref('base_exp__events'), 'b', 'b.event_id = l.event_id') }}
+  {%- else -%}
   from {{ ref('base_exp__events') }} b
+  {%- endif %}
   cross join lateral jsonb_array_elements(b.experiments) with ordinality as m(doc, ordinal)
   where b.quarantine_reason is null
-  {% if is_incremental() -%}
-    and b.event_id = any (array(select t.event_id from touched t))
-  {%- endif %}
 )
 
 select
