@@ -42,7 +42,7 @@ case
 end
 {%- endmacro %}
 
-{# A time; where the source gives a day only, its midnight in the reporting time zone, whatever the server's own is. #}
+{# A time. One without a zone, and the midnight of a day, are those of the reporting time zone, whatever the server's own is. #}
 {% macro time_or_day(column) -%}
 case
   when pg_typeof({{ column }}) = 'timestamptz'::regtype then {{ column }}::timestamptz

@@ -93,6 +93,51 @@ fn an_event_that_arrived_at_no_time_is_shown_by_a_test() {
     );
 }
 
+/// A setting of the page must not hold tables back because a unit test took another one for granted.
+#[test]
+fn unit_tests_hold_with_any_settings() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "nano", "--domain", "exp", "voice"]);
+    assay(&project, &["build", "--select", "+tag:exp", "+tag:voice"]);
+    for settings in [
+        "{reporting_timezone: Pacific/Kiritimati, stitch_missing_sessions: true, pseudonymize: false, min_cell_users: 50,
+          daily_metrics_kept: 10 days, hourly_metrics_kept: 2 days, output_token_share: 0.9, srm_alpha: 0.5, significance_alpha: 1e-9,
+          min_test_units: 100, default_progressed_min_turns: 9, voice_logit_max_calls: 3}",
+        "{reporting_timezone: Pacific/Pago_Pago, min_cell_users: 1, output_token_share: 0, srm_alpha: 1e-9, significance_alpha: 0.9,
+          min_test_units: 2, default_progressed_min_turns: 0, expected_relative_effect: 0.5, lookback: 3 days}",
+    ] {
+        let units = ["tag:exp,test_type:unit", "tag:voice,test_type:unit"];
+        assay(
+            &project,
+            &["test", "--select", units[0], units[1], "--vars", settings],
+        );
+    }
+}
+
+/// Nothing else would tell of them: the unit would be missing, or counted in another experiment.
+#[test]
+fn assignments_that_would_be_miscounted_are_shown_by_tests() {
+    let project = shipped();
+    assay(&project, &["generate", "--tier", "nano", "--domain", "exp"]);
+    project.psql(
+        "insert into exp.assignments (experiment_id, variant_id, unit_type, unit_id, assigned_at, created_at)
+         select a.experiment_id, v.id, 'user', 'elsewhere', a.assigned_at, a.created_at
+         from exp.assignments a join exp.variants v on v.experiment_id <> a.experiment_id limit 1;
+         insert into exp.assignments (experiment_id, variant_id, unit_type, unit_id, assigned_at, created_at)
+         select experiment_id, variant_id, 'user', 'never', assigned_at, null from exp.assignments limit 1;
+         update exp.variants set created_at = 'infinity' where id = (select id from exp.variants order by id limit 1)",
+    );
+    let outcome = project.run(&["build", "--select", "+tag:exp", "--profile", "it"]);
+    assert_eq!(outcome.status, Some(1), "{}", outcome.stderr);
+    for test in [
+        "assignments_name_arms_of_their_experiment",
+        "arrived_stg_exp__assignments_created_at",
+        "arrived_stg_exp__variants_created_at",
+    ] {
+        assert!(outcome.stderr.contains(&format!("FAIL 1 {test}")), "{}", outcome.stderr);
+    }
+}
+
 /// What decides rows beside the events of a batch: prices, `as_of`, assignments, and copies that take the place of an event.
 #[test]
 fn prices_copies_late_assignments_and_as_of_equal_a_full_refresh() {

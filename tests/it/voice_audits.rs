@@ -254,6 +254,7 @@ fn spoils(test: &Json) -> Vec<String> {
     let set = |value: &str| format!("update R set {column} = {value} {one}");
     match text(&test["test_metadata"]["name"]) {
         "not_null" => vec![set("null")],
+        "arrived" => vec![set("null"), set("'infinity'"), set("'-infinity'")],
         "unique" => vec![format!("insert into R select * from R {one}")],
         "unique_combination" => vec!["insert into R select * from R W".to_owned()],
         "row_count_equal" => vec![
@@ -336,7 +337,11 @@ fn each_test_of_calls_finds_what_it_is_for_and_looks_at_something() {
                 trials.push((relations[relation].clone(), (*mend).to_owned(), (*spoil).to_owned()));
             }
         } else {
-            let on = text(&test["attached_node"]).rsplit('.').next().unwrap_or_default();
+            // Tests of sources are attached to nothing.
+            let on = test["attached_node"]
+                .as_str()
+                .or_else(|| list(&test["depends_on"]["nodes"]).next());
+            let on = on.and_then(|on| on.rsplit('.').next()).unwrap_or_default();
             trials.extend(
                 spoils(test)
                     .into_iter()

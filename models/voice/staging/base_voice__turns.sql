@@ -32,7 +32,7 @@ fresh as (
     {{ confidence('asr_confidence') }} as asr_confidence,
     nullif(lower(trim(error_type)), '') as error_type,
     case when turn_duration_sec >= 0 then turn_duration_sec end as turn_duration_seconds,
-    started_at,
+    {{ time_or_day('started_at') }} as started_at,
     created_at,
     array_remove(array[
       case when intent_confidence is not null and {{ confidence('intent_confidence') }} is null

@@ -6,7 +6,7 @@ select distinct on (application_id)
   lower(trim(channel)) as channel,
   lower(trim(status)) as status,
   case when time_to_submit_sec >= 0 then time_to_submit_sec end as time_to_submit_seconds,
-  submitted_at,
+  {{ time_or_day('submitted_at') }} as submitted_at,
   ingested_at as _ingested_at
 from {{ source('voice', 'applications') }} a
 order by application_id, ingested_at desc, status, submitted_at, to_jsonb(a)::text
