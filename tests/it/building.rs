@@ -1,6 +1,6 @@
 //! Materializations, hooks, tests, artifacts: what `build` leaves behind.
 
-use super::support::Project;
+use super::support::{Brake, Project};
 
 #[test]
 fn every_materialization_and_their_order() {
@@ -323,7 +323,7 @@ fn a_server_that_goes_away_in_mid_run() {
     let project = Project::with(&[
         (
             "models/slow.sql",
-            "{{ config(materialized='table') }} select pg_sleep(3)::text as x",
+            &format!("{{{{ config(materialized='table') }}}} {}", Brake::MODEL),
         ),
         ("models/after.sql", "select * from {{ ref('slow') }}"),
     ]);
@@ -332,13 +332,9 @@ fn a_server_that_goes_away_in_mid_run() {
         "profiles.yml",
         &profile.replace("threads: 4", "threads: 4\n      retries: 0"),
     );
+    let brake = Brake::on(&project.database);
     let child = project.spawn(&["run"]);
-    let busy = "select pid from pg_stat_activity where datname = current_database() and query like '%pg_sleep(3)%' and pid <> pg_backend_pid() and state = 'active'";
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while project.psql(busy).is_empty() {
-        assert!(std::time::Instant::now() < end, "the model never started");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    brake.reached();
     project.psql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
     let output = child.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::support::Project;
+use super::support::{Brake, Project, Reader};
 
 const PROJECT: &str = "
 name: shop
@@ -336,23 +336,26 @@ fn audits_run_whatever_was_selected() {
 fn a_second_run_is_refused_and_told_who_holds_the_lock() {
     let project = shop();
     project.ok(&["build"]);
-    project.put("models/stg_slow.sql", "select pg_sleep(4)::text as waited");
+    project.put("models/stg_slow.sql", Brake::MODEL);
+    let brake = Brake::on(&project.database);
     let first = project.spawn(&["build", "--select", "stg_slow"]);
-    let end = Instant::now() + Duration::from_secs(20);
-    while project.psql("select count(*) from pg_stat_activity where query like '%pg_sleep(4)%' and pid <> pg_backend_pid() and datname = current_database()") == "0" {
-        assert!(Instant::now() < end, "the first run never started");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    brake.reached();
     let refused = project.ends(2, &["build", "--select", "daily"]);
     for part in ["run-in-progress", "process [pid]", "host"] {
         assert!(refused.stderr.contains(part), "{part} in {}", refused.stderr);
     }
-    let waited = project.ok(&["build", "--select", "daily", "--lock-wait", "60"]);
-    assert!(
-        waited.stderr.contains("process [pid]"),
-        "says for whom it waits: {}",
-        waited.stderr
-    );
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| project.ok(&["build", "--select", "daily", "--lock-wait", "60"]));
+        // It asks for the lock again and again, and is not seen waiting.
+        std::thread::sleep(Duration::from_secs(1));
+        drop(brake);
+        let waited = waits.join().expect("ends");
+        assert!(
+            waited.stderr.contains("process [pid]"),
+            "says for whom it waits: {}",
+            waited.stderr
+        );
+    });
     assert!(first.wait_with_output().expect("ends").status.success());
 }
 
@@ -542,21 +545,19 @@ fn a_delta_is_audited_against_what_comes_later_in_the_order() {
 fn a_run_whose_lock_was_taken_over_publishes_nothing() {
     let project = shop();
     project.ok(&["build"]);
-    project.put("models/stg_slow.sql", "select pg_sleep(3)::text as waited");
+    project.put("models/stg_slow.sql", Brake::MODEL);
     project.put(
         "models/daily.sql",
         "-- depends_on: {{ ref('stg_slow') }}
          select day, 0 as orders, sum(amount) as amount from {{ ref('fact_orders') }} group by day",
     );
+    let brake = Brake::on(&project.database);
     let first = project.spawn(&["build", "--full-refresh"]);
-    let end = Instant::now() + Duration::from_secs(20);
-    while project.psql("select count(*) from pg_stat_activity where query like '%pg_sleep(3)%' and pid <> pg_backend_pid() and datname = current_database()") == "0" {
-        assert!(Instant::now() < end, "the first run never started");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    brake.reached();
     project.psql("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())");
     std::thread::sleep(Duration::from_millis(200));
     project.ok(&["run", "--select", "stg_orders"]);
+    drop(brake);
     let output = first.wait_with_output().expect("ends");
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(project.psql("select sum(orders) from analytics.daily"), "3");
@@ -585,22 +586,17 @@ fn an_old_version_that_is_being_read_does_not_stop_a_run() {
     project.ok(&["build"]);
     let old = project.psql("select version_name from assay.versions where model = 'daily' and state = 'published'");
     project.ok(&["build", "--full-refresh"]);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            project.psql(&format!(
-                "begin; select count(*) from analytics__versions.{old}; select pg_sleep(8); commit;"
-            ))
-        });
-        std::thread::sleep(Duration::from_millis(500));
-        let clock = Instant::now();
-        let outcome = project.ok(&["build", "--full-refresh"]);
-        assert!(clock.elapsed() < Duration::from_secs(7), "{}", outcome.stderr);
-        assert!(
-            outcome.stderr.contains("another session is reading it"),
-            "{}",
-            outcome.stderr
-        );
-    });
+    let reader = Reader::of(
+        &project.database,
+        &format!("select count(*) from analytics__versions.{old}"),
+    );
+    let outcome = project.ok(&["build", "--full-refresh"]);
+    drop(reader);
+    assert!(
+        outcome.stderr.contains("another session is reading it"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What of the versions is kept, and what goes.
 
-use super::support::Project;
+use super::support::{Project, Reader};
 
 const PROPERTIES: &str = "models:\n  - {name: m, access: public}\n  - {name: n, access: public}\n";
 
@@ -165,20 +165,20 @@ fn the_ledger_forgets_old_timings_but_never_evidence() {
 fn gc_waits_for_a_run_where_it_is_told_to() {
     let project = project(0);
     project.ok(&["build"]);
+    let holder = Reader::of(
+        &project.database,
+        "select pg_advisory_lock(hashtextextended('assay run analytics', 0))",
+    );
     let outcome = std::thread::scope(|scope| {
-        let holder = scope.spawn(|| {
-            project.psql(
-                "do $$ begin perform pg_advisory_lock(hashtextextended('assay run analytics', 0)); perform pg_sleep(3); end $$",
-            )
-        });
-        std::thread::sleep(std::time::Duration::from_secs(1));
         let refused = project.ends(2, &["gc"]);
         assert!(refused.stderr.contains("run-in-progress"), "{}", refused.stderr);
         // Nothing is held by whoever only looks.
         project.ok(&["gc", "--dry-run"]);
-        let outcome = project.ok(&["gc", "--lock-wait", "30"]);
-        holder.join().expect("the holder");
-        outcome
+        let waits = scope.spawn(|| project.ok(&["gc", "--lock-wait", "60"]));
+        // It asks for the lock again and again, and is not seen waiting.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        drop(holder);
+        waits.join().expect("ends")
     });
     assert!(outcome.stdout.contains("0 relations dropped"), "{}", outcome.stdout);
 }

@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::support::{Project, Server};
+use super::support::{Brake, Project, Server};
 
 /// Fails as PostgreSQL does, so many times; a sequence does not forget what is rolled back.
 fn refuses(times: usize, sqlstate: &str) -> String {
@@ -88,11 +88,12 @@ fn what_cannot_be_undone_is_not_done_again() {
 fn a_lost_connection_is_opened_again() {
     let project = Project::with(&[(
         "models/slow.sql",
-        "{{ config(materialized='table') }} select pg_sleep(1.5)::text as x",
+        &format!("{{{{ config(materialized='table') }}}} {}", Brake::MODEL),
     )]);
+    let brake = Brake::on(&project.database);
     let child = project.spawn(&["run"]);
-    wait_for(Server::shared(), &project.database.name, "pg_sleep(1.5)");
-    project.psql("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like '%pg_sleep(1.5)%' and pid <> pg_backend_pid()");
+    project.psql(&format!("select pg_terminate_backend({})", brake.reached()));
+    drop(brake);
     let output = child.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
@@ -122,7 +123,7 @@ fn restarted(mode: &str) {
     let project = Project::with(&[
         (
             "models/slow.sql",
-            "{{ config(materialized='table') }} select pg_sleep(1.5)::text as x",
+            "{{ config(materialized='table') }} select pg_sleep(3)::text as x",
         ),
         ("models/after.sql", "select count(*) as n from {{ ref('slow') }}"),
     ]);
@@ -135,7 +136,7 @@ fn restarted(mode: &str) {
         ),
     );
     let child = project.spawn(&["run"]);
-    wait_for(&server, "shop", "pg_sleep(1.5)");
+    wait_for(&server, "shop", "pg_sleep(3)");
     server.restart(mode);
     let output = child.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
@@ -162,11 +163,11 @@ fn who_holds_a_lock_is_named() {
     );
     let name = project.database.name.clone();
     let reader = thread::spawn(move || {
-        let read = "set application_name = 'a reader'; begin; select * from dev.m; select pg_sleep(6)";
+        let read = "set application_name = 'a reader'; begin; select * from dev.m; select pg_sleep(63)";
         // It is ended in the middle.
         let _ = Server::shared().try_psql(&name, "postgres", read);
     });
-    wait_for(Server::shared(), &project.database.name, "pg_sleep(6)");
+    wait_for(Server::shared(), &project.database.name, "pg_sleep(63)");
     let outcome = project.ends(1, &["run"]);
     assert!(
         outcome
@@ -238,17 +239,20 @@ fn a_limit_on_temporary_files_is_told() {
 fn a_view_that_somebody_makes_while_its_table_is_rebuilt_stays() {
     let project = Project::with(&[(
         "models/slow.sql",
-        "{{ config(materialized='table') }} select 1 as id from (select pg_sleep(1.25)) as waited",
+        &format!("{{{{ config(materialized='table') }}}} {}", Brake::MODEL),
     )]);
+    drop(Brake::on(&project.database));
     project.ok(&["run"]);
+    let brake = Brake::on(&project.database);
     let child = project.spawn(&["run"]);
-    wait_for(Server::shared(), &project.database.name, "pg_sleep(1.25)");
-    project.psql("create view public.of_others as select id from dev.slow");
+    brake.reached();
+    project.psql("create view public.of_others as select waited from dev.slow");
+    drop(brake);
     let output = child.wait_with_output().expect("ends");
     let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
     assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
     assert!(!outcome.stderr.contains("trying again"), "{}", outcome.stderr);
-    assert_eq!(project.psql("select id from public.of_others"), "1");
+    assert_eq!(project.psql("select waited from public.of_others"), "0");
 }
 
 #[test]
@@ -274,11 +278,7 @@ fn a_view_that_comes_to_light_with_the_swap_has_the_node_done_again() {
             &format!("begin; {views} select pg_sleep(2.25); commit"),
         );
     });
-    wait_for(
-        Server::shared(),
-        &project.database.name,
-        "pg_sleep(2.25)%' and wait_event = 'PgSleep' and query like '%",
-    );
+    wait_for(Server::shared(), &project.database.name, "pg_sleep(2.25)");
     let outcome = project.ok(&["build"]);
     other.join().expect("ends");
     // `create or replace view` waits before it fails, and sees the view by then.

@@ -1,5 +1,6 @@
 //! A private server for the whole test process, a database and a project for each test.
 
+mod brake;
 mod hub;
 mod numbers;
 mod project;
@@ -7,6 +8,7 @@ mod proxy;
 mod reader;
 mod server;
 
+pub use brake::Brake;
 pub use hub::{Hub, archive};
 pub use numbers::Numbers;
 pub use project::{Outcome, Project};
