@@ -4,15 +4,6 @@
   `stored` has the columns source_ingested_at and assignment_ingested_at.
   Dates are few and are compared as an array, since a plan for it then uses the index. What may be many is looked up one by one.
 #}
-{#
-  What `from` reads: the rows of a relation for each row `l` of a list, looked up in an index one after the other. An array of many
-  would be compared with every row of the pages whose rows a bitmap has forgotten.
-#}
-{% macro each_by_index(list, relation, alias, condition) -%}
-{{ list }} l
-cross join lateral (select {{ alias }}.* from {{ relation }} {{ alias }} where {{ condition }} offset 0) {{ alias }}
-{%- endmacro %}
-
 {% macro plans_known_since(since) -%}
 select distinct b.plan_id
 from {{ ref('base_exp__events') }} b

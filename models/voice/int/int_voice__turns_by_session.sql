@@ -21,15 +21,26 @@ touched as (
 ),
 {%- endif %}
 
-stamps as (
-  select n.session_id, max(b._ingested_at) as _ingested_at
+named as (
+  {% if is_incremental() -%}
+  select b.session_id, b._ingested_at
+  from {{ each_by_index('touched', ref('base_voice__turns'), 'b', 'b.session_id = l.session_id') }}
+  union all
+  select n.session_id, b._ingested_at
   from {{ ref('base_voice__turns') }} b
   cross join lateral unnest(b._session_ids) as n(session_id)
-  {% if is_incremental() -%}
-  where (b.session_id = any (array(select t.session_id from touched t)) or b._has_moved)
-    and n.session_id in (select t.session_id from touched t)
+  where b._has_moved and n.session_id in (select t.session_id from touched t)
+  {%- else -%}
+  select n.session_id, b._ingested_at
+  from {{ ref('base_voice__turns') }} b
+  cross join lateral unnest(b._session_ids) as n(session_id)
   {%- endif %}
-  group by n.session_id
+),
+
+stamps as (
+  select session_id, max(_ingested_at) as _ingested_at
+  from named
+  group by session_id
 ),
 
 turns as (
@@ -42,10 +53,10 @@ turns as (
         partition by t.session_id, t.detected_intent is null order by t.turn_position
       ) in ('repeat', 'unknown') as is_repeat_failure,
     row_number() over (partition by t.session_id, t.speaker order by t.turn_position) as speaker_position
-  from {{ ref('stg_voice__turns') }} t
   {% if is_incremental() -%}
-  -- As an array: a condition that positions within sessions are computed after.
-  where t.session_id = any (array(select t.session_id from touched t))
+  from {{ each_by_index('touched', ref('stg_voice__turns'), 't', 't.session_id = l.session_id') }}
+  {%- else -%}
+  from {{ ref('stg_voice__turns') }} t
   {%- endif %}
 ),
 

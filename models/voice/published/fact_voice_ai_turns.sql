@@ -33,10 +33,10 @@ touched as (
 
 turns as (
   select t.*
-  from {{ ref('stg_voice__turns') }} t
   {% if is_incremental() -%}
-  -- As an array: a condition that positions within sessions are computed after.
-  where t.session_id = any (array(select t.session_id from touched t))
+  from {{ each_by_index('touched', ref('stg_voice__turns'), 't', 't.session_id = l.session_id') }}
+  {%- else -%}
+  from {{ ref('stg_voice__turns') }} t
   {%- endif %}
 )
 
