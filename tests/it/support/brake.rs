@@ -24,7 +24,8 @@ impl<'d> Brake<'d> {
 
     /// Waits until somebody waits for it, and gives the process.
     pub fn reached(&self) -> String {
-        let waiting = "select pid from pg_locks where relation = 'public.brake'::regclass and not granted";
+        let waiting = "select pid from pg_locks where relation = 'public.brake'::regclass and not granted
+                       and database = (select oid from pg_database where datname = current_database())";
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             let process = self.database.psql(waiting);
