@@ -344,18 +344,13 @@ fn a_second_run_is_refused_and_told_who_holds_the_lock() {
     for part in ["run-in-progress", "process [pid]", "host"] {
         assert!(refused.stderr.contains(part), "{part} in {}", refused.stderr);
     }
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| project.ok(&["build", "--select", "daily", "--lock-wait", "60"]));
-        // It asks for the lock again and again, and is not seen waiting.
-        std::thread::sleep(Duration::from_secs(1));
-        drop(brake);
-        let waited = waits.join().expect("ends");
-        assert!(
-            waited.stderr.contains("process [pid]"),
-            "says for whom it waits: {}",
-            waited.stderr
-        );
-    });
+    let mut waits = project.spawn(&["build", "--select", "daily", "--lock-wait", "60"]);
+    // It says for whom it waits.
+    let waited = Project::told(&mut waits, "process ", || drop(brake));
+    assert!(
+        waits.wait().expect("ends").success() && waited.contains("process "),
+        "{waited}"
+    );
     assert!(first.wait_with_output().expect("ends").status.success());
 }
 

@@ -169,16 +169,16 @@ fn gc_waits_for_a_run_where_it_is_told_to() {
         &project.database,
         "select pg_advisory_lock(hashtextextended('assay run analytics', 0))",
     );
-    let outcome = std::thread::scope(|scope| {
-        let refused = project.ends(2, &["gc"]);
-        assert!(refused.stderr.contains("run-in-progress"), "{}", refused.stderr);
-        // Nothing is held by whoever only looks.
-        project.ok(&["gc", "--dry-run"]);
-        let waits = scope.spawn(|| project.ok(&["gc", "--lock-wait", "60"]));
-        // It asks for the lock again and again, and is not seen waiting.
-        std::thread::sleep(std::time::Duration::from_secs(1));
-        drop(holder);
-        waits.join().expect("ends")
-    });
-    assert!(outcome.stdout.contains("0 relations dropped"), "{}", outcome.stdout);
+    let refused = project.ends(2, &["gc"]);
+    assert!(refused.stderr.contains("run-in-progress"), "{}", refused.stderr);
+    // Nothing is held by whoever only looks.
+    project.ok(&["gc", "--dry-run"]);
+    let mut waits = project.spawn(&["gc", "--lock-wait", "60"]);
+    let told = Project::told(&mut waits, "process ", || drop(holder));
+    let output = waits.wait_with_output().expect("ends");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains("process ") && stdout.contains("0 relations dropped"),
+        "{told}{stdout}"
+    );
 }

@@ -267,20 +267,28 @@ fn a_view_that_comes_to_light_with_the_swap_has_the_node_done_again() {
     project.put("seeds/s.csv", "id,colour\n1,red\n");
     let name = project.database.name.clone();
     // Nobody sees the views before they are committed, and the swaps wait for them.
+    let brake = Brake::on(&project.database);
     let other = thread::spawn(move || {
         let views: String = ["t", "v", "s"]
             .iter()
             .map(|name| format!("create view public.on_{name} as select id from dev.{name}; "))
             .collect();
-        Server::shared().psql(
-            &name,
-            "postgres",
-            &format!("begin; {views} select pg_sleep(2.25); commit"),
-        );
+        Server::shared().psql(&name, "postgres", &format!("begin; {views} {}; commit", Brake::MODEL));
     });
-    wait_for(Server::shared(), &project.database.name, "pg_sleep(2.25)");
-    let outcome = project.ok(&["build"]);
+    brake.reached();
+    let child = project.spawn(&["build"]);
+    let waiting = "select count(*) from pg_locks where not granted and relation in (select oid from pg_class where
+                   relnamespace = 'dev'::regnamespace) and database = (select oid from pg_database where datname = current_database())";
+    let end = Instant::now() + Duration::from_secs(60);
+    while project.psql(waiting) != "3" {
+        assert!(Instant::now() < end, "{}", project.psql(waiting));
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(brake);
     other.join().expect("ends");
+    let output = child.wait_with_output().expect("ends");
+    let outcome = project.outcome(output.status.code(), &output.stdout, &output.stderr);
+    assert_eq!(outcome.status, Some(0), "{}", outcome.stderr);
     // `create or replace view` waits before it fails, and sees the view by then.
     for relation in ["table dev.t", "table dev.s"] {
         let told = format!("cannot drop {relation} because other objects depend on it; trying again in 0.1 s");

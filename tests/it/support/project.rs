@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -105,6 +106,26 @@ impl Project {
 
     pub fn spawn(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().expect("assay starts")
+    }
+
+    /// Does something as soon as a program has said these words; gives all that it says.
+    pub fn told(child: &mut Child, words: &str, then: impl FnOnce()) -> String {
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut told = String::new();
+        for line in lines.by_ref() {
+            let line = line.expect("text");
+            told.push_str(&line);
+            told.push('\n');
+            if line.contains(words) {
+                break;
+            }
+        }
+        then();
+        for line in lines {
+            told.push_str(&line.expect("text"));
+            told.push('\n');
+        }
+        told
     }
 
     pub fn run(&self, arguments: &[&str]) -> Outcome {
