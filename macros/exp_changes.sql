@@ -41,6 +41,16 @@ where x.event_type = 'plan_generated'
   `stored` also has the columns user_key, sessions and settled_sessions.
 #}
 {% macro units_touched(stored) -%}
+{%- set unsettled %}(
+  select s.session_id
+  from {{ ref('exp_conversation_sessions') }} s
+  where s.status = 'in_progress'
+  union
+  select s.session_id
+  from {{ ref('exp_conversation_sessions') }} s
+  join {{ stored }} o on o.user_key = s.user_key
+  where o.sessions > o.settled_sessions
+){% endset -%}
 select b.unit_type, b.unit_id
 from {{ ref('base_exp__events') }} b
 where {{ at_or_after('b._known_at', ingested_since(stored)) }}
@@ -55,17 +65,7 @@ from {{ ref('stg_exp__assignments') }} a
 where {{ at_or_after('a.created_at', ingested_since(stored, 'assignment_ingested_at')) }}
 union
 select b.unit_type, b.unit_id
-from {{ ref('base_exp__events') }} b
-where b.session_id = any (array(
-  select s.session_id
-  from {{ ref('exp_conversation_sessions') }} s
-  where s.status = 'in_progress'
-  union
-  select s.session_id
-  from {{ ref('exp_conversation_sessions') }} s
-  join {{ stored }} o on o.user_key = s.user_key
-  where o.sessions > o.settled_sessions
-))
+from {{ each_by_index(unsettled, ref('base_exp__events'), 'b', 'b.session_id = l.session_id') }}
 {%- endmacro %}
 
 {# A fingerprint of the prices that are valid at some time of a span: what was estimated with another is estimated again. #}
