@@ -1,6 +1,6 @@
 //! Materializations, hooks, tests, artifacts: what `build` leaves behind.
 
-use super::support::{Brake, Project};
+use super::support::{Brake, Project, wait_until};
 
 #[test]
 fn every_materialization_and_their_order() {
@@ -297,15 +297,11 @@ fn tables_under_the_same_views_are_rebuilt_side_by_side() {
 fn ctrl_c_cancels_the_statement_on_the_server() {
     let project = Project::with(&[(
         "models/slow.sql",
-        "{{ config(materialized='table') }} select pg_sleep(60)::text as x",
+        "{{ config(materialized='table') }} select pg_sleep(600)::text as x",
     )]);
     let child = project.spawn(&["run"]);
-    let busy = "select count(*) from pg_stat_activity where datname = current_database() and query like '%pg_sleep(60)%' and pid <> pg_backend_pid() and state = 'active'";
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while project.psql(busy) == "0" {
-        assert!(std::time::Instant::now() < end, "the model never started");
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    let busy = "select count(*) from pg_stat_activity where datname = current_database() and query like '%pg_sleep(600)%' and pid <> pg_backend_pid() and state = 'active'";
+    wait_until("the model runs", || project.psql(busy) != "0");
     let killed = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()

@@ -13,17 +13,19 @@ fn ended(project: &Project, child: Child) -> String {
 
 #[test]
 fn models_that_lock_each_others_tables_are_done_again() {
+    // Both have the first before one asks for the second; who comes again goes on.
     let locks = |own: &str, other: &str| {
         format!(
             "{{{{ config(materialized='table', pre_hook=[
-                 'lock table dev.{own}', 'select pg_sleep(0.5)', 'lock table dev.{other}'
+                 'lock table dev.{own}', 'select raw.lockers_meet()', 'lock table dev.{other}'
              ]) }}}} select 1 as id"
         )
     };
     let counts = |first: &str, second: &str| {
         format!(
             "{{{{ config(materialized='incremental', pre_hook=[
-                 'update raw.{first} set n = n + 1', 'select pg_sleep(0.5)', 'update raw.{second} set n = n + 1'
+                 'update raw.{first} set n = n + 1', 'select raw.counters_meet()',
+                 'update raw.{second} set n = n + 1'
              ]) }}}} select 1 as id"
         )
     };
@@ -37,6 +39,19 @@ fn models_that_lock_each_others_tables_are_done_again() {
         "create schema raw; create table raw.one as select 0 as n; create table raw.two as select 0 as n;
          create schema dev; create table dev.a (id int); create table dev.b (id int)",
     );
+    for who in ["lockers", "counters"] {
+        project.psql(&format!(
+            "create sequence raw.{who};
+             create function raw.{who}_meet() returns void language plpgsql as $$
+             declare there bigint := nextval('raw.{who}');
+             begin
+               while there < 2 loop
+                 perform pg_sleep(0.01);
+                 select last_value into there from raw.{who};
+               end loop;
+             end $$"
+        ));
+    }
     let outcome = project.ok(&["run", "--threads", "4"]);
     assert_eq!(
         outcome

@@ -107,10 +107,9 @@ async fn errors_tell_what_the_server_told() {
     let pid = number(&connection, "select pg_backend_pid()::int8").await;
     connect(&server)
         .await
-        .query("select pg_terminate_backend($1::int8::int)", &[&pid])
+        .query("select pg_terminate_backend($1::int8::int, 60000)", &[&pid])
         .await
         .expect("terminated");
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let error = connection.batch("select 1").await.expect_err("gone");
     assert!(error.lost && connection.is_lost(), "{error:?}");
 }
@@ -216,39 +215,43 @@ async fn the_pool_reuses_replaces_and_cancels() {
     assert!(!a.in_transaction());
 
     // What runs is cancelled on the server.
-    let started = Instant::now();
     let slow = tokio::spawn(async move {
-        let error = a.batch("select pg_sleep(30)").await.expect_err("cancelled");
+        let error = a.batch("select pg_sleep(600)").await.expect_err("cancelled");
         (a, error)
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let sleeping = "select count(*) from pg_stat_activity
+                    where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()";
+    while number(&b, sleeping).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(pool.cancel_all().await, []);
     let (a, error) = slow.await.expect("joined");
-    assert!(error.is_cancelled() && started.elapsed() < Duration::from_secs(10));
+    assert!(error.is_cancelled());
     assert_eq!(number(&a, "select 1::int8").await, 1);
 
     // A statement that nobody waits for is cancelled, and its connection not used again.
     let a_pid = number(&a, pid).await;
+    let started = Instant::now();
     let waited = tokio::time::timeout(Duration::from_millis(100), async move {
-        a.batch("select pg_sleep(30)").await.map(|_| ())
+        a.batch("select pg_sleep(600)").await.map(|_| ())
     });
     assert!(waited.await.is_err());
     let c = pool.get().await.expect("a connection");
     assert_ne!(number(&c, pid).await, a_pid);
-    let sleeping = "select count(*) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid()";
-    let started = Instant::now();
     while number(&c, sleeping).await > 0 {
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(120), "it goes on");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
     // A connection that the server ended is replaced.
     let c_pid = number(&c, pid).await;
-    b.query("select pg_terminate_backend($1::int8::int)", &[&c_pid])
+    b.query("select pg_terminate_backend($1::int8::int, 60000)", &[&c_pid])
         .await
         .expect("terminated");
+    while !c.is_lost() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     drop(c);
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let d = pool.get().await.expect("a connection");
     assert_ne!(number(&d, pid).await, c_pid);
 }

@@ -20,10 +20,10 @@ struct Others<'s>(Vec<Child>, &'s Server);
 
 impl<'s> Others<'s> {
     fn hold(server: &'s Server, count: usize) -> Self {
-        let hold = |_| server.spawn_psql("shop", "plain", "select pg_sleep(120)");
+        let hold = |_| server.spawn_psql("shop", "plain", "select pg_sleep(1200)");
         let mut others = Self((0..count).map(hold).collect(), server);
-        let end = Instant::now() + Duration::from_secs(20);
-        let there = "select count(*) from pg_stat_activity where query = 'select pg_sleep(120)'";
+        let end = Instant::now() + Duration::from_secs(120);
+        let there = "select count(*) from pg_stat_activity where query = 'select pg_sleep(1200)'";
         while server.psql("shop", "postgres", there) != count.to_string() {
             let found = "select string_agg(usename || ' ' || query, '; ') from pg_stat_activity where datname = 'shop'";
             assert!(Instant::now() < end, "{}", server.psql("shop", "postgres", found));
@@ -41,7 +41,7 @@ impl<'s> Others<'s> {
 
 impl Drop for Others<'_> {
     fn drop(&mut self) {
-        let end = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where query = 'select pg_sleep(120)'";
+        let end = "select pg_terminate_backend(pid, 60000) from pg_stat_activity where query = 'select pg_sleep(1200)'";
         let _ = self.1.try_psql("shop", "postgres", end);
         for child in &mut self.0 {
             let _ = child.kill();
@@ -62,19 +62,19 @@ fn a_server_without_connections() {
     let project = Project::with(&[
         (
             "models/a.sql",
-            "{{ config(materialized='table') }} select pg_sleep(0.3)::text as x",
+            "{{ config(materialized='table') }} select pg_sleep(1)::text as x",
         ),
         (
             "models/b.sql",
-            "{{ config(materialized='table') }} select pg_sleep(0.3)::text as x",
+            "{{ config(materialized='table') }} select pg_sleep(1)::text as x",
         ),
         (
             "models/c.sql",
-            "{{ config(materialized='table') }} select pg_sleep(0.3)::text as x",
+            "{{ config(materialized='table') }} select pg_sleep(1)::text as x",
         ),
         (
             "models/d.sql",
-            "{{ config(materialized='table') }} select pg_sleep(0.3)::text as x",
+            "{{ config(materialized='table') }} select pg_sleep(1)::text as x",
         ),
     ]);
     project.put("profiles.yml", &profile(&server, "plain", ", retries: 0"));

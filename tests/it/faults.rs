@@ -243,7 +243,7 @@ impl Bench {
 
 fn create_like(name: &str, template: &str) {
     let make = format!("create database {name} template {template}");
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(120);
     // A session that has just ended may still be there.
     while let Err(error) = Server::shared().try_psql("postgres", "postgres", &make) {
         assert!(Instant::now() < end, "{error}");
@@ -328,7 +328,7 @@ fn leftovers(database: &Database) -> String {
          where database = (select oid from pg_database where datname = current_database()) and pid <> pg_backend_pid()
          {unknown}"
     );
-    let end = Instant::now() + Duration::from_secs(5);
+    let end = Instant::now() + Duration::from_secs(60);
     loop {
         let left = database.psql(&look);
         // The sessions of a command that has ended take a moment to go.

@@ -1,9 +1,6 @@
 //! What is published together, and what goes back together.
 
-use std::process::Stdio;
-use std::time::Duration;
-
-use super::support::{Project, Reader};
+use super::support::{Brake, Project, Reader, wait_until};
 
 const GATE: &str = "name: shop\nprofile: it\ngate: {schema: analytics, readers: [it_reader], keep: 5, sets: [SETS]}\n\
                     models: {shop: {+materialized: table}}\n";
@@ -208,25 +205,26 @@ fn fail_fast_lets_a_publication_come_to_its_end() {
             ("models/fact.sql", "select id from raw.orders"),
             (
                 "models/bad.sql",
-                "select 1 / (count(*) - count(*)) as x from pg_sleep(2)",
+                &format!(
+                    "select 1 / (length(waited) - length(waited)) as x from ({}) b",
+                    Brake::MODEL
+                ),
             ),
         ],
     );
     project.ok(&["build", "--select", "fact"]);
     project.psql("insert into raw.orders values (2, 20)");
     let reader = Reader::of(&project.database, "select * from analytics.fact");
-    let build = project
-        .command(&["build", "--fail-fast", "--threads", "4"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("assay starts");
+    let brake = Brake::on(&project.database);
+    let mut build = project.spawn(&["build", "--fail-fast", "--threads", "4"]);
     // The publication waits for the reader while the other model fails.
-    std::thread::sleep(Duration::from_secs(4));
-    drop(reader);
-    let output = build.wait_with_output().expect("assay ends");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+    brake.reached();
+    let waits = "select count(*) from pg_locks where not granted and relation = 'analytics.fact'::regclass
+                 and database = (select oid from pg_database where datname = current_database())";
+    wait_until("the publication waits", || project.psql(waits) != "0");
+    drop(brake);
+    let told = Project::told(&mut build, "ERROR creating", || drop(reader));
+    assert_eq!(build.wait().expect("assay ends").code(), Some(1), "{told}");
     assert_eq!(project.psql("select count(*) from analytics.fact"), "2", "{told}");
     let results: serde_json::Value = serde_json::from_str(&project.read("target/run_results.json")).expect("JSON");
     let of = |id: &str| {

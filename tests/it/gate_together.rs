@@ -1,9 +1,8 @@
 //! A whole run, or a named set, as one publication: deltas and versions become visible at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use super::support::{Project, Reader};
+use super::support::{Project, Reader, wait_until};
 
 const GATE: &str = "name: shop\nprofile: it\ngate: {schema: analytics, readers: [it_reader], keep: 5, KEYS}\n";
 
@@ -237,11 +236,7 @@ fn a_reader_in_the_way_is_waited_for_and_a_second_run_refused() {
     let reader = Reader::of(&project.database, "select * from analytics.dim");
     let build = project.spawn(&["build"]);
     let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let end = Instant::now() + Duration::from_secs(30);
-    while project.psql(waits) == "0" {
-        assert!(Instant::now() < end, "the publication never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("the publication waits", || project.psql(waits) != "0");
     let second = project.ends(2, &["build"]);
     assert!(second.stderr.contains("error[run-in-progress]"), "{}", second.stderr);
     // Who comes now waits for the publication no longer than it waits itself, and sees what was.
@@ -264,14 +259,10 @@ fn a_stopped_run_leaves_everything_as_it_was() {
         .find(|(path, _)| *path == "models/daily.sql")
         .expect("there")
         .1;
-    project.put("models/daily.sql", &format!("{daily}, pg_sleep(30)"));
+    project.put("models/daily.sql", &format!("{daily}, pg_sleep(600)"));
     let run = project.spawn(&["build"]);
-    let busy = "select count(*) from pg_stat_activity where query like '%pg_sleep(30)%' and pid <> pg_backend_pid() and datname = current_database()";
-    let end = Instant::now() + Duration::from_secs(30);
-    while project.psql(busy) == "0" {
-        assert!(Instant::now() < end, "the run never came there");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let busy = "select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid() and datname = current_database()";
+    wait_until("the model runs", || project.psql(busy) != "0");
     let killed = std::process::Command::new("kill")
         .args(["-INT", &run.id().to_string()])
         .status();

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use assay::postgres::local::{LocalServer, flush, watch};
 use rustix::process::Signal;
 
-use crate::server::{Project, connect, ensure, kill, number, options, processes, wait_until};
+use crate::server::{Project, connect, ensure, kill, number, options, processes};
+use crate::support::wait_until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_commands_at_once_share_one_server() {
@@ -135,7 +136,7 @@ async fn does_not_believe_a_stale_pid_file() {
     drop(project.ensure().await);
     let pid = project.pid();
     kill(pid, Signal::KILL);
-    wait_until(|| processes(&project.data()).is_empty());
+    wait_until("the server has ended", || processes(&project.data()).is_empty());
     // The number now belongs to a stranger of the same user, in the data directory's and in the socket's lock file.
     let owner = fs::metadata(project.data()).expect("data");
     let mut stranger = Command::new("sleep");
@@ -163,7 +164,7 @@ async fn does_not_believe_a_zombie() {
     drop(project.ensure().await);
     let pid = project.pid();
     kill(pid, Signal::KILL);
-    wait_until(|| processes(&project.data()).is_empty());
+    wait_until("the server has ended", || processes(&project.data()).is_empty());
     // Dead, but not waited for yet, as in a container whose first process does not care.
     let owner = fs::metadata(project.data()).expect("data");
     let mut zombie = Command::new("true");
@@ -189,7 +190,7 @@ async fn does_not_believe_an_empty_pid_file() {
     let project = Project::new();
     drop(project.ensure().await);
     kill(project.pid(), Signal::KILL);
-    wait_until(|| processes(&project.data()).is_empty());
+    wait_until("the server has ended", || processes(&project.data()).is_empty());
     fs::write(project.data().join("postmaster.pid"), "").expect("emptied");
     assert!(project.ensure().await.was_started());
 }
@@ -254,7 +255,9 @@ async fn starts_one_watcher() {
     project.options.watcher = Some(script);
     project.options.idle = Duration::from_secs(900);
     let server = project.ensure().await;
-    wait_until(|| fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n')));
+    wait_until("the watcher was started", || {
+        fs::read_to_string(&told).is_ok_and(|text| text.ends_with('\n'))
+    });
     let root = fs::canonicalize(project.path()).expect("there").join(".assay/pg");
     assert_eq!(
         fs::read_to_string(&told).expect("told"),
@@ -348,7 +351,7 @@ async fn child_slow_create() {
     let server = ensure(Path::new(&project), &options()).await.expect("a server");
     let _ = connect(&server)
         .await
-        .batch("create table slow as select pg_sleep(5) is null as a, g from generate_series(1, 1) g")
+        .batch("create table slow as select pg_sleep(600) is null as a, g from generate_series(1, 1) g")
         .await;
 }
 
@@ -366,7 +369,7 @@ async fn a_killed_client_leaves_nothing() {
     let running = "select count(*) from pg_stat_activity where query like 'create table slow%' and state = 'active'";
     let started = Instant::now();
     while number(&connection, running).await == 0 {
-        assert!(started.elapsed() < Duration::from_secs(20), "the client did nothing");
+        assert!(started.elapsed() < Duration::from_secs(120), "the client did nothing");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     client.kill().expect("killed");
@@ -374,7 +377,7 @@ async fn a_killed_client_leaves_nothing() {
     let started = Instant::now();
     while number(&connection, running).await > 0 {
         assert!(
-            started.elapsed() < Duration::from_secs(4),
+            started.elapsed() < Duration::from_secs(120),
             "the orphaned statement goes on"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -2,9 +2,8 @@
 
 use std::process::{Child, Command};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use super::support::{Brake, Project, Server};
+use super::support::{Brake, Project, Server, wait_until};
 
 /// Fails as PostgreSQL does, so many times; a sequence does not forget what is rolled back.
 fn refuses(times: usize, sqlstate: &str) -> String {
@@ -32,11 +31,9 @@ fn wait_for(server: &Server, database: &str, query: &str) {
         "select count(*) from pg_stat_activity where datname = '{database}' and query like '%{query}%' \
          and pid <> pg_backend_pid() and state = 'active'"
     );
-    let end = Instant::now() + Duration::from_secs(30);
-    while server.psql("postgres", "postgres", &busy) == "0" {
-        assert!(Instant::now() < end, "`{query}` never ran");
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(&format!("`{query}` runs"), || {
+        server.psql("postgres", "postgres", &busy) != "0"
+    });
 }
 
 #[test]
@@ -163,11 +160,11 @@ fn who_holds_a_lock_is_named() {
     );
     let name = project.database.name.clone();
     let reader = thread::spawn(move || {
-        let read = "set application_name = 'a reader'; begin; select * from dev.m; select pg_sleep(63)";
+        let read = "set application_name = 'a reader'; begin; select * from dev.m; select pg_sleep(630)";
         // It is ended in the middle.
         let _ = Server::shared().try_psql(&name, "postgres", read);
     });
-    wait_for(Server::shared(), &project.database.name, "pg_sleep(63)");
+    wait_for(Server::shared(), &project.database.name, "pg_sleep(630)");
     let outcome = project.ends(1, &["run"]);
     assert!(
         outcome
@@ -191,12 +188,12 @@ fn a_request_to_end_is_heeded_like_ctrl_c() {
         let project = Project::with(&[
             (
                 "models/slow.sql",
-                "{{ config(materialized='table') }} select pg_sleep(61)::text as x",
+                "{{ config(materialized='table') }} select pg_sleep(610)::text as x",
             ),
             ("models/after.sql", "select * from {{ ref('slow') }}"),
         ]);
         let child = project.spawn(&["run"]);
-        wait_for(Server::shared(), &project.database.name, "pg_sleep(61)");
+        wait_for(Server::shared(), &project.database.name, "pg_sleep(610)");
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
         let output = child.wait_with_output().expect("ends");
@@ -279,11 +276,7 @@ fn a_view_that_comes_to_light_with_the_swap_has_the_node_done_again() {
     let child = project.spawn(&["build"]);
     let waiting = "select count(*) from pg_locks where not granted and relation in (select oid from pg_class where
                    relnamespace = 'dev'::regnamespace) and database = (select oid from pg_database where datname = current_database())";
-    let end = Instant::now() + Duration::from_secs(60);
-    while project.psql(waiting) != "3" {
-        assert!(Instant::now() < end, "{}", project.psql(waiting));
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("three nodes wait", || project.psql(waiting) == "3");
     drop(brake);
     other.join().expect("ends");
     let output = child.wait_with_output().expect("ends");

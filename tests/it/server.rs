@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use assay::diagnostic::Diagnostic;
 use assay::postgres::local::{LocalServer, Options};
@@ -11,6 +10,8 @@ use assay::postgres::{Connection, Session};
 use assay::project::profile::{Environment, Target};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::support::wait_until;
 
 /// A project in a temporary directory that every user can walk through. Its server is stopped at the end.
 pub struct Project {
@@ -57,7 +58,7 @@ impl Drop for Project {
             && in_directory(pid, &self.data())
         {
             kill(pid, Signal::QUIT);
-            wait_until(|| processes(&self.data()).is_empty());
+            wait_until("the server has ended", || processes(&self.data()).is_empty());
             if let Some(socket) = text.lines().nth(4) {
                 let _ = fs::remove_dir(socket);
             }
@@ -114,15 +115,4 @@ pub fn processes(data: &Path) -> Vec<i32> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .filter(|pid| in_directory(*pid, data))
         .collect()
-}
-
-pub fn wait_until(condition: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(
-            started.elapsed() < Duration::from_secs(30),
-            "nothing happened within 30 s"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

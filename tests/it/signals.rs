@@ -1,28 +1,22 @@
 //! Requests to end, as a terminal or a service manager sends them.
 
 use std::process::{Child, Command, ExitStatus};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use super::support::Project;
+use super::support::{Project, wait_until};
 
-/// Does not let itself be cancelled.
-const STUBBORN: &str = "{{ config(materialized='table', pre_hook=\"do $$ begin loop begin perform pg_sleep(62); exception when \
-                        query_canceled then null; end; end loop; end $$\") }} select 1 as id";
+/// Does not let itself be cancelled, and takes note of who tries.
+const STUBBORN: &str = "{{ config(materialized='table', pre_hook=\"do $$ begin loop begin perform pg_sleep(620); exception when \
+                        query_canceled then perform nextval('public.heard'); end; end loop; end $$\") }} select 1 as id";
 
 fn sessions(project: &Project) -> String {
     project.psql(
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
-         and backend_type = 'client backend' and query like '%pg_sleep(62)%'",
+         and backend_type = 'client backend' and query like '%pg_sleep(620)%'",
     )
 }
 
 fn wait_for_sessions(project: &Project, wanted: &str) {
-    let end = Instant::now() + Duration::from_secs(30);
-    while sessions(project) != wanted {
-        assert!(Instant::now() < end, "not {wanted} session(s)");
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(&format!("{wanted} session(s)"), || sessions(project) == wanted);
 }
 
 fn send(child: &Child, signal: &str) {
@@ -30,28 +24,29 @@ fn send(child: &Child, signal: &str) {
     assert!(sent.expect("kill runs").success());
 }
 
-fn ends_within(mut child: Child, limit: Duration) -> ExitStatus {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            return status;
-        }
-        assert!(Instant::now() < end, "it goes on");
-        thread::sleep(Duration::from_millis(20));
-    }
+fn ends(mut child: Child) -> ExitStatus {
+    let mut status = None;
+    wait_until("it ends", || {
+        status = child.try_wait().expect("a child");
+        status.is_some()
+    });
+    status.expect("it has ended")
 }
 
 #[test]
 fn the_second_request_ends_at_once() {
     for (first, second) in [("-INT", "-INT"), ("-TERM", "-INT")] {
         let project = Project::with(&[("models/m.sql", STUBBORN)]);
+        project.psql("create sequence public.heard");
         let child = project.spawn(&["run"]);
         wait_for_sessions(&project, "1");
         send(&child, first);
-        thread::sleep(Duration::from_millis(700));
+        wait_until("the statement was asked to end", || {
+            project.psql("select is_called from public.heard") == "t"
+        });
         assert_eq!(sessions(&project), "1", "the statement does not heed the first");
         send(&child, second);
-        assert_eq!(ends_within(child, Duration::from_secs(10)).code(), Some(130));
+        assert_eq!(ends(child).code(), Some(130));
         // The server finds that the client is gone.
         wait_for_sessions(&project, "0");
     }
@@ -73,12 +68,12 @@ fn a_hangup_ends_at_once_and_leaves_nothing() {
     }
     let project = Project::with(&[(
         "models/m.sql",
-        "{{ config(materialized='table') }} select pg_sleep(62)::text as x",
+        "{{ config(materialized='table') }} select pg_sleep(620)::text as x",
     )]);
     let child = project.spawn(&["run"]);
     wait_for_sessions(&project, "1");
     send(&child, "-HUP");
-    assert_eq!(ends_within(child, Duration::from_secs(10)).code(), None);
+    assert_eq!(ends(child).code(), None);
     wait_for_sessions(&project, "0");
     assert_eq!(
         project.psql("select count(*) from pg_class where relnamespace = to_regnamespace('dev')"),
@@ -90,7 +85,7 @@ fn a_hangup_ends_at_once_and_leaves_nothing() {
 fn a_limit_on_a_statement_is_told() {
     let project = Project::with(&[(
         "models/m.sql",
-        "{{ config(materialized='table') }} select pg_sleep(62)::text as x",
+        "{{ config(materialized='table') }} select pg_sleep(620)::text as x",
     )]);
     let profile = project.read("profiles.yml");
     project.put(

@@ -11,7 +11,8 @@ use assay::postgres::local::LocalServer;
 use assay::postgres::{Connection, Pool, Session};
 use assay::project::profile::{Password, PasswordSource, Secret, SslMode, Target, TargetKind};
 
-use crate::server::{Project, connect, number, wait_until};
+use crate::server::{Project, connect, number};
+use crate::support::wait_until;
 
 /// A server on a port of this machine, ended with the test.
 struct TlsServer {
@@ -171,7 +172,7 @@ async fn start(certificate: &str) -> Option<TlsServer> {
     }
     let child = command.spawn().expect("started");
     let ready = data.join("postmaster.pid");
-    wait_until(|| {
+    wait_until("the server is ready", || {
         fs::read_to_string(&ready).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.starts_with("ready")))
     });
     Some(TlsServer {
@@ -280,8 +281,13 @@ async fn passwords_client_certificates_and_cancelling() {
 
     let pool = Pool::new(server.target(SslMode::Require), Session::default(), 1);
     let connection = pool.get().await.expect("a connection");
-    let slow = tokio::spawn(async move { connection.batch("select pg_sleep(30)").await.map(|_| ()) });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let slow = tokio::spawn(async move { connection.batch("select pg_sleep(600)").await.map(|_| ()) });
+    let watcher = Connection::open(&server.target(SslMode::Require), &Session::default()).await;
+    let watcher = watcher.expect("a second connection");
+    let running = "select count(*) from pg_stat_activity where query = 'select pg_sleep(600)' and state = 'active'";
+    while number(&watcher, running).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(pool.cancel_all().await, []);
     assert!(slow.await.expect("joined").expect_err("cancelled").is_cancelled());
 }

@@ -76,7 +76,7 @@ impl Lane {
     }
 
     fn admin(&self, sql: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + Duration::from_secs(120);
         // Sessions that have just ended may still be there.
         while let Err(error) = self.server.try_psql("postgres", "postgres", sql) {
             assert!(Instant::now() < end, "{sql}: {error}");

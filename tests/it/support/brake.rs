@@ -1,9 +1,6 @@
 //! What a model waits for, until the test lets it go on.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
-use super::{Database, Reader};
+use super::{Database, Reader, wait_until};
 
 /// Holds the table `public.brake`; whoever reads it waits until this is dropped.
 pub struct Brake<'d> {
@@ -26,14 +23,11 @@ impl<'d> Brake<'d> {
     pub fn reached(&self) -> String {
         let waiting = "select pid from pg_locks where relation = 'public.brake'::regclass and not granted
                        and database = (select oid from pg_database where datname = current_database())";
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let process = self.database.psql(waiting);
-            if !process.is_empty() {
-                return process;
-            }
-            assert!(Instant::now() < end, "nobody came");
-            thread::sleep(Duration::from_millis(50));
-        }
+        let mut process = String::new();
+        wait_until("a model waits for the brake", || {
+            process = self.database.psql(waiting);
+            !process.is_empty()
+        });
+        process
     }
 }

@@ -7,6 +7,7 @@ mod project;
 mod proxy;
 mod reader;
 mod server;
+mod wait;
 
 pub use brake::Brake;
 pub use hub::{Hub, archive};
@@ -15,3 +16,4 @@ pub use project::{Outcome, Project};
 pub use proxy::{Fault, Plan, Proxy};
 pub use reader::Reader;
 pub use server::{Database, Server};
+pub use wait::wait_until;

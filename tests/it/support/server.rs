@@ -148,15 +148,8 @@ impl Server {
             .spawn()
             .expect("postgres starts");
         Self::watchdog(&directory, &data);
-        let end = Instant::now() + Duration::from_secs(60);
-        while server.try_psql("postgres", "postgres", "select 1").is_err() {
-            assert!(
-                Instant::now() < end,
-                "the test server did not come up, see {}",
-                directory.join("log").display()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let up = format!("the test server is up, see {}", directory.join("log").display());
+        super::wait_until(&up, || server.try_psql("postgres", "postgres", "select 1").is_ok());
         server
     }
 
